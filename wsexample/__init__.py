@@ -1,0 +1,79 @@
+"""Live market data over WebSocket, on Autobahn's protocol classes and asyncio.
+
+The map, in the order in which a message travels:
+
+* ``wsexample.wire``: bytes to messages. `connect`, `serve`, and Autobahn's four class names.
+* ``wsexample.session``: one connection becomes an unbroken stream.
+* ``wsexample.sync``: the blocking twin, with websocket-client's names.
+* ``wsexample.tape``: what came, kept as it came, and played back.
+* ``wsexample.records``: the shared vocabulary (`Board`, `Quote`, `Trade`, ...).
+* ``wsexample.brokers``: kabu Station, Alpaca and WEEX, each with a simulator.
+* ``wsexample.sinks``: records at rest.
+* ``wsexample.paper``: orders against records, without risk.
+* ``wsexample.hub``: records published again to many readers.
+* ``wsexample.cli``: the commands ``wseserver``, ``wseclient``, ``kclient`` and ``wsexample``.
+
+Nothing is imported before it is used: ``import wsexample`` does no work.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Connection": "wsexample.wire.connection",
+    "ConnectOptions": "wsexample.wire.options",
+    "ServeOptions": "wsexample.wire.options",
+    "WebSocketClientFactory": "wsexample.wire.autobahn",
+    "WebSocketClientProtocol": "wsexample.wire.autobahn",
+    "WebSocketServerFactory": "wsexample.wire.autobahn",
+    "WebSocketServerProtocol": "wsexample.wire.autobahn",
+    "WsExampleError": "wsexample.errors",
+    "connect": "wsexample.wire.connection",
+    "open_sink": "wsexample.sinks.base",
+    "serve": "wsexample.wire.server",
+}
+
+__all__ = [
+    "ConnectOptions",
+    "Connection",
+    "ServeOptions",
+    "WebSocketClientFactory",
+    "WebSocketClientProtocol",
+    "WebSocketServerFactory",
+    "WebSocketServerProtocol",
+    "WsExampleError",
+    "__version__",
+    "connect",
+    "open_sink",
+    "serve",
+]
+
+if TYPE_CHECKING:
+    from wsexample.errors import WsExampleError
+    from wsexample.sinks.base import open_sink
+    from wsexample.wire.autobahn import (
+        WebSocketClientFactory,
+        WebSocketClientProtocol,
+        WebSocketServerFactory,
+        WebSocketServerProtocol,
+    )
+    from wsexample.wire.connection import Connection, connect
+    from wsexample.wire.options import ConnectOptions, ServeOptions
+    from wsexample.wire.server import serve
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,160 @@
+"""Market data records: frozen structs that every venue's messages become.
+
+Every record has ``venue``, ``symbol``, ``exchange_ns`` and ``received_ns``: integers, nanoseconds, UTC epoch;
+``exchange_ns`` is None where the venue sends no time. Prices and sizes are float; None means that the venue did not say.
+``bid`` is where you can sell, ``ask`` where you can buy, whatever the vendor calls them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+__all__ = ["Bar", "Board", "Book", "Level", "Price", "Quote", "Record", "Size", "TimeNs", "Trade"]
+
+Price = Annotated[float | None, Meta(extra={"unit": "price"})]
+Size = Annotated[float | None, Meta(extra={"unit": "size"})]
+TimeNs = Annotated[int | None, Meta(extra={"unit": "ns"})]
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="kind"):
+    """What all records share."""
+
+    venue: str
+    """Where it comes from: "kabu", "alpaca", "weex"."""
+    symbol: str
+    """The venue's own symbol, with its market where the venue has several ("9433@1")."""
+    exchange_ns: TimeNs = None
+    """The venue's time of the event, UTC epoch nanoseconds; None where it sends none."""
+    received_ns: int
+    """When this machine received the message, UTC epoch nanoseconds."""
+
+
+class Level(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """One price level of a book."""
+
+    price: float
+    """Price of the level."""
+    size: float
+    """Total size waiting there."""
+
+
+class Quote(Record, frozen=True, kw_only=True, gc=False, tag="quote"):
+    """Best bid and ask."""
+
+    bid_price: Price = None
+    """Highest price at which somebody buys: where you can sell."""
+    bid_size: Size = None
+    """Size at the best bid."""
+    ask_price: Price = None
+    """Lowest price at which somebody sells: where you can buy."""
+    ask_size: Size = None
+    """Size at the best ask."""
+
+
+class Trade(Record, frozen=True, kw_only=True, gc=False, tag="trade"):
+    """One execution on the market."""
+
+    price: float
+    """Price of the trade."""
+    size: float
+    """Size of the trade."""
+    trade_id: str | None = None
+    """The venue's identifier of the trade."""
+    aggressor: str | None = None
+    """"buy" or "sell": the side that took liquidity; None where the venue does not say."""
+
+
+class Bar(Record, frozen=True, kw_only=True, gc=False, tag="bar"):
+    """Open, high, low, close and volume of an interval; ``exchange_ns`` is its start."""
+
+    interval_s: float
+    """Length of the interval, seconds."""
+    open: float
+    """First price."""
+    high: float
+    """Highest price."""
+    low: float
+    """Lowest price."""
+    close: float
+    """Last price."""
+    volume: Size = None
+    """Size traded."""
+    vwap: Price = None
+    """Volume-weighted average price."""
+    trade_count: int | None = None
+    """Number of trades."""
+
+
+class Book(Record, frozen=True, kw_only=True, gc=False, tag="book"):
+    """Price levels of both sides, best first."""
+
+    bids: tuple[Level, ...] = ()
+    """Buyers, highest price first."""
+    asks: tuple[Level, ...] = ()
+    """Sellers, lowest price first."""
+    sequence: int | None = None
+    """The venue's sequence number of this state."""
+
+
+class Board(Record, frozen=True, kw_only=True, gc=False, tag="board"):
+    """A full image of one instrument: last price, day's figures, best quotes and levels (kabu Station)."""
+
+    name: str | None = None
+    """Name of the instrument, as the venue writes it."""
+    last_price: Price = None
+    """Last traded price."""
+    last_status: int | None = None
+    """The venue's code for the state of the last price."""
+    last_tick: str | None = None
+    """The venue's code for the direction of the last price."""
+    bid_price: Price = None
+    """Highest price at which somebody buys: where you can sell."""
+    bid_size: Size = None
+    """Size at the best bid."""
+    bid_ns: TimeNs = None
+    """Time of the best bid."""
+    bid_sign: str | None = None
+    """The venue's flag of the bid quote."""
+    ask_price: Price = None
+    """Lowest price at which somebody sells: where you can buy."""
+    ask_size: Size = None
+    """Size at the best ask."""
+    ask_ns: TimeNs = None
+    """Time of the best ask."""
+    ask_sign: str | None = None
+    """The venue's flag of the ask quote."""
+    bids: tuple[Level, ...] = ()
+    """Buyers, highest price first."""
+    asks: tuple[Level, ...] = ()
+    """Sellers, lowest price first."""
+    open_price: Price = None
+    """First price of the day."""
+    open_ns: TimeNs = None
+    """Time of the first price of the day."""
+    high_price: Price = None
+    """Highest price of the day."""
+    high_ns: TimeNs = None
+    """Time of the highest price of the day."""
+    low_price: Price = None
+    """Lowest price of the day."""
+    low_ns: TimeNs = None
+    """Time of the lowest price of the day."""
+    volume: Size = None
+    """Size traded today."""
+    volume_ns: TimeNs = None
+    """Time of the last change of the volume."""
+    turnover: Annotated[float | None, Meta(extra={"unit": "money"})] = None
+    """Money traded today."""
+    vwap: Price = None
+    """Volume-weighted average price of the day."""
+    previous_close: Price = None
+    """Closing price of the day before."""
+    previous_close_ns: TimeNs = None
+    """Day of the previous close."""
+    change: Price = None
+    """Last price less the previous close."""
+    change_percent: Annotated[float | None, Meta(extra={"unit": "percent"})] = None
+    """The same in percent of the previous close."""
