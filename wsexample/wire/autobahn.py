@@ -6,15 +6,23 @@ a program that imports these names from here instead of ``autobahn.asyncio.webso
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from autobahn.asyncio import websocket as _autobahn
+from autobahn.websocket.compress import (
+    PerMessageDeflateOffer,
+    PerMessageDeflateOfferAccept,
+    PerMessageDeflateResponse,
+    PerMessageDeflateResponseAccept,
+)
 
 __all__ = [
     "WebSocketClientFactory",
     "WebSocketClientProtocol",
     "WebSocketServerFactory",
     "WebSocketServerProtocol",
+    "deflate_client_options",
+    "deflate_server_options",
 ]
 
 
@@ -45,10 +53,33 @@ class WebSocketServerProtocol(_Flow, _autobahn.WebSocketServerProtocol):
 class WebSocketClientFactory(_autobahn.WebSocketClientFactory):
     """Makes one `WebSocketClientProtocol` for each connection that it is handed to."""
 
-    protocol: ClassVar[Any] = WebSocketClientProtocol
+    protocol: Any = WebSocketClientProtocol
 
 
 class WebSocketServerFactory(_autobahn.WebSocketServerFactory):
     """Makes one `WebSocketServerProtocol` for each connection that it accepts."""
 
-    protocol: ClassVar[Any] = WebSocketServerProtocol
+    protocol: Any = WebSocketServerProtocol
+
+
+def deflate_client_options() -> dict[str, Any]:
+    """Return the protocol options with which a client offers permessage-deflate (RFC 7692)."""
+
+    def accept(response: Any) -> Any:
+        if isinstance(response, PerMessageDeflateResponse):
+            return PerMessageDeflateResponseAccept(response)
+        return None
+
+    return {"perMessageCompressionOffers": [PerMessageDeflateOffer()], "perMessageCompressionAccept": accept}
+
+
+def deflate_server_options() -> dict[str, Any]:
+    """Return the protocol options with which a server accepts permessage-deflate (RFC 7692)."""
+
+    def accept(offers: list[Any]) -> Any:
+        for offer in offers:
+            if isinstance(offer, PerMessageDeflateOffer):
+                return PerMessageDeflateOfferAccept(offer)
+        return None
+
+    return {"perMessageCompressionAccept": accept}

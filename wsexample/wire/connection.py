@@ -1,0 +1,384 @@
+"""`connect` and `Connection`: a WebSocket as something to send to, iterate over and close. camelCase ends below it.
+
+It reads no further ahead than its bound: when the consumer is behind, the transport is paused and TCP tells the peer.
+Reconnecting and subscribing again belong to the session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Generator, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from wsexample.errors import ConnectionClosed, DeadlineError, OptionError, StateError
+from wsexample.wire.inflow import Arrival, Inflow
+from wsexample.wire.options import ConnectOptions, ServeOptions
+
+__all__ = ["Connection", "connect"]
+
+CLEAN_CODES = frozenset({1000, 1001})
+SENDABLE_CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)})
+
+
+def check_close(code: int, reason: str) -> bytes:
+    """Return the reason as it goes on the wire; raises `OptionError` for what a close frame cannot carry (RFC 6455 7.4)."""
+    if code not in SENDABLE_CODES:
+        raise OptionError(f"{code} is not a close code that may be sent; use 1000 or 3000 to 4999", option="code")
+    raw = reason.encode()
+    if len(raw) > 123:
+        raise OptionError(f"a close reason has at most 123 bytes of UTF-8, this one has {len(raw)}", option="reason")
+    return raw
+
+
+class Connection:
+    """An open WebSocket; made by `connect` or handed to a server's handler.
+
+    Sends may come from any number of tasks of the connection's loop; one task at a time may receive.
+    """
+
+    def __init__(self, link: Any, options: ConnectOptions | ServeOptions) -> None:
+        self._link = link
+        self._options = options
+        self._loop = asyncio.get_running_loop()
+        self.over: asyncio.Future[None] = self._loop.create_future()
+        """Done when the socket is gone; never holds an exception."""
+        self._close_error: ConnectionClosed | None = None
+        self._drain: asyncio.Future[None] | None = None
+        self._pings: dict[bytes, tuple[asyncio.Future[float], float]] = {}
+        self._inflow = Inflow(
+            max_messages=options.read_ahead_messages,
+            max_bytes=options.read_ahead_bytes,
+            pause=link.pauseReading,
+            resume=link.resumeReading,
+        )
+        link.onMessage = self._inflow.put
+        link.connection = self
+        self.response_headers: Mapping[str, str] = {}
+        """Headers of the 101 response, lower-case names; empty on a server."""
+        self.subprotocol: str | None = None
+        """The subprotocol agreed on."""
+        self.peer: str = ""
+        """``host:port`` of the other end."""
+
+    # -- sending ---------------------------------------------------------------------------------------------
+
+    async def send(self, message: str | bytes | bytearray | memoryview) -> None:
+        """Send one message: str as text, anything else as binary; waits while the write buffer is full.
+
+        Raises:
+            ConnectionClosed: the connection is over.
+        """
+        self.send_nowait(message)
+        if self._drain is not None:
+            await asyncio.shield(self._drain)
+            if self._close_error is not None:
+                raise self._close_error
+
+    def send_nowait(self, message: str | bytes | bytearray | memoryview) -> None:
+        """Send one message without waiting for the write buffer; the caller bounds what it piles up."""
+        if self._link.state != 3:
+            raise self._closing_error()
+        if isinstance(message, str):
+            self._link.sendMessage(message.encode(), False)
+        else:
+            self._link.sendMessage(message if type(message) is bytes else bytes(message), True)
+
+    @property
+    def write_buffer_bytes(self) -> int:
+        """Bytes that wait to be written to the socket."""
+        transport = self._link.transport
+        return transport.get_write_buffer_size() if transport is not None else 0
+
+    # -- receiving -------------------------------------------------------------------------------------------
+
+    async def receive_stamped(self, timeout_s: float | None = None) -> Arrival:
+        """Return the next message as (payload, is_binary, received_ns)."""
+        inflow = self._inflow
+        if not len(inflow):
+            try:
+                if not await inflow.wait(timeout_s):
+                    raise self._closing_error()
+            except TimeoutError:
+                raise DeadlineError(
+                    f"no message within {timeout_s:g} s", step="receive", timeout_s=timeout_s or 0.0
+                ) from None
+        return inflow.take()
+
+    async def receive_payload(self, timeout_s: float | None = None) -> tuple[bytes, bool]:
+        """Return the next message undecoded as (payload, is_binary); raises as `receive` does."""
+        return (await self.receive_stamped(timeout_s))[:2]
+
+    async def receive(self, timeout_s: float | None = None) -> str | bytes:
+        """Return the next message: str for text, bytes for binary.
+
+        Parameters:
+            timeout_s: seconds to wait, None for ever.
+
+        Raises:
+            ConnectionClosed: the connection is over and everything that came has been taken.
+            DeadlineError: nothing came in time; the connection stays usable.
+        """
+        payload, is_binary, _ = await self.receive_stamped(timeout_s)
+        return payload if is_binary else payload.decode()
+
+    def take_waiting(self) -> list[Arrival]:
+        """Return every message that waits already, without waiting; oldest first."""
+        inflow = self._inflow
+        return [inflow.take() for _ in range(len(inflow))]
+
+    async def __aiter__(self) -> AsyncIterator[str | bytes]:
+        """Iterate over messages; ends when the connection was closed with 1000 or 1001, raises otherwise."""
+        async for payload, is_binary in self.payloads():
+            yield payload if is_binary else payload.decode()
+
+    async def payloads(self) -> AsyncIterator[tuple[bytes, bool]]:
+        """Iterate over undecoded messages as (payload, is_binary); ends as iterating over the connection does."""
+        inflow = self._inflow
+        while True:
+            if not len(inflow) and not await inflow.wait(None):
+                error = self._closing_error()
+                if isinstance(error, ConnectionClosed) and error.code in CLEAN_CODES:
+                    return
+                raise error
+            payload, is_binary, _ = inflow.take()
+            yield payload, is_binary
+
+    # -- keeping alive ---------------------------------------------------------------------------------------
+
+    async def ping(self, payload: bytes = b"", *, timeout_s: float = 10.0) -> float:
+        """Send a ping and return the round-trip time in seconds.
+
+        Parameters:
+            payload: up to 125 bytes; random when empty.
+            timeout_s: seconds to wait for the pong.
+
+        Raises:
+            DeadlineError: no pong came in time.
+            ConnectionClosed: the connection is over.
+        """
+        payload = payload or os.urandom(8)
+        if len(payload) > 125:
+            raise OptionError(f"a ping carries at most 125 bytes, not {len(payload)}", option="payload")
+        if payload in self._pings:
+            raise StateError("a ping with this payload is already on its way")
+        if self._link.state != 3:
+            raise self._closing_error()
+        future: asyncio.Future[float] = self._loop.create_future()
+        self._pings[payload] = (future, self._loop.time())
+        try:
+            self._link.sendPing(payload)
+            async with asyncio.timeout(timeout_s):
+                return await future
+        except TimeoutError:
+            raise DeadlineError(f"no pong within {timeout_s:g} s", step="pong", timeout_s=timeout_s) from None
+        finally:
+            self._pings.pop(payload, None)
+
+    def pong(self, payload: bytes = b"") -> None:
+        """Send a pong that nobody asked for (RFC 6455 section 5.5.3)."""
+        if len(payload) > 125:
+            raise OptionError(f"a pong carries at most 125 bytes, not {len(payload)}", option="payload")
+        if self._link.state != 3:
+            raise self._closing_error()
+        self._link.sendPong(payload)
+
+    # -- the end ---------------------------------------------------------------------------------------------
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Perform the closing handshake and wait for it within ``close_timeout_s``; closing twice is harmless.
+
+        Messages that came before the peer's close frame can still be received.
+
+        Raises:
+            OptionError: the code may not be sent, or the reason is too long.
+        """
+        self.start_close(code, reason)
+        await self.wait_closed()
+
+    def start_close(self, code: int = 1000, reason: str = "") -> None:
+        """Send the close frame and return at once."""
+        raw = check_close(code, reason)
+        self._inflow.open_gate()
+        if self._link.state == 3:
+            self._link.sendCloseFrame(code=code, reasonUtf8=raw or None, isReply=False)
+        elif self._link.state == 1:
+            self.abort()
+
+    async def wait_closed(self) -> None:
+        """Wait until the connection is over; a peer that does not answer a close is cut off in time."""
+        if not self.over.done() and self._link.state != 3:
+            # Autobahn's own timers end the closing handshake; this one holds when even they cannot.
+            deadline_s = self._options.close_timeout_s + 2.0
+            try:
+                async with asyncio.timeout(deadline_s):
+                    await asyncio.shield(self.over)
+            except TimeoutError:
+                self.abort()
+        await asyncio.shield(self.over)
+
+    def abort(self) -> None:
+        """Cut the connection without a closing handshake."""
+        transport = self._link.transport
+        if transport is not None:
+            transport.abort()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether messages can be sent."""
+        return bool(self._link.state == 3)
+
+    @property
+    def close_code(self) -> int | None:
+        """The close code (1006 for a lost connection), None while the connection is not over."""
+        return self._close_error.code if self._close_error else None
+
+    @property
+    def close_reason(self) -> str:
+        """The closing side's words, "" while the connection is not over."""
+        return self._close_error.reason if self._close_error else ""
+
+    @property
+    def was_clean(self) -> bool:
+        """Whether the connection is over and the closing handshake was completed."""
+        return self._close_error is not None and self._close_error.was_clean
+
+    @property
+    def closed_by_peer(self) -> bool:
+        """Whether the connection is over and the peer began that."""
+        return self._close_error is not None and self._close_error.by_peer
+
+    @property
+    def last_received_ns(self) -> int:
+        """When the last message, ping or pong came, UTC epoch nanoseconds; 0 before the first."""
+        return self._inflow.last_received_ns
+
+    @property
+    def received(self) -> int:
+        """Messages that ever came."""
+        return self._inflow.received
+
+    @property
+    def waiting(self) -> int:
+        """Messages that came and were not taken yet."""
+        return len(self._inflow)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close(1000 if kind is None or not issubclass(kind, Exception) else 1011)
+
+    def __repr__(self) -> str:
+        state = "open" if self.is_open else f"closed {self.close_code}" if self._close_error else "closing"
+        return f"<{type(self).__name__} {self.peer or '?'} {state}, {self.received} received, {self.waiting} waiting>"
+
+    # -- told by the link ------------------------------------------------------------------------------------
+
+    def handshake_done(self, headers: Mapping[str, str], subprotocol: str | None) -> None:
+        """Keep what the opening handshake agreed on."""
+        self.response_headers = headers
+        self.subprotocol = subprotocol
+
+    def opened(self) -> None:
+        """The connection can be used."""
+
+    def ping_received(self, payload: bytes) -> None:
+        """A ping came."""
+        self._touch()
+
+    def pong_received(self, payload: bytes) -> None:
+        """A pong came; wakes whoever waits for it."""
+        self._touch()
+        if payload in self._pings:
+            future, sent_s = self._pings[payload]
+            if not future.done():
+                future.set_result(self._loop.time() - sent_s)
+
+    def _touch(self) -> None:
+        import time
+
+        self._inflow.last_received_ns = time.time_ns()
+
+    def writing_paused(self) -> None:
+        """The write buffer is above high water."""
+        if self._drain is None:
+            self._drain = self._loop.create_future()
+
+    def writing_resumed(self) -> None:
+        """The write buffer is below low water again."""
+        drain, self._drain = self._drain, None
+        if drain is not None and not drain.done():
+            drain.set_result(None)
+
+    def closed(self, error: ConnectionClosed) -> None:
+        """The WebSocket is over."""
+        if self._close_error is None:
+            self._close_error = error
+
+    def lost(self) -> None:
+        """The socket is gone: wake everybody."""
+        if self._close_error is None:
+            self._close_error = ConnectionClosed(code=1006, reason="the connection was cut")
+        self.writing_resumed()
+        for future, _ in self._pings.values():
+            if not future.done():
+                future.set_exception(self._close_error)
+        self._inflow.finish()
+        if not self.over.done():
+            self.over.set_result(None)
+
+    def _closing_error(self) -> Exception:
+        if self._close_error is not None:
+            error = self._close_error
+            copy = ConnectionClosed(
+                code=error.code, reason=error.reason, was_clean=error.was_clean, by_peer=error.by_peer
+            )
+            copy.__cause__ = error.__cause__
+            return copy
+        return StateError("the connection is being closed; nothing more can be sent")
+
+
+class _Connecting:
+    """What `connect` returns: await it for a connection, or enter it to have it closed in the end."""
+
+    def __init__(self, options: ConnectOptions) -> None:
+        self._options = options
+        self._connection: Connection | None = None
+
+    async def _open(self) -> Connection:
+        from wsexample.wire.dial import dial
+
+        return await dial(self._options)
+
+    def __await__(self) -> Generator[Any, None, Connection]:
+        return self._open().__await__()
+
+    async def __aenter__(self) -> Connection:
+        self._connection = await self._open()
+        return self._connection
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._connection is not None:
+            await self._connection.__aexit__(kind, error, trace)
+
+
+def connect(url: str | ConnectOptions, **changes: Any) -> _Connecting:
+    """Open a WebSocket: ``async with connect(url) as ws`` or ``ws = await connect(url)``.
+
+    Parameters:
+        url: the address, or a whole `ConnectOptions`.
+        changes: fields of `ConnectOptions` to set.
+
+    Raises:
+        OptionError: an option has a value that cannot work (at once, before any waiting).
+        DialError, DeadlineError: a step of connecting failed or took too long; says which.
+        HandshakeError: the server refused; carries HTTP status, headers and body.
+    """
+    options = url.replace(**changes) if isinstance(url, ConnectOptions) else ConnectOptions(url=url, **changes)
+    return _Connecting(options)
