@@ -8,7 +8,7 @@ import os
 import shutil
 import ssl
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import pytest
@@ -71,7 +71,7 @@ def run_grid(request: pytest.FixtureRequest) -> Runner[Any]:
 
 
 @pytest.fixture(scope="session")
-def tls_contexts() -> Iterator[tuple[ssl.SSLContext, ssl.SSLContext]]:
+def tls_contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """A server context for localhost and 127.0.0.1, and a client context that trusts it."""
     import trustme
 
@@ -81,7 +81,7 @@ def tls_contexts() -> Iterator[tuple[ssl.SSLContext, ssl.SSLContext]]:
     cert.configure_cert(server)
     client = ssl.create_default_context()
     ca.configure_trust(client)
-    yield server, client
+    return server, client
 
 
 def missing(reason: str) -> None:
@@ -97,7 +97,9 @@ def need() -> Callable[[str], str]:
 
     def find(program: str, *others: str) -> str:
         for name in (program, *others):
-            path = shutil.which(name) or shutil.which(name, path=f"{os.path.dirname(sys.executable)}:/usr/sbin:/usr/bin")
+            path = shutil.which(name) or shutil.which(
+                name, path=f"{os.path.dirname(sys.executable)}:/usr/sbin:/usr/bin"
+            )
             if path:
                 return path
         missing(f"{program} is not installed")
