@@ -71,11 +71,13 @@ def run_quietly(command: Sequence[str], *, env: Mapping[str, str] | None = None,
     try:
         for line in process.stdout:
             lines.append(line.rstrip())
+            if not lines[-1]:
+                continue
             if sys.stdout.isatty():
                 _overwrite(f"     {lines[-1].strip()}")
             elif time.monotonic() - shown_at >= SIGN_OF_LIFE_S:
                 shown_at = time.monotonic()
-                say(f"     {lines[-1].strip()}")
+                say(f"     {lines[-1].strip()[:100]}")
         code = process.wait()
     except BaseException:
         process.kill()
