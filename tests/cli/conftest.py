@@ -1,0 +1,7 @@
+"""Every test of a command may launch commands."""
+
+from __future__ import annotations
+
+from commands import echo_url, launch
+
+__all__ = ["echo_url", "launch"]

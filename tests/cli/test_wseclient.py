@@ -1,0 +1,128 @@
+"""What ``wseclient`` promises on the command line."""
+
+from __future__ import annotations
+
+import re
+import socket
+import sys
+import threading
+
+import pytest
+from commands import Launch
+
+WINDOWS = pytest.mark.skipif(sys.platform == "win32", reason="signals are sent differently on Windows")
+
+
+def test_the_echo_test_prints_round_trip_times(launch: Launch, echo_url: str) -> None:
+    """Each echo is printed with its round-trip time, and the summary counts them."""
+    client = launch("wseclient", echo_url, "--max-messages", "3", "--interval", "10ms")
+    assert client.finish() == 0
+    assert [re.sub(r"[\d.]+ (us|ms|s)$", "TIME", line) for line in client.out] == [
+        f"test message {number}  TIME" for number in (1, 2, 3)
+    ]
+    assert "3 sent, 3 echoed, 0 lost" in client.err[-1]
+
+
+@WINDOWS
+def test_ctrl_c_closes_and_sums_up(launch: Launch) -> None:
+    """Ctrl-C performs the closing handshake with 1000, prints the summary and ends with 130."""
+    server = launch("wseserver", "0", "--announce")
+    client = launch("wseclient", server.wait_for("ws://", on="out"))
+    client.wait_for("test message 1", on="out")
+    client.interrupt()
+    assert client.finish() == 130
+    assert "0 lost" in client.err[-1]
+    server.wait_for("closed with 1000")
+
+
+def test_a_server_that_stops_is_a_normal_end(launch: Launch) -> None:
+    """A server that goes away with 1001 is named, and the exit status is 0."""
+    server = launch("wseserver", "0", "--announce")
+    client = launch("wseclient", server.wait_for("ws://", on="out"))
+    client.wait_for("test message 1", on="out")
+    server.terminate()
+    assert client.finish() == 0
+    client.wait_for("closed the connection with 1001: server stopping", on="err")
+
+
+def test_a_killed_server_is_a_lost_connection(launch: Launch) -> None:
+    """A server that dies gives one clear line and exit status 56."""
+    server = launch("wseserver", "0", "--announce")
+    client = launch("wseclient", server.wait_for("ws://", on="out"))
+    client.wait_for("test message 1", on="out")
+    server.kill()
+    assert client.finish() == 56
+    assert "the connection was lost without a closing handshake (1006)" in client.err[-1]
+
+
+def test_refused_is_one_line(launch: Launch) -> None:
+    """An address where nobody listens gives one line and exit status 7."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    client = launch("wseclient", f"127.0.0.1:{port}")
+    assert client.finish() == 7
+    assert client.err == [f"wseclient: 127.0.0.1:{port} refused the connection; is the server running there?"]
+
+
+def test_an_unknown_name_is_one_line(launch: Launch) -> None:
+    """A name that does not exist gives one line and exit status 6."""
+    client = launch("wseclient", "ws://name.invalid")
+    assert client.finish() == 6
+    assert len(client.err) == 1
+    assert "name.invalid was not found" in client.err[0]
+
+
+def answer_once(listener: socket.socket, answer: bytes) -> threading.Thread:
+    """Answer the first connection with these bytes and close it."""
+
+    def serve() -> None:
+        peer, _ = listener.accept()
+        with peer:
+            peer.recv(4096)
+            peer.sendall(answer)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize(
+    ("answer", "part"),
+    [
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "HTTP 404 Not Found"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", "HTTP 200 OK"),
+        (b"220 mail.example ESMTP\r\n", "did not answer with HTTP"),
+        (b"", "without answering"),
+    ],
+)
+def test_not_a_websocket_server_shows_the_status(launch: Launch, answer: bytes, part: str) -> None:
+    """A server of another kind gives one line with its HTTP status, if it has one, and exit status 22."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = answer_once(listener, answer)
+        client = launch("wseclient", f"ws://127.0.0.1:{listener.getsockname()[1]}/")
+        assert client.finish() == 22
+        thread.join()
+    assert len(client.err) == 1
+    assert part in client.err[0]
+
+
+def test_debug_shows_the_traceback(launch: Launch) -> None:
+    """With --debug the sentence stays and the traceback comes with it."""
+    client = launch("wseclient", "ws://name.invalid", "--debug")
+    assert client.finish() == 6
+    assert any(line.startswith("Traceback") for line in client.err)
+    assert "name.invalid was not found" in client.err[-1]
+
+
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1", "ws://", "ws://a b"])
+def test_a_bad_url_is_a_usage_error(launch: Launch, url: str) -> None:
+    """A URL that cannot work is refused with 2 before anything is dialled."""
+    client = launch("wseclient", url)
+    assert client.finish() == 2
+    assert len(client.err) == 1
+
+
+def test_options_may_stand_before_and_after_the_url(launch: Launch, echo_url: str) -> None:
+    """No option swallows the URL, wherever it stands."""
+    client = launch("wseclient", "--interval", "10ms", echo_url, "--max-messages", "1")
+    assert client.finish() == 0

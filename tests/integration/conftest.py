@@ -1,0 +1,7 @@
+"""Every interoperation test may launch our commands."""
+
+from __future__ import annotations
+
+from commands import echo_url, launch
+
+__all__ = ["echo_url", "launch"]
