@@ -1,20 +1,27 @@
 """Autobahn's four class names, with the same callbacks and options, over the lane.
 
-What travels through here are frames. Opening and closing handshakes, extensions, timers and limits are left to Autobahn;
-a program that imports these names from here instead of ``autobahn.asyncio.websocket`` goes on working as it did.
+What travels through here are frames. Opening and closing handshakes, extensions, timers, limits and every frame that is
+not plain are left to Autobahn; a program that imports these names from here instead of ``autobahn.asyncio.websocket``
+goes on working as it did. This file decides which connections may use the lane; the lane itself has no policy.
 """
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
+import txaio
 from autobahn.asyncio import websocket as _autobahn
+from autobahn.asyncio.util import create_transport_details
 from autobahn.websocket.compress import (
     PerMessageDeflateOffer,
     PerMessageDeflateOfferAccept,
     PerMessageDeflateResponse,
     PerMessageDeflateResponseAccept,
 )
+from autobahn.websocket.protocol import TrafficStats, WebSocketProtocol
+
+from wsexample.wire.lane import LaneCore, LaneCounters
 
 __all__ = [
     "WebSocketClientFactory",
@@ -25,29 +32,219 @@ __all__ = [
     "deflate_server_options",
 ]
 
+OPEN = WebSocketProtocol.STATE_OPEN
 
-class _Flow:
-    """Back-pressure for either role."""
+# Who overrides one of these wants to see frames as Autobahn's parser sees them, so that parser it is.
+RECEIVE_HOOKS = (
+    "consumeData",
+    "onFrameBegin",
+    "onFrameData",
+    "onFrameEnd",
+    "onMessageBegin",
+    "onMessageEnd",
+    "onMessageFrame",
+    "onMessageFrameBegin",
+    "onMessageFrameData",
+    "onMessageFrameEnd",
+    "processData",
+    "_dataReceived",
+    "_max_message_size_exceeded",
+    "_onMessage",
+    "_onMessageBegin",
+    "_onMessageEnd",
+    "_onMessageFrame",
+    "_onMessageFrameBegin",
+    "_onMessageFrameData",
+    "_onMessageFrameEnd",
+    "fire",
+)
+SEND_HOOKS = ("sendData", "sendFrame")
 
-    transport: Any
+
+class _TrafficStats(LaneCounters, TrafficStats):  # type: ignore[misc]
+    """Autobahn's traffic statistics over counters that the lane reaches."""
+
+
+def _option(name: str) -> Any:
+    """Make an Autobahn option tell the lane when it changes; unset, it is missing as Autobahn expects."""
+
+    def read(self: Any) -> Any:
+        try:
+            return self.__dict__[name]
+        except KeyError:
+            if name == "_listeners":
+                return None
+            raise AttributeError(name) from None
+
+    def write(self: Any, value: Any) -> None:
+        self.__dict__[name] = value
+        if self.lane_is_open:
+            self.lane_refresh()
+
+    return property(read, write, doc=f"Autobahn's {name}.")
+
+
+class _Lane(LaneCore):
+    """What both roles share: who may use the lane, and what the lane asks for."""
+
+    factory: Any
+    is_server: bool
+    log: Any
+    lane_is_open = False
+
+    _listeners = _option("_listeners")
+    _perMessageCompress = _option("_perMessageCompress")
+    acceptMaskedServerFrames = _option("acceptMaskedServerFrames")
+    applyMask = _option("applyMask")
+    autoFragmentSize = _option("autoFragmentSize")
+    autoPingRestartOnAnyTraffic = _option("autoPingRestartOnAnyTraffic")
+    logFrames = _option("logFrames")
+    logOctets = _option("logOctets")
+    maskClientFrames = _option("maskClientFrames")
+    maskServerFrames = _option("maskServerFrames")
+    maxFramePayloadSize = _option("maxFramePayloadSize")
+    maxMessagePayloadSize = _option("maxMessagePayloadSize")
+    trackedTimings = _option("trackedTimings")
+    utf8validateIncoming = _option("utf8validateIncoming")
+
+    # -- the transport's side ------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin; called by the event loop."""
+        self.transport = transport
+        self._transport_details = create_transport_details(transport, self.is_server)
+        self.peer = self._transport_details.peer
+        self._connectionMade()  # type: ignore[attr-defined]
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """End; called by the event loop."""
+        if self.lane_held and self.state == OPEN:  # the pause has lost its purpose: nobody is left to be slowed down
+            self.lane_is_paused = False
+            self.lane_resume()
+        self.lane_is_open = False
+        super().connection_lost(exc)  # type: ignore[misc]
 
     def pauseReading(self) -> None:
-        """Stop delivering messages until `resumeReading`; TCP tells the peer."""
-        if self.transport is not None:
-            self.transport.pause_reading()
+        """Stop delivering messages at once, also in the middle of what was read; TCP tells the peer."""
+        self.lane_is_paused = True
+        transport = self.transport
+        if transport is not None and not transport.is_closing():
+            transport.pause_reading()
 
     def resumeReading(self) -> None:
-        """Go on delivering messages after `pauseReading`."""
-        if self.transport is not None and not self.transport.is_closing():
-            self.transport.resume_reading()
+        """Go on delivering messages after `pauseReading`, first those that were read already."""
+        self.lane_is_paused = False
+        transport = self.transport
+        if transport is None:
+            return
+        if self.lane_held:
+            asyncio.get_running_loop().call_soon(self.lane_resume)
+        if not transport.is_closing():
+            transport.resume_reading()
+
+    # -- Autobahn's side -----------------------------------------------------------------------------------------
+
+    @property
+    def trafficStats(self) -> Any:
+        """Autobahn's traffic statistics of this connection."""
+        return self.lane_stats
+
+    @trafficStats.setter
+    def trafficStats(self, stats: Any) -> None:
+        self.lane_stats = _TrafficStats() if type(stats) is TrafficStats else stats
+
+    def _onOpen(self) -> None:
+        self.lane_is_open = True
+        self.lane_refresh()
+        super()._onOpen()  # type: ignore[misc]
+
+    def consumeData(self) -> None:
+        if self.state != OPEN:
+            super().consumeData()  # type: ignore[misc]
+        elif not self.lane_is_open:
+            pass  # frames that came before onOpen ran wait in self.data
+        elif self.lane_receives:
+            self.lane_resume()
+        else:
+            super().consumeData()  # type: ignore[misc]
+
+    # -- the lane's side -----------------------------------------------------------------------------------------
+
+    def lane_refresh(self) -> None:
+        receives, sends, self.lane_is_volatile = _class_facts(type(self))
+        own = self.__dict__
+        deflate = self._perMessageCompress
+        is_server = self.is_server
+        receives = receives and not any(name in own for name in RECEIVE_HOOKS)
+        sends = sends and not any(name in own for name in SEND_HOOKS)
+        self.lane_is_server = is_server
+        self.lane_receives = (
+            receives
+            and self.lane_is_open
+            and not (self.logFrames or self.logOctets or self._listeners)
+            and self.trackedTimings is None
+            and (self.applyMask or not is_server)
+        )
+        masks = self.maskServerFrames if is_server else self.maskClientFrames
+        self.lane_sends = (
+            sends
+            and not (self.logFrames or self.logOctets)
+            and self.trackedTimings is None
+            and (self.applyMask or not masks)
+        )
+        self.lane_masks = bool(masks)
+        self.lane_checks_utf8 = bool(self.utf8validateIncoming)
+        self.lane_deflates = deflate is not None
+        limits = [n for n in (self.maxFramePayloadSize, self.maxMessagePayloadSize) if n > 0]
+        self.lane_max_payload = min(limits, default=0)
+        self.lane_max_send = max(self.maxMessagePayloadSize, 0)
+        self.lane_fragment = max(self.autoFragmentSize, 0)
+        self.lane_restarts_ping = bool(self.autoPingRestartOnAnyTraffic)
+
+    def lane_consume(self) -> None:
+        WebSocketProtocol.consumeData(self)
+
+    def lane_returned(self, result: Any) -> None:
+        if asyncio.isfuture(result) or asyncio.iscoroutine(result):
+            asyncio.ensure_future(result)  # noqa: RUF006 - as Autobahn does with what callbacks return
+
+    def lane_failed(self, error: Exception) -> None:
+        self.log.error(
+            "dropping connection: unhandled error while processing received data:\n{tb}",
+            tb=txaio.failure_format_traceback(txaio.create_failure(error)),
+        )
+        if self.transport is not None:
+            self._closeConnection(abort=True)  # type: ignore[attr-defined]
+
+    def lane_call_later(self) -> None:
+        asyncio.get_running_loop().call_soon(self.lane_turn_ended)
 
 
-class WebSocketClientProtocol(_Flow, _autobahn.WebSocketClientProtocol):
+# Options and fields of Autobahn on which the choice depends; each may change while the connection is open.
+LANE_OPTIONS = tuple(
+    name for name, value in vars(_Lane).items() if isinstance(value, property) and value.fset is not None
+)
+
+
+class WebSocketClientProtocol(_Lane, _autobahn.WebSocketClientProtocol):
     """Client side of a WebSocket: override the callbacks of Autobahn's class of the same name."""
 
 
-class WebSocketServerProtocol(_Flow, _autobahn.WebSocketServerProtocol):
+class WebSocketServerProtocol(_Lane, _autobahn.WebSocketServerProtocol):
     """Server side of a WebSocket: override the callbacks of Autobahn's class of the same name."""
+
+
+def _class_facts(cls: type, _known: dict[type, tuple[bool, bool, bool]] = {}) -> tuple[bool, bool, bool]:  # noqa: B006
+    """Tell of a protocol class: may it receive by the lane, may it send by it, and do its options hide ours."""
+    facts = _known.get(cls)
+    if facts is None:
+        ours = WebSocketServerProtocol if issubclass(cls, WebSocketServerProtocol) else WebSocketClientProtocol
+        facts = _known[cls] = (
+            all(getattr(cls, name) is getattr(ours, name) for name in RECEIVE_HOOKS),
+            all(getattr(cls, name) is getattr(ours, name) for name in SEND_HOOKS),
+            any(getattr(cls, name) is not getattr(ours, name) for name in LANE_OPTIONS),
+        )
+    return facts
 
 
 class WebSocketClientFactory(_autobahn.WebSocketClientFactory):

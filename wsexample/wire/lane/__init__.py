@@ -1,0 +1,33 @@
+"""Which lane runs: the compiled one where it was built, its pure-Python twin otherwise.
+
+``WSEXAMPLE_LANE=require`` refuses to run without the compiled lane, ``WSEXAMPLE_LANE=skip`` runs the twin.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+__all__ = ["LANE", "LaneCore", "LaneCounters", "build_frame"]
+
+_wish = os.environ.get("WSEXAMPLE_LANE", "")
+
+if TYPE_CHECKING:
+    from wsexample.wire.lane._lane_py import LaneCore, LaneCounters, build_frame
+
+    LANE: str
+elif _wish == "skip":
+    from wsexample.wire.lane._lane_py import LaneCore, LaneCounters, build_frame
+
+    LANE = "python"
+else:
+    try:
+        from wsexample.wire.lane._lane_c import LaneCore, LaneCounters, build_frame
+
+        LANE = "compiled"
+    except ImportError:
+        if _wish == "require":
+            raise
+        from wsexample.wire.lane._lane_py import LaneCore, LaneCounters, build_frame
+
+        LANE = "python"
