@@ -1,17 +1,34 @@
 """The few Protocols at which neighbouring rooms meet, with what each guarantees and what it does not.
 
-Implementations live in their own rooms and never import each other; they are joined in ``cli/`` or in your code.
+Implementations live in their own rooms and never import each other; they are joined in ``cli/`` or in your code. A class
+that names a Protocol as its base inherits the defaults written here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+import msgspec
+
+from wsexample.records.journal import ConnectionEvent, Gap
 from wsexample.records.market import Record
 
-__all__ = ["Clock", "Dialect", "Failure", "RecordSink", "Step"]
+__all__ = [
+    "NOTHING",
+    "Clock",
+    "ConnectionEvent",
+    "Dialect",
+    "Errands",
+    "Failure",
+    "Gap",
+    "Record",
+    "RecordSink",
+    "Silence",
+    "SinkStats",
+    "Step",
+]
 
 
 class Clock(Protocol):
@@ -37,11 +54,20 @@ class Failure:
     error: Exception
     """The error to raise or to report."""
     is_final: bool
-    """True: a new connection cannot help. False: worth a retry."""
+    """True: a new connection cannot help. False: worth a retry, after ``error.wait_s`` seconds where it has them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Silence:
+    """How long a live connection may say nothing before it counts as dead; None is for ever."""
+
+    message_s: float | None = None
+    """Between messages; None in quiet markets and closed sessions, where nothing is what there is to say."""
+    frame_s: float | None = None
+    """Between frames of any kind, pings and pongs included; for peers that show signs of life by themselves."""
+
+
+class Step(msgspec.Struct, frozen=True):
     """What a dialect wants done after one input; everything in it is optional."""
 
     records: Sequence[Record] = ()
@@ -49,12 +75,18 @@ class Step:
     replies: Sequence[str | bytes] = ()
     """Messages to send, in order; str as text, bytes as binary."""
     phase: str | None = None
-    """The session phase reached, such as "subscribing" or "live"; None for no change."""
+    """The phase reached: "subscribing" (logged in, or no login needed) or "live", which also confirms every topic asked
+    for and not yet answered; None for no change."""
     failure: Failure | None = None
     """Set when the connection is of no further use."""
+    confirmed: Sequence[str] = ()
+    """Topics that the broker says it delivers now; once each asked topic is answered, the session is live."""
+    refused: Sequence[tuple[str, Exception]] = ()
+    """Topics that the broker will not deliver, each with its reason; the connection stays."""
 
 
 NOTHING = Step()
+"""The step of an input after which there is nothing to do."""
 
 
 class Dialect(Protocol):
@@ -67,8 +99,14 @@ class Dialect(Protocol):
 
     venue: str
 
+    heartbeat_interval_s: float = 0.0
+    """How often `heartbeat` wants to be called while a connection is open, seconds; 0 for never."""
+
     def start(self) -> Step:
-        """Begin anew on a fresh connection; returns what to send first."""
+        """Begin anew on a fresh connection and forget the last one; returns what to send first.
+
+        Without a phase the session waits for the login reply; "subscribing" says that no login is needed.
+        """
         ...
 
     def receive(self, payload: bytes, is_binary: bool, received_ns: int) -> Step:
@@ -76,7 +114,10 @@ class Dialect(Protocol):
         ...
 
     def subscribe(self, topics: Iterable[str]) -> Step:
-        """Ask for topics; returns what to send."""
+        """Ask for topics; returns what to send. Called with all wanted topics after login, with new ones while live.
+
+        The answer is awaited in ``confirmed`` and ``refused``; a broker that does not answer has them in this step.
+        """
         ...
 
     def unsubscribe(self, topics: Iterable[str]) -> Step:
@@ -86,6 +127,47 @@ class Dialect(Protocol):
     def heartbeat(self, now_ns: int) -> Step:
         """Say that time has passed; returns what to send, or a failure when the peer was silent too long."""
         ...
+
+    def silence(self, now_ns: int) -> Silence:
+        """Return how long a live connection may be silent at this moment; knows sessions, lunch breaks and weekends."""
+        return Silence()
+
+
+class Errands(Protocol):
+    """What a broker wants done beside the socket, mostly by HTTP; every errand has a deadline set by the session.
+
+    Errors of `wsexample.errors` may be raised: final ones end the session, others cost the connection and are retried.
+    """
+
+    async def prepare(self, attempt: int) -> Mapping[str, Any]:
+        """Get ready for a connection attempt: fetch or refresh credentials, sign headers anew.
+
+        Parameters:
+            attempt: number of the attempt since the session was last proven live, from 1.
+
+        Returns:
+            Fields of `wsexample.wire.options.ConnectOptions` to change for this attempt.
+        """
+        return {}
+
+    async def subscribe(self, topics: Sequence[str]) -> Step:
+        """Ask for topics by HTTP, before `Dialect.subscribe` is called with them; returns records and answers there are."""
+        return NOTHING
+
+    async def unsubscribe(self, topics: Sequence[str]) -> Step:
+        """Give topics up by HTTP, before `Dialect.unsubscribe` is called with them."""
+        return NOTHING
+
+    def backfill(self, gap: Gap, topics: Sequence[str]) -> AsyncIterator[Sequence[Record]] | None:
+        """Fetch what was missed between ``gap.from_ns`` and ``gap.to_ns``, oldest first, in batches; None cannot be asked.
+
+        What overlaps with records delivered already is removed by the session's ``dedupe`` key.
+        """
+        return None
+
+    def is_final(self, error: Exception) -> bool | None:
+        """Say whether trying again cannot help after this error; None leaves it to the session."""
+        return None
 
 
 @runtime_checkable
