@@ -194,6 +194,7 @@ class Server:
             failByDrop=False,
             echoCloseCodeReason=True,
             webStatus=False,
+            allowNullOrigin=True,  # pages opened from a file; ``accept`` decides about origins
             openHandshakeTimeout=options.handshake_timeout_s,
             closeHandshakeTimeout=options.close_timeout_s,
             maxMessagePayloadSize=options.max_message_bytes,
