@@ -1,0 +1,240 @@
+"""Records into an SQLite file: batches from the shared queue, stored by one thread in write-ahead mode.
+
+Every batch is a transaction; another process can read meanwhile. The batch that answers a flush is also synced to the disk.
+The file's tables are in `wsexample.sinks.sqlite_file`, reading them back is `wsexample.sinks.sqlite_reader`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain, count, starmap
+from pathlib import Path
+from typing import Any
+
+from wsexample.errors import OptionError
+from wsexample.records.fields import RecordShape, describe
+from wsexample.records.market import Record
+from wsexample.sinks.base import BatchingSink, Refusal, SinkAddress, SinkOptions
+from wsexample.sinks.sqlite_file import migrate, prepare_table, quoted, storage_errors
+from wsexample.sinks.sqlite_reader import read_records
+
+__all__ = ["SqliteOptions", "SqliteSink", "read_records", "sink_at"]
+
+_ROWS_PER_STATEMENT = 100
+"""sqlite3 gives the interpreter lock up and takes it again once per statement. Under a busy loop the taking back is
+what a batch waits for, so a statement carries many rows (docs/decisions/0002-sqlite-sink.md has the figures)."""
+
+# What sqlite3 and the row encoders raise for a value that can never be stored, whatever the state of the disk.
+_BAD_VALUE = (
+    OverflowError,
+    UnicodeError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqliteOptions(SinkOptions):
+    """What the SQLite sink lets you choose besides the queue."""
+
+    busy_timeout_s: float = 5.0
+    """How long a batch waits while another program holds the file locked, seconds."""
+    max_bytes: int = 0
+    """Size at which the file may grow no further, bytes; 0 for no limit."""
+
+    def __post_init__(self) -> None:
+        SinkOptions.__post_init__(self)
+        for name in ("busy_timeout_s", "max_bytes"):
+            if getattr(self, name) < 0:
+                raise OptionError(f"{name} must not be negative", option=name)
+
+
+def sink_at(address: SinkAddress) -> SqliteSink:
+    """Return the sink for an ``sqlite://`` address; see `wsexample.sinks.base.open_sink`."""
+    return SqliteSink(address.path, SqliteOptions.of(address))
+
+
+class SqliteSink(BatchingSink):
+    """Keeps records in an SQLite file.
+
+    What `flush` returned for survives SIGKILL of this process and, on a disk that honours sync, a loss of power. A batch
+    stored for its size or age survives SIGKILL at once and a loss of power from the next flush or checkpoint on.
+
+    Parameters:
+        path: the file; made when it does not exist, its directory is not.
+        options: queue, batches, waiting.
+    """
+
+    def __init__(self, path: str | Path, options: SqliteOptions | None = None) -> None:
+        chosen = options or SqliteOptions()
+        super().__init__(chosen)
+        if str(path) == ":memory:":
+            raise OptionError("a database in memory does not keep records; name a file", option="url")
+        self.path = Path(path)
+        self._writer = _Writer(self.path, chosen)
+        self._thread: ThreadPoolExecutor | None = None
+
+    def __repr__(self) -> str:
+        state = (
+            "closed" if self._is_closing else "failing" if self.failure else "open" if self._thread else "not opened"
+        )
+        return f"<SqliteSink {self.path} {state}, {self.stats.stored} stored, {self.waiting} waiting>"
+
+    async def _open(self) -> None:
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-sink")
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.open)
+
+    async def _store(self, batch: Sequence[Record], is_durable: bool) -> Sequence[Refusal]:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.store, batch, is_durable)
+
+    async def _release(self) -> None:
+        if self._thread is not None:
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.close)
+            finally:
+                self._thread.shutdown(wait=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """The statements of one record class."""
+
+    encode: Callable[[int, Any], tuple[Any, ...]]
+    one: str
+    many: str
+    rows_per_statement: int
+
+    @classmethod
+    def of(cls, shape: RecordShape, most_variables: int) -> _Table:
+        names = ["seq", *(column.name for column in shape.columns)]
+        row = f"({', '.join('?' * len(names))})"
+        head = f"INSERT INTO {quoted(shape.table)} ({', '.join(map(quoted, names))}) VALUES "
+        rows = max(1, min(_ROWS_PER_STATEMENT, most_variables // len(names)))
+        return cls(shape.encode_row, head + row, head + ", ".join([row] * rows), rows)
+
+
+class _Writer:
+    """The file as the one thread sees it; no method is called from any other."""
+
+    def __init__(self, path: Path, options: SqliteOptions) -> None:
+        self._path = path
+        self._options = options
+        self._connection: sqlite3.Connection | None = None
+        self._tables: dict[type[Record], _Table] = {}
+        self._is_synced = True
+
+    def open(self) -> None:
+        with storage_errors(self._path, self._options.busy_timeout_s):
+            connection = sqlite3.connect(self._path, timeout=self._options.busy_timeout_s, isolation_level=None)
+            try:
+                self._set_up(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+
+    def _set_up(self, connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        if self._options.max_bytes:
+            (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+            connection.execute(f"PRAGMA max_page_count = {max(1, self._options.max_bytes // page_bytes)}")
+        connection.execute("BEGIN IMMEDIATE")
+        migrate(connection, self._path)
+        connection.execute("COMMIT")
+
+    def store(self, batch: Sequence[Record], is_durable: bool) -> Sequence[Refusal]:
+        """Store a batch in one transaction, or nothing of it."""
+        connection = self._connection
+        assert connection is not None
+        if not batch and self._is_synced:
+            return ()
+        with storage_errors(self._path, self._options.busy_timeout_s):
+            # In write-ahead mode FULL adds one sync of the log to each commit, and the log holds all earlier batches.
+            connection.execute(f"PRAGMA synchronous = {'FULL' if is_durable else 'NORMAL'}")
+            try:
+                try:
+                    refusals = self._transact(connection, batch, self._insert)
+                except _BAD_VALUE:
+                    refusals = self._transact(connection, batch, self._insert_one_by_one)
+            except BaseException:
+                self._tables.clear()  # a table made in this transaction is gone again
+                raise
+            self._is_synced = is_durable
+            return refusals
+
+    def _transact(
+        self,
+        connection: sqlite3.Connection,
+        batch: Sequence[Record],
+        insert: Callable[[sqlite3.Connection, Sequence[Record], int], list[Refusal]],
+    ) -> list[Refusal]:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            # Read anew each time: another process may write to the same file.
+            (first,) = connection.execute("SELECT next_seq FROM wsexample_store").fetchone()
+            refusals = insert(connection, batch, first)
+            connection.execute("UPDATE wsexample_store SET next_seq = ?", (first + len(batch),))
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        return refusals
+
+    def _insert(self, connection: sqlite3.Connection, batch: Sequence[Record], first: int) -> list[Refusal]:
+        record_types = set(map(type, batch))
+        for record_type in record_types:
+            table = self._table(connection, record_type)
+            if len(record_types) == 1:
+                rows = list(map(table.encode, count(first), batch))
+            else:
+                numbered = enumerate(batch, first)
+                rows = list(starmap(table.encode, (pair for pair in numbered if type(pair[1]) is record_type)))
+            _insert_rows(connection, table, rows)
+        return []
+
+    def _insert_one_by_one(self, connection: sqlite3.Connection, batch: Sequence[Record], first: int) -> list[Refusal]:
+        refusals: list[Refusal] = []
+        for number, record in enumerate(batch, first):
+            try:
+                table = self._table(connection, type(record))
+                connection.execute(table.one, table.encode(number, record))
+            except _BAD_VALUE as error:
+                refusals.append(Refusal(record, str(error)))
+        return refusals
+
+    def _table(self, connection: sqlite3.Connection, record_type: type[Record]) -> _Table:
+        table = self._tables.get(record_type)
+        if table is None:
+            shape = describe(record_type)
+            prepare_table(connection, self._path, shape)
+            table = _Table.of(shape, connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER))
+            self._tables[record_type] = table
+        return table
+
+    def close(self) -> None:
+        """Close the file; the last one to close it also folds the log into it."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with storage_errors(self._path, self._options.busy_timeout_s):
+                connection.close()
+
+
+def _insert_rows(connection: sqlite3.Connection, table: _Table, rows: list[tuple[Any, ...]]) -> None:
+    step = table.rows_per_statement
+    whole = len(rows) - len(rows) % step
+    for start in range(0, whole, step):
+        connection.execute(table.many, tuple(chain.from_iterable(rows[start : start + step])))
+    if whole < len(rows):
+        connection.executemany(table.one, rows[whole:])

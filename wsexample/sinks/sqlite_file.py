@@ -1,0 +1,150 @@
+"""The SQLite file format: what is in a file besides records, how it grows with the versions, and its errors in words.
+
+One table for each kind of record, made from `wsexample.records.fields`. Its first column, ``seq``, numbers all records of
+the file in the order in which they were written, across tables. ``wsexample_store`` holds the version of this format and
+the next number. Queues and threads are in `wsexample.sinks.sqlite`, reading is in `wsexample.sinks.sqlite_reader`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from wsexample.errors import StorageError
+from wsexample.records.fields import Column, RecordShape
+
+__all__ = ["FORMAT", "columns_in", "format_of", "migrate", "prepare_table", "quoted", "storage_errors"]
+
+STEPS: tuple[tuple[str, ...], ...] = (
+    (
+        "CREATE TABLE wsexample_store (format INTEGER NOT NULL, next_seq INTEGER NOT NULL)",
+        "INSERT INTO wsexample_store VALUES (0, 1)",
+    ),
+)
+"""What each version of the format changed, oldest first; a file gets the steps that it has not had."""
+
+FORMAT = len(STEPS)
+"""The version of the format that this program writes."""
+
+
+def format_of(connection: sqlite3.Connection, path: Path) -> int:
+    """Return the version of a file, 0 where it has none yet.
+
+    Raises:
+        StorageError: the file is of a newer version.
+    """
+    if not columns_in(connection, "wsexample_store"):
+        return 0
+    row = connection.execute("SELECT format FROM wsexample_store").fetchone()
+    version = int(row[0]) if row else 0
+    if version > FORMAT:
+        raise StorageError(
+            f"{path} was written by a newer wsexample (format {version}, this one knows {FORMAT}): "
+            "upgrade wsexample or choose another file"
+        )
+    return version
+
+
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring a file to this version; within the caller's transaction.
+
+    Raises:
+        StorageError: the file is of a newer version.
+    """
+    version = format_of(connection, path)
+    if version < FORMAT:
+        for step in STEPS[version:]:
+            for statement in step:
+                connection.execute(statement)
+        connection.execute("UPDATE wsexample_store SET format = ?", (FORMAT,))
+
+
+def prepare_table(connection: sqlite3.Connection, path: Path, shape: RecordShape) -> None:
+    """Make the table of a record class, or give it the columns that newer versions of the class have brought.
+
+    Raises:
+        StorageError: the table has columns that this version of the class does not know, or is somebody else's.
+    """
+    present = columns_in(connection, shape.table)
+    if not present:
+        columns = ", ".join(["seq INTEGER PRIMARY KEY", *(_definition(column) for column in shape.columns)])
+        connection.execute(f"CREATE TABLE {quoted(shape.table)} ({columns})")
+        return
+    if present[0] != "seq":
+        raise StorageError(f"{path} has a table {shape.table!r} that wsexample did not make: choose another file")
+    unknown = set(present[1:]) - {column.name for column in shape.columns}
+    if unknown:
+        raise StorageError(
+            f"{path} was written by a newer wsexample (table {shape.table!r} also has {', '.join(sorted(unknown))}): "
+            "upgrade wsexample or choose another file"
+        )
+    for column in shape.columns:
+        if column.name not in present:
+            connection.execute(f"ALTER TABLE {quoted(shape.table)} ADD COLUMN {_definition(column, is_added=True)}")
+
+
+def _definition(column: Column, *, is_added: bool = False) -> str:
+    text = f"{quoted(column.name)} {column.sql_type}"
+    if is_added and column.default is not None:
+        # Rows written before the column existed read as what an old record would say by default.
+        text += f" DEFAULT {literal(column.default)}"
+    elif not is_added and not column.is_nullable and column.sql_type != "REAL":  # SQLite keeps NaN as NULL
+        text += " NOT NULL"
+    return text
+
+
+def literal(value: Any) -> str:
+    """Return a value as SQL text."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, bytes):
+        return f"X'{value.hex()}'"
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return repr(value)
+
+
+def quoted(name: str) -> str:
+    """Return a name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def columns_in(connection: sqlite3.Connection, table: str) -> list[str]:
+    """Return the columns of a table in order; empty where there is no such table."""
+    return [name for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))]
+
+
+@contextmanager
+def storage_errors(path: Path, busy_timeout_s: float) -> Iterator[None]:
+    """Turn SQLite's errors into `StorageError`, one sentence each, the cause kept."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StorageError(_sentence(error, path, busy_timeout_s)) from error
+
+
+def _sentence(error: sqlite3.Error, path: Path, busy_timeout_s: float) -> str:
+    # Primary result codes (sqlite.org/rescode.html) are the low byte; the rest says more about the same.
+    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
+        case sqlite3.SQLITE_FULL:
+            return f"{path} cannot grow: the disk is full, or max_bytes is reached"
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return f"{path} is locked by another program (waited {busy_timeout_s:g} s)"
+        case sqlite3.SQLITE_NOTADB:
+            return f"{path} is not an SQLite database"
+        case sqlite3.SQLITE_CANTOPEN if path.is_dir():
+            return f"{path} is a directory, not a file"
+        case sqlite3.SQLITE_CANTOPEN if not path.parent.is_dir():
+            return f"{path} cannot be opened: there is no directory {path.parent}"
+        case sqlite3.SQLITE_CANTOPEN:
+            return f"{path} cannot be opened or made: check the permissions of the file and of {path.parent}"
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
+            return f"{path} is read-only"
+        case sqlite3.SQLITE_CORRUPT:
+            return f"{path} is damaged ({error})"
+        case sqlite3.SQLITE_IOERR:
+            return f"reading or writing {path} failed ({error})"
+    return f"{path}: {error}"

@@ -1,0 +1,109 @@
+"""Records out of an SQLite file, in the order in which they were written; a file that is being written to can be read.
+
+Reads files of this and of older versions without changing them. Writing is in `wsexample.sinks.sqlite`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from heapq import merge
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from wsexample.errors import OptionError, StorageError
+from wsexample.records.fields import RecordShape, describe, record_kinds
+from wsexample.records.market import Record
+from wsexample.sinks.sqlite_file import columns_in, format_of, literal, quoted, storage_errors
+
+__all__ = ["read_records"]
+
+_BUSY_TIMEOUT_S = 5.0
+
+
+def read_records(
+    path: str | Path,
+    kind: str | None = None,
+    symbol: str | None = None,
+    start_ns: int | None = None,
+    end_ns: int | None = None,
+) -> Iterator[Record]:
+    """Yield the records of a file, equal to what was written and in that order.
+
+    Tables of kinds that this version does not know are passed over. What is written after the first record was yielded
+    is not seen.
+
+    Parameters:
+        path: the file.
+        kind: only this kind ("quote"); None for all.
+        symbol: only this symbol; None for all.
+        start_ns: only records received at this time or later, UTC epoch nanoseconds.
+        end_ns: only records received before this time.
+
+    Raises:
+        OptionError: there is no such kind of record.
+        StorageError: the file is missing, is no record file, is of a newer version, or a row cannot be read.
+    """
+    kinds = record_kinds()
+    if kind is not None and kind not in kinds:
+        raise OptionError(f"there is no record kind {kind!r}; known are {', '.join(sorted(kinds))}", option="kind")
+    shapes = [describe(kinds[kind])] if kind is not None else [describe(one) for one in kinds.values()]
+    conditions = {"symbol = ?": symbol, "received_ns >= ?": start_ns, "received_ns < ?": end_ns}
+    wanted = {text: value for text, value in conditions.items() if value is not None}
+    return _read(Path(path), shapes, wanted)
+
+
+def _read(path: Path, shapes: list[RecordShape], wanted: dict[str, Any]) -> Iterator[Record]:
+    with storage_errors(path, _BUSY_TIMEOUT_S), closing(_connect(path)) as connection:
+        connection.execute("BEGIN")  # one state of the file for all tables
+        if not format_of(connection, path):
+            raise StorageError(f"{path} holds no records of wsexample")
+        streams = [_rows(connection, shape, wanted) for shape in shapes]
+        for row, shape in merge(*streams, key=_number):
+            yield shape.decode_row(row)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    if not path.is_file():
+        raise StorageError(f"there is no file {path}")
+    address = f"file:{quote(path.absolute().as_posix())}"
+    try:
+        # "ro" would leave the two files of the log behind when it is the last to close.
+        return _checked(f"{address}?mode=rw")
+    except sqlite3.OperationalError:
+        if Path(f"{path}-wal").exists():
+            raise
+        # A finished file on a read-only medium: SQLite cannot put its log there, and needs none.
+        return _checked(f"{address}?immutable=1")
+
+
+def _checked(address: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(address, uri=True, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
+    try:
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute("SELECT 1 FROM sqlite_master")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _rows(
+    connection: sqlite3.Connection, shape: RecordShape, wanted: dict[str, Any]
+) -> Iterator[tuple[tuple[Any, ...], RecordShape]]:
+    present = columns_in(connection, shape.table)
+    if not present:
+        return
+    # A file of an older version may lack a column: its records read as what they said by default.
+    names = [quoted(column.name) if column.name in present else literal(column.default) for column in shape.columns]
+    where = f" WHERE {' AND '.join(wanted)}" if wanted else ""
+    sql = f"SELECT seq, {', '.join(names)} FROM {quoted(shape.table)}{where} ORDER BY seq"
+    for row in connection.execute(sql, tuple(wanted.values())):
+        yield row, shape
+
+
+def _number(pair: tuple[tuple[Any, ...], RecordShape]) -> int:
+    number: int = pair[0][0]
+    return number
