@@ -22,7 +22,7 @@ class Running:
     def __init__(
         self, module: str, *args: str, env: dict[str, str] | None = None, stdin: int | IO[bytes] | None
     ) -> None:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("KABU_", "WSE"))}
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("KABU_", "WSECLIENT_", "WSESERVER_"))}
         environment |= {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "COLUMNS": "120", **(env or {})}
         self.args = (module, *args)
         self.process = subprocess.Popen(

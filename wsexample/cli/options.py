@@ -174,9 +174,11 @@ class _Url(click.ParamType):  # type: ignore[type-arg] # generic since click 8.5
 def complete_url(text: str) -> str:
     """Put ``ws://`` before an address that has no scheme, and make ``http`` what it means on a WebSocket."""
     text = text.strip()
-    found = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", text)
+    found = re.match(r"([A-Za-z][A-Za-z0-9.-]*)://|wss?\+unix:", text)
     if found is None:
         return f"ws://{f'127.0.0.1{text}' if text.startswith(':') else text}"
+    if found[1] is None:
+        return text
     scheme = {"http": "ws", "https": "wss"}.get(found[1].lower(), found[1].lower())
     return scheme + text[found.end(1) :]
 
