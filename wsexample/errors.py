@@ -36,6 +36,7 @@ Every error carries facts as attributes; ``str()`` tells one sentence and what t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 __all__ = [
     "BrokerError",
@@ -71,7 +72,18 @@ __all__ = [
 
 
 class WsExampleError(Exception):
-    """Root of everything that wsexample raises on purpose."""
+    """Root of everything that wsexample raises on purpose; survives pickle and copy with all its facts."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exception's own way calls the class with ``args``, which are not the arguments of most classes here.
+        return _restore, (type(self), self.args, vars(self))
+
+
+def _restore(kind: type[WsExampleError], args: tuple[Any, ...], facts: dict[str, Any]) -> WsExampleError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    vars(error).update(facts)
+    return error
 
 
 class CallerError(WsExampleError):
