@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
+import struct
 from collections.abc import AsyncIterator, Generator, Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -223,6 +225,17 @@ class Connection:
         transport = self._link.transport
         if transport is not None:
             transport.abort()
+
+    def reset(self) -> None:
+        """Cut the connection with a TCP reset: what was not sent is dropped, and the peer sees an error, not an end."""
+        transport = self._link.transport
+        if transport is None:
+            return
+        sock = transport.get_extra_info("socket")
+        if sock is not None and sock.family != getattr(socket, "AF_UNIX", None):
+            # lingering for zero seconds turns the close into a reset; Windows' struct has shorts
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("hh" if os.name == "nt" else "ii", 1, 0))
+        transport.abort()
 
     @property
     def is_open(self) -> bool:
