@@ -1,0 +1,148 @@
+"""The package as its users meet it: what importing costs, what it exports, what a wheel holds, which version it is."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import wsexample
+
+ROOT = Path(__file__).parent.parent
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The modules that a statement loads in a fresh interpreter."""
+    program = f"import sys; before = set(sys.modules); {statement}; print(*(set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    return set(done.stdout.split())
+
+
+def tops(modules: set[str]) -> set[str]:
+    return {module.split(".")[0] for module in modules}
+
+
+def test_importing_the_package_does_no_work() -> None:
+    """``import wsexample`` loads nothing but itself and at most a few modules of the standard library."""
+    loaded = loaded_by("import wsexample")
+    assert {module for module in loaded if module.startswith("wsexample")} == {"wsexample"}
+    assert tops(loaded) - {"wsexample"} <= sys.stdlib_module_names
+    assert not tops(loaded) & {"asyncio", "ssl", "socket", "logging", "inspect"}
+
+
+def test_our_classes_cost_little_more_than_the_ones_they_extend() -> None:
+    """Importing Autobahn's names from here loads at most 1.5 times the modules that Autobahn itself loads."""
+    theirs = loaded_by("import autobahn.asyncio.websocket")
+    ours = loaded_by("from wsexample import WebSocketClientProtocol, WebSocketServerProtocol")
+    assert len(theirs) > 100
+    assert len(ours) <= 1.5 * len(theirs)
+    assert not (tops(ours) - tops(theirs)) & {"aiohttp", "rich", "uvloop", "python_socks", "dotenv"}
+
+
+def test_a_client_does_not_pay_for_the_server() -> None:
+    """``connect`` brings neither aiohttp, which serves HTTP, nor what only commands need."""
+    assert not tops(loaded_by("from wsexample import connect")) & {"aiohttp", "rich", "dotenv", "sqlite3"}
+
+
+@pytest.mark.parametrize("name", wsexample.__all__)
+def test_every_exported_name_is_there(name: str) -> None:
+    """Each name of ``__all__`` can be had from the package."""
+    assert getattr(wsexample, name) is not None
+
+
+def test_the_three_lists_of_exports_agree() -> None:
+    """``__all__``, the homes that load on use and the imports for type checkers name the same things and places."""
+    tree = ast.parse(Path(wsexample.__file__).read_text(encoding="utf-8"))
+    guarded = next(node for node in tree.body if isinstance(node, ast.If))
+    typed = {
+        alias.name: node.module for node in guarded.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    assert typed == wsexample._HOMES
+    assert sorted([*typed, "__version__"]) == sorted(wsexample.__all__) == dir(wsexample)
+
+
+def test_a_name_that_does_not_exist_is_an_attribute_error() -> None:
+    """A typing error is reported as for any other module."""
+    with pytest.raises(AttributeError, match="has no attribute 'conect'"):
+        _ = wsexample.conect
+
+
+def test_tests_run_against_this_clone() -> None:
+    """What is imported here are the files beside these tests, not an older installed copy."""
+    assert Path(wsexample.__file__).parent == ROOT / "wsexample"
+
+
+@pytest.mark.parametrize("command", PROJECT["scripts"])
+def test_every_command_is_installed_and_has_its_function(command: str) -> None:
+    """Each command of pyproject.toml is an entry point of the installed package, and its function exists."""
+    module, _, attribute = PROJECT["scripts"][command].partition(":")
+    assert callable(getattr(import_module(module), attribute))
+    (entry,) = entry_points(group="console_scripts", name=command)
+    assert entry.value == PROJECT["scripts"][command]
+
+
+def test_the_changelog_tells_of_this_version() -> None:
+    """CHANGELOG.md opens with changes not yet released, and its newest release is the package's version."""
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## \[(.+?)\]", text, flags=re.MULTILINE)
+    assert headings[0] == "Unreleased"
+    assert headings[1] == wsexample.__version__
+
+
+def test_requirements_have_a_lower_bound() -> None:
+    """Every requirement names the oldest version it is known to work with, and none forbids newer ones."""
+    optional = [each for extra in PROJECT["optional-dependencies"].values() for each in extra]
+    assert [each for each in [*PROJECT["dependencies"], *optional] if not re.match(r"[\w.-]+>=[\d.]+(;|$)", each)] == []
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """A wheel of this clone without the compiled lane, built with the setuptools of this environment."""
+    tree = tmp_path_factory.mktemp("tree")
+    shutil.copytree(
+        ROOT / "wsexample", tree / "wsexample", ignore=shutil.ignore_patterns("__pycache__", "*.so", "*.pyd")
+    )
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tree)
+    build = "import sys; from setuptools import build_meta; print(build_meta.build_wheel(sys.argv[1]))"
+    done = subprocess.run(
+        [sys.executable, "-c", build, str(tree)],
+        cwd=tree,
+        env={**os.environ, "WSEXAMPLE_LANE": "skip"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return zipfile.ZipFile(tree / done.stdout.split()[-1])
+
+
+def test_a_wheel_holds_the_whole_package_and_nothing_else(wheel: zipfile.ZipFile) -> None:
+    """Every module and data file of the package is in the wheel; tests and scripts are not."""
+    held = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "wsexample").rglob("*.py")}
+    assert (modules | {"wsexample/py.typed"}) - held == set()
+    assert {name.split("/")[0] for name in held} == {"wsexample"}
+
+
+def test_a_wheel_says_who_it_is(wheel: zipfile.ZipFile) -> None:
+    """Version, oldest Python, licence and README travel with the wheel."""
+    (name,) = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
+    metadata = wheel.read(name).decode()
+    assert f"\nVersion: {wsexample.__version__}\n" in metadata
+    assert "\nRequires-Python: >=3.11\n" in metadata
+    assert "\nLicense-Expression: MIT\n" in metadata
+    assert "# wsexample" in metadata
