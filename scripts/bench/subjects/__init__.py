@@ -1,0 +1,57 @@
+"""Who is measured: one row for each library, and for each way of using it that hands over something else.
+
+A subject's module has one function for each operation that it can do (``receive``, ``request_reply``, ``send``,
+``echo_server``, ``broadcast``, ``idle_server``, ``feed``); a missing function means that the library has no such thing.
+Libraries are imported inside the functions, so that a process holds only what it measures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+__all__ = ["ALL_LOOPS", "PLAIN_LOOPS", "SUBJECTS", "Subject"]
+
+PLAIN_LOOPS = ("asyncio", "uvloop")
+ALL_LOOPS = ("asyncio", "uvloop", "asyncio+fastnet", "uvloop+fastnet")
+BLOCKING = ("blocking",)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A library used in one way.
+
+    Attributes:
+        module: file in this folder.
+        needs: the module that must be installed.
+        note: what is handed over for a text message, and what was checked on the way.
+        variant: told to the module.
+        loops: loops it runs on.
+        env: environment of its process.
+    """
+
+    module: str
+    needs: str
+    note: str
+    variant: str = ""
+    loops: tuple[str, ...] = PLAIN_LOOPS
+    env: dict[str, str] = field(default_factory=dict)
+
+
+SUBJECTS = {
+    "floor": Subject("floor", "socket", "system calls and the callback alone, nothing parsed", loops=BLOCKING),
+    "ours": Subject("autobahn_style", "wsexample", "callback; bytes, UTF-8 checked", "ours", ALL_LOOPS),
+    "ours-pure": Subject(
+        "autobahn_style", "wsexample", "the same without the compiled lane", "ours", env={"WSEXAMPLE_LANE": "skip"}
+    ),
+    "ours-connection": Subject("our_connection", "wsexample", "async for; str", "text"),
+    "ours-payloads": Subject("our_connection", "wsexample", "async for; bytes, UTF-8 checked", "payloads"),
+    "autobahn": Subject("autobahn_style", "autobahn", "callback; bytes, UTF-8 checked", "plain"),
+    "picows-frame": Subject("picows_core", "picows", "callback; frame object, payload not taken", "frame", ALL_LOOPS),
+    "picows": Subject("picows_core", "picows", "callback; bytes, UTF-8 not checked", "bytes", ALL_LOOPS),
+    "picows-text": Subject("picows_core", "picows", "callback; str", "text"),
+    "picows-websockets": Subject("websockets_style", "picows", "await recv; str", "picows"),
+    "websockets": Subject("websockets_style", "websockets", "await recv; str", "websockets"),
+    "aiohttp": Subject("with_aiohttp", "aiohttp", "await receive; str"),
+    "websocket-client": Subject("websocket_client", "websocket", "blocking recv; str", loops=BLOCKING),
+    "websockets-sync": Subject("websockets_sync", "websockets", "blocking recv; str", loops=BLOCKING),
+}
