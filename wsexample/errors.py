@@ -6,6 +6,7 @@ Every error carries facts as attributes; ``str()`` tells one sentence and what t
     * `CallerError`: your code or your command line must change
         * `OptionError` (also ``ValueError``): an option has a value that cannot work
         * `StateError`: a call that the object's present state does not allow
+        * `SlowConsumerError`: records came faster than your code took them, and it asked not to go on then
         * `MissingExtraError` (also ``ImportError``): an optional dependency is not installed
     * `PeerError`: the other end of the WebSocket
         * `HandshakeError`: it did not open a WebSocket; carries the HTTP status, headers and body
@@ -62,6 +63,7 @@ __all__ = [
     "RateLimitError",
     "RequestError",
     "ResolveError",
+    "SlowConsumerError",
     "StateError",
     "StorageError",
     "SubscriptionLimitError",
@@ -104,6 +106,18 @@ class OptionError(CallerError, ValueError):
 
 class StateError(CallerError):
     """A call that the object's present state does not allow."""
+
+
+class SlowConsumerError(CallerError):
+    """Records came faster than your code took them, and it asked not to go on then (policy "fail").
+
+    Attributes:
+        limit: records that were allowed to wait.
+    """
+
+    def __init__(self, message: str, *, limit: int) -> None:
+        super().__init__(message)
+        self.limit = limit
 
 
 class MissingExtraError(CallerError, ImportError):
@@ -201,9 +215,17 @@ class DialError(NetworkError):
 
 
 class ResolveError(DialError):
-    """The name was not found."""
+    """The name was not found.
+
+    Attributes:
+        of_proxy: whether it is the proxy's name, not the peer's.
+    """
 
     step = "resolve"
+
+    def __init__(self, message: str, *, address: str = "", of_proxy: bool = False) -> None:
+        super().__init__(message, address=address)
+        self.of_proxy = of_proxy
 
 
 class ConnectError(DialError):
