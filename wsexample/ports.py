@@ -128,6 +128,10 @@ class Dialect(Protocol):
         """Say that time has passed; returns what to send, or a failure when the peer was silent too long."""
         ...
 
+    def frame_heard(self, at_ns: int) -> None:
+        """Take note that a ping or a pong came; told within a second or so, not for each."""
+        return
+
     def silence(self, now_ns: int) -> Silence:
         """Return how long a live connection may be silent at this moment; knows sessions, lunch breaks and weekends."""
         return Silence()
