@@ -1,0 +1,27 @@
+"""A kabu Station to program against: REST, push and a market that moves like a real one, on one local port.
+
+`KabuSimulator` joins the parts. Pure, with time as an argument: ``ticks`` and ``sessions`` (rules of the exchange),
+``catalogue`` (what is listed), ``book``, ``flow``, ``listing``, ``pricing`` and ``market`` (what happens), ``image`` (the
+board as the vendor shows it), ``station``, ``desk``, ``reads``, ``rankings`` (what kabu Station remembers and answers),
+``thinning``. With sockets: ``http``, ``push``, ``control``, ``shell``.
+"""
+
+from __future__ import annotations
+
+from wsexample.brokers.kabu.simulator.catalogue import Instrument, Kind, catalogue
+from wsexample.brokers.kabu.simulator.market import Change, Market
+from wsexample.brokers.kabu.simulator.shell import KabuSimulator, run_simulator
+from wsexample.brokers.kabu.simulator.stats import Stats
+from wsexample.brokers.kabu.simulator.switches import Switches
+
+__all__ = [
+    "Change",
+    "Instrument",
+    "KabuSimulator",
+    "Kind",
+    "Market",
+    "Stats",
+    "Switches",
+    "catalogue",
+    "run_simulator",
+]

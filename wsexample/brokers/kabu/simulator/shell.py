@@ -1,0 +1,500 @@
+"""`KabuSimulator`: the pure parts joined to sockets and a clock. REST and push on one port, as kabu Station serves them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Iterable
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+
+from wsexample.brokers.kabu.messages import PushMessage
+from wsexample.brokers.kabu.simulator.catalogue import Instrument
+from wsexample.brokers.kabu.simulator.control import CONTROL_PATH, answer_control
+from wsexample.brokers.kabu.simulator.desk import PREFIX, Answer, Call, Desk, find_route
+from wsexample.brokers.kabu.simulator.flow import STEPS_PER_S
+from wsexample.brokers.kabu.simulator.http import (
+    SERVER,
+    dress,
+    encode,
+    read_call,
+    refuse_by_windows,
+    turn_away,
+    windows_headers,
+    windows_page,
+)
+from wsexample.brokers.kabu.simulator.image import draw
+from wsexample.brokers.kabu.simulator.listing import Key
+from wsexample.brokers.kabu.simulator.market import Change, Market, SessionMode
+from wsexample.brokers.kabu.simulator.push import PushSocket
+from wsexample.brokers.kabu.simulator.sessions import Phase
+from wsexample.brokers.kabu.simulator.station import Login, Refusal, Station
+from wsexample.brokers.kabu.simulator.stats import Facts, Stats
+from wsexample.brokers.kabu.simulator.switches import Switches
+from wsexample.brokers.kabu.simulator.thinning import Thinner
+from wsexample.clock import SystemClock
+from wsexample.errors import ListenError, OptionError, StateError
+from wsexample.ports import Clock
+from wsexample.wire.options import ServeOptions
+from wsexample.wire.server import Reject, Request, Server, serve
+
+__all__ = ["KabuSimulator", "run_simulator"]
+
+log = logging.getLogger("wsexample.kabu.simulator")
+
+S = 1_000_000_000
+STEP_S = 0.01
+CHANGES_AT_A_TIME = 200  # then others get their turn on the loop
+WEBSOCKET_PATH = f"{PREFIX}websocket"
+
+
+class KabuSimulator:
+    """A kabu Station to program against: ``async with KabuSimulator(seed=1) as sim: ... sim.rest_url, sim.push_url``.
+
+    Parameters:
+        seed: the same seed and start give the same market and tokens.
+        port: TCP port for REST and push; 0 lets the system choose.
+        host: "localhost" listens on 127.0.0.1 and, where there is one, on ::1; otherwise an address.
+        switches: how it behaves where kabu Station is doubtful, and its limits.
+        password: the API password that ``/token`` takes.
+        other_password: the API password of the other environment (see `Switches.wrong_env_password`).
+        session: "always" trades round the clock, "clock" keeps the exchanges' hours.
+        start: the time that the simulated market begins with; None for now. A time without a zone is Japan's.
+        speed: seconds of market time in a second.
+        ticks_per_s: orders a second and busy stock (default 2, as on a usual day). For load: some hundred, with
+            ``Switches(thinning_ms=0)``, push every single change.
+        instruments: what is listed; None for the whole catalogue.
+        clock: what paces it; a `ManualClock` moves it by hand.
+        control: whether ``/simulator/...`` takes faults by HTTP.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int = 1,
+        port: int = 0,
+        host: str = "localhost",
+        switches: Switches | None = None,
+        password: str = "password",
+        other_password: str = "other-password",
+        session: SessionMode = "always",
+        start: datetime | None = None,
+        speed: float = 1.0,
+        ticks_per_s: float = STEPS_PER_S,
+        instruments: Iterable[Instrument] | None = None,
+        clock: Clock | None = None,
+        control: bool = False,
+    ) -> None:
+        for name, value in (("speed", speed), ("ticks_per_s", ticks_per_s)):
+            if value <= 0:
+                raise OptionError(f"{name} must be more than zero, not {value!r}", option=name)
+        self.switches = switches or Switches()
+        self.password = password
+        self._clock: Clock = clock or SystemClock()
+        self._host = host
+        self._requested_port = port
+        self._speed = speed
+        start_ns = self._clock.now_ns() if start is None else _in_japan(start)
+        self.market = Market(
+            seed=seed, start_ns=start_ns, session=session, ticks_per_s=ticks_per_s, instruments=instruments
+        )
+        """Everything that is listed."""
+        self.station = Station(
+            self.switches,
+            password=password,
+            other_password=other_password,
+            seed=seed,
+            knows=self.market.views.__contains__,
+        )
+        """Login, token, registration list and call counters."""
+        self.stats = Stats()
+        """Counters since the start."""
+        self._market_start_ns = start_ns
+        self._started_s = 0.0
+        self._desk = Desk(self.market, self.station)
+        self._thinner = Thinner(self.switches.thinning_ms, self.switches.trade_thinning_ms)
+        self._facts = Facts(self._numbers())
+        self._push = PushSocket(self.switches, self.stats, self._facts, self._clock)
+        self._is_controlled = control
+        self._servers: list[Server] = []
+        self._port = 0
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._slow_until_s = 0.0
+        self._slow_by_s = 0.0
+        self._unmute: asyncio.Task[Any] | None = None
+
+    # -- life ------------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        await self._listen(self._requested_port)
+        self._started_s = self._clock.monotonic_s()
+        self._in_background(self._play())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._exit()
+
+    @property
+    def port(self) -> int:
+        """The TCP port."""
+        if not self._port:
+            raise StateError("the simulator does not listen; use it in an `async with` block")
+        return self._port
+
+    @property
+    def rest_url(self) -> str:
+        """Base address of the REST calls."""
+        return f"http://localhost:{self.port}/kabusapi"
+
+    @property
+    def push_url(self) -> str:
+        """Address of the push socket."""
+        return f"ws://localhost:{self.port}{WEBSOCKET_PATH}"
+
+    @property
+    def market_ns(self) -> int:
+        """The time on the simulated market, UTC epoch nanoseconds."""
+        return self._market_start_ns + round((self._clock.monotonic_s() - self._started_s) * self._speed * S)
+
+    def __repr__(self) -> str:
+        where = f"on port {self._port}" if self._port else "not listening"
+        return f"<KabuSimulator {where}, {len(self.station.entries)} listed, {self._push.open_count} connected>"
+
+    # -- for tests -------------------------------------------------------------------------------------------
+
+    def board(self, symbol: str, exchange: int = 1) -> PushMessage:
+        """Return a board as push would send it now; raises KeyError when it is not listed."""
+        return draw(self.market, self.market.views[symbol, exchange], self.switches)
+
+    async def wait_for(self, name: str, count: int = 1, timeout_s: float = 5.0) -> int:
+        """Wait until a number is at least ``count`` and return it.
+
+        Parameters:
+            name: "registered" (entries pushed), "listed" (entries at all), "connections", "disconnections",
+                "connected" (open now), "boards", "boards:9433@1", "requests", "refusals", "displaced", "resets",
+                "pongs", "skipped", "client_messages" or "restarts".
+            count: how many at least.
+            timeout_s: seconds of real time to wait.
+
+        Raises:
+            DeadlineError: it was not reached in time.
+            OptionError: there is no such number.
+        """
+        return await self._facts.wait_for(name, count, timeout_s)
+
+    def _numbers(self) -> dict[str, Callable[[], int]]:
+        stats, station = self.stats, self.station
+        numbers: dict[str, Callable[[], int]] = {
+            "registered": lambda: len(station.pushed),
+            "listed": lambda: len(station.entries),
+            "connected": lambda: self._push.open_count,
+            "boards": stats.boards_sent.total,
+            "requests": stats.requests.total,
+            "refusals": stats.refusals.total,
+        }
+        for name in (
+            "connections",
+            "disconnections",
+            "displaced",
+            "resets",
+            "pongs",
+            "skipped",
+            "client_messages",
+            "restarts",
+        ):
+            numbers[name] = lambda name=name: getattr(stats, name)  # type: ignore[misc]
+        for symbol, exchange in self.market.views:
+            label = f"{symbol}@{exchange}"
+            numbers[f"boards:{label}"] = lambda label=label: stats.boards_sent[label]  # type: ignore[misc]
+        return numbers
+
+    # -- faults ----------------------------------------------------------------------------------------------
+
+    def displace(self) -> None:
+        """Behave as if another program had opened the push socket."""
+        self._push.displace()
+
+    def reset(self) -> None:
+        """Cut the push connection with a TCP reset, as happens at the open."""
+        self._push.reset()
+
+    def close_push(self, code: int = 1000, reason: str = "") -> None:
+        """Close the push connection with a code."""
+        self._push.close(code, reason)
+
+    def mute(self, duration_s: float | None = None) -> None:
+        """Send nothing on the push socket, Pongs included.
+
+        Parameters:
+            duration_s: for so many seconds; None until `unmute`.
+        """
+        self.unmute()
+        self._push.mute(True)
+        if duration_s is not None:
+            self._unmute = self._in_background(self._later(duration_s, lambda: self._push.mute(False)))
+
+    def unmute(self) -> None:
+        """Send again."""
+        if self._unmute is not None:
+            self._unmute.cancel()
+            self._unmute = None
+        self._push.mute(False)
+
+    def log_out(self) -> None:
+        """Log out, as kabu Station does every early morning: calls get 401, push goes on."""
+        self.station.log_out()
+
+    def log_in(self) -> None:
+        """Log in, as only a human can; a new token is needed."""
+        self.station.log_in()
+
+    def issue_token(self) -> None:
+        """Behave as if another program had fetched a token: the one before is worth nothing."""
+        self.station.issue_token()
+
+    def storm_429(self, duration_s: float) -> None:
+        """Answer every call with 429 for so many seconds."""
+        self.station.storm(self._now_ns() + round(duration_s * S))
+
+    def slow_start(self, duration_s: float, delay_s: float) -> None:
+        """Hold back every answer and every handshake by ``delay_s`` for the next ``duration_s`` seconds."""
+        self._slow_until_s = self._clock.monotonic_s() + duration_s
+        self._slow_by_s = delay_s
+
+    def shock(self, symbol: str, fraction: float, exchange: int = 1) -> None:
+        """Change what a stock is believed to be worth by a fraction, such as -0.05."""
+        self.market.shock(symbol, exchange, fraction)
+
+    async def restart(self, down_s: float = 0.0, login_after_s: float | None = 0.0) -> None:
+        """Exit and start again: connections end, nobody listens for a while, list and token are gone.
+
+        Parameters:
+            down_s: seconds during which nothing listens on the port.
+            login_after_s: seconds after that until somebody logs in; None until `log_in`.
+        """
+        port = self.port
+        await self._exit()
+        self.station.start(Login.IN if login_after_s == 0 else Login.STARTING)
+        self._thinner.clear()
+        if down_s > 0:
+            await self._clock.sleep(down_s)
+        await self._listen(port)
+        if login_after_s:
+            self._in_background(self._later(login_after_s, self.station.log_in))
+        self.stats.restarts += 1
+        self._facts.changed()
+
+    def _faults(self) -> dict[str, Callable[..., Any]]:
+        names = (
+            self.displace,
+            self.reset,
+            self.close_push,
+            self.mute,
+            self.unmute,
+            self.log_out,
+            self.log_in,
+            self.issue_token,
+            self.storm_429,
+            self.slow_start,
+            self.shock,
+            self.restart,
+        )
+        return {call.__name__: call for call in names}
+
+    # -- sockets ---------------------------------------------------------------------------------------------
+
+    async def _listen(self, port: int) -> None:
+        options = ServeOptions(
+            server_header=SERVER,
+            answer_pings=self.switches.answer_ping,
+            ping_interval_s=0,
+            close_timeout_s=2.0,
+        )
+
+        async def listen_on(host: str, port: int) -> Server:
+            return await serve(self._push.serve, host, port, accept=self._accept, http=self._handle, options=options)
+
+        first = "127.0.0.1" if self._host == "localhost" else self._host
+        server = await listen_on(first, port)
+        self._servers = [server]
+        self._port = server.port
+        if self._host == "localhost":
+            try:
+                self._servers.append(await listen_on("::1", self._port))
+            except ListenError as error:
+                log.debug("not listening on ::1: %s", error)  # no IPv6 here, or the port is taken there
+
+    async def _exit(self) -> None:
+        """End as a program does that exits."""
+        if self.switches.exit == "reset":
+            self._push.reset()
+        servers, self._servers = self._servers, []
+        await asyncio.gather(*(server.close() for server in servers))
+
+    async def _accept(self, request: Request) -> Reject | None:
+        await self._dawdle()
+        status = turn_away(request.headers.get("host"), request.path, is_strict=self.switches.strict_host_header)
+        if status is not None:
+            return Reject(status, windows_page(status), windows_headers())
+        if request.path != WEBSOCKET_PATH:
+            refusal = Refusal.of(4001012)
+            headers = {"Content-Type": "application/json; charset=utf-8"}
+            return Reject(refusal.http_status, encode(refusal.reply).decode(), headers)
+        return None
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        refused = refuse_by_windows(
+            request,
+            is_strict=self.switches.strict_host_header,
+            also_served=CONTROL_PATH if self._is_controlled else None,
+        )
+        if refused is not None:
+            self.stats.replies[refused.status] += 1
+            return refused
+        call = await read_call(request, max_body_bytes=self.switches.max_body_bytes)
+        if call.path.startswith(CONTROL_PATH):
+            return answer_control(
+                call.method,
+                call.path,
+                call.body,
+                faults=self._faults(),
+                stats=self.stats.as_dict,
+                start=self._in_background,
+            )
+        await self._dawdle()
+        return dress(await self._answer(call))
+
+    async def _answer(self, call: Call) -> Answer:
+        found = find_route(call.path)
+        self.stats.requests[f"{call.method} /{found[0]}" if found else "unknown"] += 1
+        answer = self._desk.answer(call, self._now_ns())
+        self.stats.replies[answer.http_status] += 1
+        if answer.refusal is not None:
+            self.stats.refusals[answer.refusal.code] += 1
+        self._facts.changed()
+        if answer.delay_s > 0:
+            await self._clock.sleep(answer.delay_s)
+        if self.switches.snapshot_on_register:
+            for key in answer.registered:
+                self._push_board(key)
+        return answer
+
+    async def _dawdle(self) -> None:
+        if self._clock.monotonic_s() < self._slow_until_s:
+            await self._clock.sleep(self._slow_by_s)
+
+    # -- time ------------------------------------------------------------------------------------------------
+
+    def _now_ns(self) -> int:
+        return round(self._clock.monotonic_s() * S)
+
+    async def _play(self) -> None:
+        while True:
+            await self._clock.sleep(STEP_S)
+            for played, change in enumerate(self.market.advance(self.market_ns), start=1):
+                self._note(change)
+                if played % CHANGES_AT_A_TIME == 0:
+                    self._push_due()
+                    await asyncio.sleep(0)
+            self._push_due()
+
+    def _note(self, change: Change) -> None:
+        """Decide whether a change is worth a board, now or soon."""
+        if not self._push.has_listener or not self.station.entries.get(change.key):
+            return
+        if self.switches.env == "verification":
+            return
+        if change.phase is Phase.BREAK_ORDERS and self.switches.lunch_and_after_hours_push == "off":
+            return
+        if self.switches.thinning_ms == 0:
+            self._push_board(change.key)
+        else:
+            is_close = change.traded and change.phase is Phase.PRE_CLOSE
+            self._thinner.change(change.key, traded=change.traded, is_urgent=is_close)
+
+    def _push_due(self) -> None:
+        for key in self._thinner.take_due(self._now_ns()):
+            if self.station.entries.get(key):
+                self._push_board(key)
+
+    def _push_board(self, key: Key) -> None:
+        symbol, exchange = key
+        if self._push.has_listener:
+            self._push.send(f"{symbol}@{exchange}", self.board(symbol, exchange))
+
+    async def _later(self, delay_s: float, action: Callable[[], None]) -> None:
+        await self._clock.sleep(delay_s)
+        action()
+
+    def _in_background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+        return task
+
+    def _finished(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("the simulator failed", exc_info=task.exception())
+
+
+def _in_japan(moment: datetime) -> int:
+    from wsexample.brokers.kabu.simulator.sessions import JST
+
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=JST)
+    return round(moment.timestamp() * S)
+
+
+async def run_simulator(
+    *,
+    port: int = 18080,
+    seed: int = 1,
+    speed: float = 1.0,
+    ticks_per_s: float = STEPS_PER_S,
+    session: SessionMode = "always",
+    password: str = "password",
+    switches: Switches | None = None,
+    control: bool = False,
+    on_ready: Callable[[KabuSimulator], None] | None = None,
+) -> None:
+    """Run a simulator until this coroutine is cancelled.
+
+    Parameters:
+        port: TCP port, 18080 as the real one; 0 lets the system choose.
+        seed: the same seed and start give the same market.
+        speed: seconds of market time in a second.
+        ticks_per_s: orders a second and busy stock.
+        session: "always" or "clock".
+        password: the API password that ``/token`` takes.
+        switches: behaviours and limits.
+        control: whether ``/simulator/...`` takes faults by HTTP.
+        on_ready: called once when it listens.
+
+    Raises:
+        ListenError: another program holds the port.
+        OptionError: an option has a value that cannot work.
+    """
+    simulator = KabuSimulator(
+        port=port,
+        seed=seed,
+        speed=speed,
+        ticks_per_s=ticks_per_s,
+        session=session,
+        password=password,
+        switches=switches,
+        control=control,
+    )
+    async with simulator:
+        if on_ready is not None:
+            on_ready(simulator)
+        await asyncio.get_running_loop().create_future()
