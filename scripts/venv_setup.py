@@ -92,8 +92,8 @@ def _works(python: Path) -> bool:
 
 def _fingerprint() -> str:
     """A hash of everything that decides what an install brings: requirements, compiled sources, place, interpreter."""
-    digest = hashlib.sha256(f"{ROOT}\0{sys.version}".encode())
-    compiled = sorted((ROOT / "wsexample").rglob("*.px[dy]"))
+    digest = hashlib.sha256(f"{ROOT}\0{sys.version}\0{os.environ.get('WSEXAMPLE_LANE', '')}".encode())
+    compiled = [path for kind in ("*.pyx", "*.pxd", "*.h") for path in sorted((ROOT / "wsexample").rglob(kind))]
     for path in [ROOT / "pyproject.toml", ROOT / "setup.py", *compiled]:
         digest.update(path.read_bytes())
     return digest.hexdigest()
