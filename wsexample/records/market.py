@@ -14,8 +14,11 @@ from msgspec import Meta
 
 __all__ = ["Bar", "Board", "Book", "Level", "Price", "Quote", "Record", "Size", "TimeNs", "Trade"]
 
-Price = Annotated[float | None, Meta(extra={"unit": "price"})]
-Size = Annotated[float | None, Meta(extra={"unit": "size"})]
+_PRICE = Meta(extra={"unit": "price"})
+_SIZE = Meta(extra={"unit": "size"})
+
+Price = Annotated[float | None, _PRICE]
+Size = Annotated[float | None, _SIZE]
 TimeNs = Annotated[int | None, Meta(extra={"unit": "ns"})]
 
 
@@ -57,9 +60,9 @@ class Quote(Record, frozen=True, kw_only=True, gc=False, tag="quote"):
 class Trade(Record, frozen=True, kw_only=True, gc=False, tag="trade"):
     """One execution on the market."""
 
-    price: float
+    price: Annotated[float, _PRICE]
     """Price of the trade."""
-    size: float
+    size: Annotated[float, _SIZE]
     """Size of the trade."""
     trade_id: str | None = None
     """The venue's identifier of the trade."""
@@ -72,13 +75,13 @@ class Bar(Record, frozen=True, kw_only=True, gc=False, tag="bar"):
 
     interval_s: float
     """Length of the interval, seconds."""
-    open: float
+    open: Annotated[float, _PRICE]
     """First price."""
-    high: float
+    high: Annotated[float, _PRICE]
     """Highest price."""
-    low: float
+    low: Annotated[float, _PRICE]
     """Lowest price."""
-    close: float
+    close: Annotated[float, _PRICE]
     """Last price."""
     volume: Size = None
     """Size traded."""
@@ -99,17 +102,37 @@ class Book(Record, frozen=True, kw_only=True, gc=False, tag="book"):
     """The venue's sequence number of this state."""
 
 
-class Board(Record, frozen=True, kw_only=True, gc=False, tag="board"):
-    """A full image of one instrument: last price, day's figures, best quotes and levels (kabu Station)."""
+class Board(Record, frozen=True, gc=False, tag="board"):
+    """A full image of one instrument: last price, day's figures, best quotes and levels (kabu Station).
 
+    Fields may be given by position as well as by name, because a dialect makes thousands a second; everybody else
+    names them. None is "no value yet" or "does not apply"; ``layout`` tells which.
+    """
+
+    venue: str
+    """Where it comes from."""
+    symbol: str
+    """The venue's code and market, "9433@1"."""
     name: str | None = None
     """Name of the instrument, as the venue writes it."""
+    layout: str | None = None
+    """Which fields the venue sent: "stock", "futures", "option", "index", with what was missing (-) or added (+)."""
+    security_type: int | None = None
+    """The venue's code for the product."""
+    market: int | None = None
+    """The venue's code for the market."""
+    market_name: str | None = None
+    """Name of the market, as the venue writes it."""
     last_price: Price = None
     """Last traded price."""
+    last_ns: TimeNs = None
+    """Time of the last trade."""
     last_status: int | None = None
     """The venue's code for the state of the last price."""
     last_tick: str | None = None
     """The venue's code for the direction of the last price."""
+    valuation_price: Price = None
+    """Price used for valuation; differs from the last price around corporate actions."""
     bid_price: Price = None
     """Highest price at which somebody buys: where you can sell."""
     bid_size: Size = None
@@ -127,9 +150,25 @@ class Board(Record, frozen=True, kw_only=True, gc=False, tag="board"):
     ask_sign: str | None = None
     """The venue's flag of the ask quote."""
     bids: tuple[Level, ...] = ()
-    """Buyers, highest price first."""
+    """Buyers, highest price first; only levels that have a price."""
+    bids_ns: TimeNs = None
+    """Time of the first level of the bids."""
+    bids_sign: str | None = None
+    """The venue's flag of the first level of the bids."""
     asks: tuple[Level, ...] = ()
-    """Sellers, lowest price first."""
+    """Sellers, lowest price first; only levels that have a price."""
+    asks_ns: TimeNs = None
+    """Time of the first level of the asks."""
+    asks_sign: str | None = None
+    """The venue's flag of the first level of the asks."""
+    bids_below_size: Size = None
+    """Size waiting to buy below the last level shown."""
+    asks_above_size: Size = None
+    """Size waiting to sell above the last level shown."""
+    market_buy_size: Size = None
+    """Size waiting to buy at market."""
+    market_sell_size: Size = None
+    """Size waiting to sell at market."""
     open_price: Price = None
     """First price of the day."""
     open_ns: TimeNs = None
@@ -158,3 +197,17 @@ class Board(Record, frozen=True, kw_only=True, gc=False, tag="board"):
     """Last price less the previous close."""
     change_percent: Annotated[float | None, Meta(extra={"unit": "percent"})] = None
     """The same in percent of the previous close."""
+    market_value: Annotated[float | None, Meta(extra={"unit": "money"})] = None
+    """Market capitalisation."""
+    settlement_price: Price = None
+    """Settlement price of futures."""
+    implied_volatility: float | None = None
+    """Implied volatility of an option, in the venue's unit."""
+    delta: float | None = None
+    """Change of an option's price with its underlying."""
+    gamma: float | None = None
+    """Change of delta with the underlying."""
+    theta: float | None = None
+    """Change of an option's price with time."""
+    vega: float | None = None
+    """Change of an option's price with volatility."""
