@@ -22,22 +22,19 @@ from __future__ import annotations
 import ast
 import inspect
 import math
-import pkgutil
 import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 from functools import cache
-from importlib import import_module
 from itertools import pairwise
-from types import MappingProxyType
 from typing import Any, Union, get_type_hints
 
 import msgspec
 
-import wsexample.records
 from wsexample.errors import OptionError, StorageError
+from wsexample.records.kinds import kind_of, record_kinds, table_name
 from wsexample.records.market import Record
 
 __all__ = [
@@ -48,11 +45,6 @@ __all__ = [
     "decode_json",
     "describe",
     "encode_json",
-    "is_market_data",
-    "kind_of",
-    "record_kinds",
-    "register_record",
-    "table_name",
 ]
 
 _ENCODER = msgspec.json.Encoder()
@@ -119,67 +111,6 @@ class UnknownRecord(msgspec.Struct, frozen=True):
     """The kind it names; "" when it names none."""
     line: bytes
     """The line."""
-
-
-# --- the registry -----------------------------------------------------------------------------------------------------
-
-_registered: dict[str, type[Record]] = {}
-
-
-def register_record(record_type: type[Record]) -> type[Record]:
-    """Make a record class of your own known to readers; usable as a decorator.
-
-    Classes in the modules of ``wsexample.records`` are known without it.
-
-    Raises:
-        OptionError: another class has the same kind.
-    """
-    kind = kind_of(record_type)
-    known = record_kinds().get(kind)
-    if known is not None and known is not record_type:
-        raise OptionError(f"two record classes have the kind {kind!r}: {known.__name__} and {record_type.__name__}")
-    _registered[kind] = record_type
-    _lines.cache_clear()
-    return record_type
-
-
-def record_kinds() -> Mapping[str, type[Record]]:
-    """Return every known record class by its kind: those of ``wsexample.records`` and the registered ones."""
-    return MappingProxyType(_house_kinds() | _registered)
-
-
-@cache
-def _house_kinds() -> dict[str, type[Record]]:
-    kinds: dict[str, type[Record]] = {}
-    for found in pkgutil.iter_modules(wsexample.records.__path__, "wsexample.records."):
-        for value in vars(import_module(found.name)).values():
-            if isinstance(value, type) and issubclass(value, Record) and value.__module__ == found.name:
-                if value is Record:
-                    continue
-                other = kinds.setdefault(kind_of(value), value)
-                if other is not value:
-                    raise OptionError(f"{other.__name__} and {value.__name__} have the same kind")
-    return kinds
-
-
-def kind_of(record_type: type[Record]) -> str:
-    """Return the kind (the tag) of a record class."""
-    return str(record_type.__struct_config__.tag)
-
-
-def is_market_data(record_type: type[Record]) -> bool:
-    """Return whether newer records of this class make older ones less worth keeping.
-
-    True for market data; false for orders, fills, account and journal records, which no queue may drop or conflate.
-    """
-    return record_type.__module__ == Record.__module__
-
-
-def table_name(kind: str) -> str:
-    """Return the table of a kind: its plural, so that "order" does not become a reserved word."""
-    if kind.endswith("y"):
-        return kind[:-1] + "ies"
-    return kind + ("es" if kind.endswith(("s", "x", "ch")) else "s")
 
 
 # --- the description --------------------------------------------------------------------------------------------------
@@ -421,8 +352,8 @@ _HEAD = msgspec.json.Decoder(_Head)
 
 
 @cache
-def _lines() -> msgspec.json.Decoder[Record]:
-    return msgspec.json.Decoder(Union[tuple(record_kinds().values())])  # noqa: UP007 - built at run time
+def _lines(record_types: tuple[type[Record], ...]) -> msgspec.json.Decoder[Record]:
+    return msgspec.json.Decoder(Union[record_types])  # noqa: UP007 - built at run time
 
 
 def encode_json(record: Record) -> bytes:
@@ -446,7 +377,7 @@ def decode_json(line: bytes | str) -> Record | UnknownRecord:
         StorageError: not JSON, or a field of a known kind has a value that it cannot have.
     """
     try:
-        return _lines().decode(line)
+        return _lines(tuple(record_kinds().values())).decode(line)
     except msgspec.DecodeError as error:
         try:
             kind = _HEAD.decode(line).kind

@@ -18,13 +18,14 @@ from typing import Any
 from wsexample.errors import OptionError
 from wsexample.records.fields import RecordShape, describe
 from wsexample.records.market import Record
-from wsexample.sinks.base import BatchingSink, Refusal, SinkAddress, SinkOptions
+from wsexample.sinks.base import SinkAddress
+from wsexample.sinks.batching import BatchingSink, Refusal, SinkOptions
 from wsexample.sinks.sqlite_file import migrate, prepare_table, quoted, storage_errors
 from wsexample.sinks.sqlite_reader import read_records
 
 __all__ = ["SqliteOptions", "SqliteSink", "read_records", "sink_at"]
 
-_ROWS_PER_STATEMENT = 100
+_ROWS_PER_STATEMENT = 200
 """sqlite3 gives the interpreter lock up and takes it again once per statement. Under a busy loop the taking back is
 what a batch waits for, so a statement carries many rows (docs/decisions/0002-sqlite-sink.md has the figures)."""
 
@@ -60,7 +61,7 @@ class SqliteOptions(SinkOptions):
 
 def sink_at(address: SinkAddress) -> SqliteSink:
     """Return the sink for an ``sqlite://`` address; see `wsexample.sinks.base.open_sink`."""
-    return SqliteSink(address.path, SqliteOptions.of(address))
+    return SqliteSink(address.path, address.options_as(SqliteOptions))
 
 
 class SqliteSink(BatchingSink):
@@ -90,9 +91,13 @@ class SqliteSink(BatchingSink):
         return f"<SqliteSink {self.path} {state}, {self.stats.stored} stored, {self.waiting} waiting>"
 
     async def _open(self) -> None:
-        if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-sink")
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.open)
+        thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-sink")
+        try:
+            await asyncio.get_running_loop().run_in_executor(thread, self._writer.open)
+        except BaseException:
+            thread.shutdown(wait=False)
+            raise
+        self._thread = thread
 
     async def _store(self, batch: Sequence[Record], is_durable: bool) -> Sequence[Refusal]:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.store, batch, is_durable)
@@ -163,13 +168,9 @@ class _Writer:
             # In write-ahead mode FULL adds one sync of the log to each commit, and the log holds all earlier batches.
             connection.execute(f"PRAGMA synchronous = {'FULL' if is_durable else 'NORMAL'}")
             try:
-                try:
-                    refusals = self._transact(connection, batch, self._insert)
-                except _BAD_VALUE:
-                    refusals = self._transact(connection, batch, self._insert_one_by_one)
-            except BaseException:
-                self._tables.clear()  # a table made in this transaction is gone again
-                raise
+                refusals = self._transact(connection, batch, is_durable, self._insert)
+            except _BAD_VALUE:
+                refusals = self._transact(connection, batch, is_durable, self._insert_one_by_one)
             self._is_synced = is_durable
             return refusals
 
@@ -177,6 +178,7 @@ class _Writer:
         self,
         connection: sqlite3.Connection,
         batch: Sequence[Record],
+        is_durable: bool,
         insert: Callable[[sqlite3.Connection, Sequence[Record], int], list[Refusal]],
     ) -> list[Refusal]:
         connection.execute("BEGIN IMMEDIATE")
@@ -184,9 +186,13 @@ class _Writer:
             # Read anew each time: another process may write to the same file.
             (first,) = connection.execute("SELECT next_seq FROM wsexample_store").fetchone()
             refusals = insert(connection, batch, first)
-            connection.execute("UPDATE wsexample_store SET next_seq = ?", (first + len(batch),))
+            following = first + len(batch)
+            connection.execute("UPDATE wsexample_store SET next_seq = ?", (following,))
+            if is_durable:  # also makes a flush of an empty queue change the file: an unchanged one is not synced
+                connection.execute("UPDATE wsexample_store SET synced_seq = ?", (following,))
             connection.execute("COMMIT")
         except BaseException:
+            self._tables.clear()  # a table made in this transaction is gone again
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise

@@ -2,7 +2,8 @@
 
 One table for each kind of record, made from `wsexample.records.fields`. Its first column, ``seq``, numbers all records of
 the file in the order in which they were written, across tables. ``wsexample_store`` holds the version of this format and
-the next number. Queues and threads are in `wsexample.sinks.sqlite`, reading is in `wsexample.sinks.sqlite_reader`.
+the next number; records before ``synced_seq`` were synced to the disk by a flush. Queues and threads are in
+`wsexample.sinks.sqlite`, reading is in `wsexample.sinks.sqlite_reader`.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ __all__ = ["FORMAT", "columns_in", "format_of", "migrate", "prepare_table", "quo
 
 STEPS: tuple[tuple[str, ...], ...] = (
     (
-        "CREATE TABLE wsexample_store (format INTEGER NOT NULL, next_seq INTEGER NOT NULL)",
-        "INSERT INTO wsexample_store VALUES (0, 1)",
+        "CREATE TABLE wsexample_store "
+        "(format INTEGER NOT NULL, next_seq INTEGER NOT NULL, synced_seq INTEGER NOT NULL)",
+        "INSERT INTO wsexample_store VALUES (0, 1, 1)",
     ),
 )
 """What each version of the format changed, oldest first; a file gets the steps that it has not had."""
@@ -72,6 +74,8 @@ def prepare_table(connection: sqlite3.Connection, path: Path, shape: RecordShape
     if not present:
         columns = ", ".join(["seq INTEGER PRIMARY KEY", *(_definition(column) for column in shape.columns)])
         connection.execute(f"CREATE TABLE {quoted(shape.table)} ({columns})")
+        # The one index: it grows at its end, so it costs a tenth, and it finds a minute of a day (decision 0002).
+        connection.execute(f"CREATE INDEX {quoted(shape.table + '_by_time')} ON {quoted(shape.table)} (received_ns)")
         return
     if present[0] != "seq":
         raise StorageError(f"{path} has a table {shape.table!r} that wsexample did not make: choose another file")

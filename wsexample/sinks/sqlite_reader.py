@@ -11,10 +11,10 @@ from contextlib import closing
 from heapq import merge
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from wsexample.errors import OptionError, StorageError
-from wsexample.records.fields import RecordShape, describe, record_kinds
+from wsexample.records.fields import RecordShape, describe
+from wsexample.records.kinds import record_kinds
 from wsexample.records.market import Record
 from wsexample.sinks.sqlite_file import columns_in, format_of, literal, quoted, storage_errors
 
@@ -68,12 +68,13 @@ def _read(path: Path, shapes: list[RecordShape], wanted: dict[str, Any]) -> Iter
 def _connect(path: Path) -> sqlite3.Connection:
     if not path.is_file():
         raise StorageError(f"there is no file {path}")
-    address = f"file:{quote(path.absolute().as_posix())}"
+    address = path.absolute().as_uri()
     try:
         # "ro" would leave the two files of the log behind when it is the last to close.
         return _checked(f"{address}?mode=rw")
-    except sqlite3.OperationalError:
-        if Path(f"{path}-wal").exists():
+    except sqlite3.OperationalError as error:
+        is_unwritable = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+        if not is_unwritable or Path(f"{path}-wal").exists():
             raise
         # A finished file on a read-only medium: SQLite cannot put its log there, and needs none.
         return _checked(f"{address}?immutable=1")
