@@ -7,7 +7,7 @@ import sys
 
 from click.testing import CliRunner
 
-from wsexample.cli.main import main
+from wsexample.cli.main import main, sim
 
 
 def test_the_help_lists_every_command() -> None:
@@ -20,10 +20,11 @@ def test_the_help_lists_every_command() -> None:
 
 def test_every_listed_command_can_be_loaded_and_has_help() -> None:
     """No entry of the map is a dead end, and the line in the map is the command's own first line."""
-    for name in main.list_commands(None):  # type: ignore[arg-type]
-        result = CliRunner().invoke(main, [name, "--help"])
-        assert result.exit_code == 0, result.output
-        assert "Usage:" in result.output
+    for group in (main, sim):
+        for name in group.list_commands(None):  # type: ignore[arg-type]
+            result = CliRunner().invoke(group, [name, "--help"])
+            assert result.exit_code == 0, result.output
+            assert "Usage:" in result.output
 
 
 def test_an_unknown_command_is_a_usage_error() -> None:

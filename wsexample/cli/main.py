@@ -59,11 +59,21 @@ Commands of their own, each with --help:
     epilog=EPILOG,
     doors={
         "doctor": ("wsexample.cli.doctor:main", "Say what is installed here and whether it works."),
+        "sim": ("wsexample.cli.main:sim", "Run a broker's simulator on this machine."),
     },
 )
 @version_option
 def main() -> None:
     """Live market data over WebSocket."""
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings=CONTEXT,
+    doors={"kabu": ("wsexample.cli.sim_kabu:main", "kabu Station: REST and push on one port.")},
+)
+def sim() -> None:
+    """Run a broker's simulator on this machine, for programs that have no account or no open market."""
 
 
 if __name__ == "__main__":
