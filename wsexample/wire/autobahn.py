@@ -84,7 +84,13 @@ def _option(name: str) -> Any:
     return property(read, write, doc=f"Autobahn's {name}.")
 
 
-class _Lane(LaneCore):
+if LaneCore.is_buffered:  # the transport reads into our buffer; uvloop does not for what is also a Protocol
+    _Core: Any = type("_Core", (LaneCore, asyncio.BufferedProtocol), {})
+else:
+    _Core = LaneCore
+
+
+class _Lane(_Core):
     """What both roles share: who may use the lane, and what the lane asks for."""
 
     factory: Any
@@ -122,6 +128,7 @@ class _Lane(LaneCore):
             self.lane_is_paused = False
             self.lane_resume()
         self.lane_is_open = False
+        self.lane_use_socket(-1, False)
         super().connection_lost(exc)  # type: ignore[misc]
 
     def pauseReading(self) -> None:
@@ -134,12 +141,19 @@ class _Lane(LaneCore):
     def resumeReading(self) -> None:
         """Go on delivering messages after `pauseReading`, first those that were read already."""
         self.lane_is_paused = False
+        if self.lane_held:  # what was read already goes first, and may fill the reader up again
+            asyncio.get_running_loop().call_soon(self._held_delivered)
+        else:
+            self._read_on()
+
+    def _held_delivered(self) -> None:
+        self.lane_resume()
+        if not self.lane_is_paused:
+            self._read_on()
+
+    def _read_on(self) -> None:
         transport = self.transport
-        if transport is None:
-            return
-        if self.lane_held:
-            asyncio.get_running_loop().call_soon(self.lane_resume)
-        if not transport.is_closing():
+        if transport is not None and not transport.is_closing():
             transport.resume_reading()
 
     # -- Autobahn's side -----------------------------------------------------------------------------------------
@@ -156,6 +170,7 @@ class _Lane(LaneCore):
     def _onOpen(self) -> None:
         self.lane_is_open = True
         self.lane_refresh()
+        self.lane_use_socket(*_socket_of(self.transport))
         super()._onOpen()  # type: ignore[misc]
 
     def consumeData(self) -> None:
@@ -232,6 +247,18 @@ class WebSocketClientProtocol(_Lane, _autobahn.WebSocketClientProtocol):
 
 class WebSocketServerProtocol(_Lane, _autobahn.WebSocketServerProtocol):
     """Server side of a WebSocket: override the callbacks of Autobahn's class of the same name."""
+
+
+def _socket_of(transport: Any) -> tuple[int, bool]:
+    """Return the socket that may be written to directly, and whether its transport must be asked before each write.
+
+    asyncio closes a socket only after `connection_lost`; uvloop may do so before, when the number could be another's.
+    """
+    home = type(transport).__module__
+    if home not in ("asyncio.selector_events", "uvloop.loop") or transport.get_extra_info("ssl_object") is not None:
+        return -1, False
+    sock = transport.get_extra_info("socket")
+    return (sock.fileno() if sock is not None else -1), home != "asyncio.selector_events"
 
 
 def _class_facts(cls: type, _known: dict[type, tuple[bool, bool, bool]] = {}) -> tuple[bool, bool, bool]:  # noqa: B006

@@ -371,6 +371,9 @@ class LaneCore:
 
     # -- sending -------------------------------------------------------------------------------------------------
 
+    def lane_use_socket(self, fd: int, asks: bool) -> None:
+        """Learn of a socket that may be written to directly; this lane always asks the transport."""
+
     def sendMessage(
         self,
         payload: bytes,
