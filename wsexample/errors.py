@@ -361,7 +361,15 @@ class SubscriptionLimitError(BrokerError):
 
 
 class UnknownSymbolError(BrokerError):
-    """The broker does not know this symbol."""
+    """The broker does not know this symbol.
+
+    Attributes:
+        symbols: the symbols at fault, as this project spells them; empty where the broker does not say which.
+    """
+
+    def __init__(self, message: str, *, symbols: tuple[str, ...] = (), **facts: object) -> None:
+        super().__init__(message, **facts)  # type: ignore[arg-type]
+        self.symbols = symbols
 
 
 class RequestError(BrokerError):

@@ -10,16 +10,20 @@ import asyncio
 import os
 import socket
 import struct
-from collections.abc import AsyncIterator, Generator, Mapping
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
 from wsexample.errors import ConnectionClosed, DeadlineError, OptionError, StateError
+from wsexample.wire.fragments import Fragment, with_last
+from wsexample.wire.heartbeat import Heartbeat
 from wsexample.wire.inflow import Arrival, Inflow
 from wsexample.wire.options import ConnectOptions, ServeOptions
 
 __all__ = ["Connection", "connect"]
 
+CONNECTING, OPEN = 1, 3  # Autobahn's states
 CLEAN_CODES = frozenset({1000, 1001})
 SENDABLE_CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)})
 
@@ -47,8 +51,15 @@ class Connection:
         self.over: asyncio.Future[None] = self._loop.create_future()
         """Done when the socket is gone; never holds an exception."""
         self._close_error: ConnectionClosed | None = None
+        self._close_timer: asyncio.TimerHandle | None = None
         self._drain: asyncio.Future[None] | None = None
+        self._fragmenting: asyncio.Future[None] | None = None
+        self._heartbeat: Heartbeat | None = None
+        self._beat: tuple[bytes, float] | None = None
         self._pings: dict[bytes, tuple[asyncio.Future[float], float]] = {}
+        self._on_bad_utf8 = "strict" if options.validate_utf8 else "replace"
+        deflate = options.compression
+        self._compress_from = deflate.min_bytes if not isinstance(deflate, bool) else 0
         self._inflow = Inflow(
             max_messages=options.read_ahead_messages,
             max_bytes=options.read_ahead_bytes,
@@ -57,12 +68,18 @@ class Connection:
         )
         link.onMessage = self._inflow.put
         link.connection = self
+        if options.deliver_fragments:
+            link.deliver_fragments()
         self.response_headers: Mapping[str, str] = {}
         """Headers of the 101 response, lower-case names; empty on a server."""
         self.subprotocol: str | None = None
         """The subprotocol agreed on."""
         self.peer: str = ""
         """``host:port`` of the other end."""
+        self.on_control: Callable[[int, bytes], None] | None = None
+        """Called with opcode (9 ping, 10 pong) and payload of each control frame but the close; set it if you want them."""
+        self.latency_s: float | None = None
+        """Round-trip time of the last keep-alive ping or `ping()`, None before the first answer."""
 
     # -- sending ---------------------------------------------------------------------------------------------
 
@@ -70,22 +87,117 @@ class Connection:
         """Send one message: str as text, anything else as binary; waits while the write buffer is full.
 
         Raises:
-            ConnectionClosed: the connection is over.
+            ConnectionClosed: the connection is over or being closed.
         """
+        while self._fragmenting is not None:
+            await asyncio.shield(self._fragmenting)
         self.send_nowait(message)
         if self._drain is not None:
-            await asyncio.shield(self._drain)
-            if self._close_error is not None:
-                raise self._close_error
+            await self._drained()
 
     def send_nowait(self, message: str | bytes | bytearray | memoryview) -> None:
-        """Send one message without waiting for the write buffer; the caller bounds what it piles up."""
-        if self._link.state != 3:
-            raise self._closing_error()
+        """Send one message without waiting for the write buffer; the caller bounds what it piles up.
+
+        Raises:
+            ConnectionClosed: the connection is over or being closed.
+            StateError: another task is in the middle of `send_fragments`.
+        """
         if isinstance(message, str):
-            self._link.sendMessage(message.encode(), False)
+            self._send_payload(message.encode(), False)
         else:
-            self._link.sendMessage(message if type(message) is bytes else bytes(message), True)
+            self._send_payload(message if type(message) is bytes else bytes(message), True)
+
+    async def send_text(self, payload: bytes | bytearray | memoryview) -> None:
+        """Send one text message that is UTF-8 already, such as JSON fresh from an encoder; else as `send`."""
+        while self._fragmenting is not None:
+            await asyncio.shield(self._fragmenting)
+        self._send_payload(payload if type(payload) is bytes else bytes(payload), False)
+        if self._drain is not None:
+            await self._drained()
+
+    def _send_payload(self, payload: bytes, is_binary: bool) -> None:
+        link = self._link
+        if link.state != OPEN:
+            raise self._closing_error()
+        if self._fragmenting is not None:
+            raise StateError("a message in fragments is being sent; await send() to wait for its end")
+        if self._compress_from > len(payload):
+            link.sendMessage(payload, is_binary, doNotCompress=True)
+        elif 0 < link.maxMessagePayloadSize < len(payload):
+            self._send_large(payload, is_binary)
+        else:
+            link.sendMessage(payload, is_binary)
+
+    def _send_large(self, payload: bytes, is_binary: bool) -> None:
+        """Send what is larger than this side would accept; Autobahn holds its limit against both directions."""
+        link = self._link
+        if link._perMessageCompress is None:
+            link.sendFrame(opcode=2 if is_binary else 1, payload=payload)
+        else:
+            link.beginMessage(is_binary)
+            link.sendMessageFrame(payload)
+            link.endMessage()
+
+    async def send_fragments(
+        self, parts: Iterable[str | bytes] | AsyncIterable[str | bytes], *, is_binary: bool | None = None
+    ) -> None:
+        """Send one message in fragments, each as soon as it is there; other messages wait for its end.
+
+        Parameters:
+            parts: the fragments, also as an asynchronous iterable. If it fails the connection is closed with 1011,
+                because a message begun must be ended.
+            is_binary: kind of the message; None goes by the first part.
+
+        Raises:
+            ConnectionClosed: the connection is over or being closed.
+        """
+        while self._fragmenting is not None:
+            await asyncio.shield(self._fragmenting)
+        turn = self._fragmenting = self._loop.create_future()
+        opcode: int | None = None
+        try:
+            async for part, is_last in with_last(parts):
+                if opcode is None:
+                    opcode = 2 if (not isinstance(part, str) if is_binary is None else is_binary) else 1
+                payload = part.encode() if isinstance(part, str) else bytes(part)
+                await self.send_frame(opcode, payload, fin=is_last)
+                opcode = 0
+        except BaseException:
+            if opcode == 0:
+                self.start_close(1011, "a message was not finished")
+            raise
+        finally:
+            self._fragmenting = None
+            turn.set_result(None)
+
+    async def send_frame(self, opcode: int, payload: bytes = b"", *, fin: bool = True, rsv: int = 0) -> None:
+        """Send one frame as it is, valid or not; for protocols of your own and for testing servers.
+
+        Parameters:
+            opcode: 0 to 15 (RFC 6455 section 5.2).
+            payload: its data, sent uncompressed.
+            fin: whether the message ends with it.
+            rsv: the three reserved bits as a number.
+
+        Raises:
+            OptionError: the opcode or the bits do not fit.
+            ConnectionClosed: the connection is over or being closed.
+        """
+        if not 0 <= opcode <= 15 or not 0 <= rsv <= 7:
+            raise OptionError(
+                f"a frame has an opcode of 0 to 15 and bits of 0 to 7, not {opcode} and {rsv}", option="opcode"
+            )
+        if self._link.state != OPEN:
+            raise self._closing_error()
+        self._link.sendFrame(opcode=opcode, payload=bytes(payload), fin=fin, rsv=rsv)
+        if self._drain is not None:
+            await self._drained()
+
+    async def _drained(self) -> None:
+        assert self._drain is not None
+        await asyncio.shield(self._drain)
+        if self._close_error is not None:
+            raise self._closing_error()
 
     @property
     def write_buffer_bytes(self) -> int:
@@ -123,7 +235,14 @@ class Connection:
             DeadlineError: nothing came in time; the connection stays usable.
         """
         payload, is_binary, _ = await self.receive_stamped(timeout_s)
-        return payload if is_binary else payload.decode()
+        return payload if is_binary else payload.decode(errors=self._on_bad_utf8)
+
+    async def receive_fragment(self, timeout_s: float | None = None) -> Fragment:
+        """Return the next fragment of a connection with ``deliver_fragments``; raises as `receive` does."""
+        payload, _, _ = await self.receive_stamped(timeout_s)
+        if not isinstance(payload, Fragment):
+            raise StateError("this connection delivers whole messages; connect with deliver_fragments=True")
+        return payload
 
     def take_waiting(self) -> list[Arrival]:
         """Return every message that waits already, without waiting; oldest first."""
@@ -133,7 +252,7 @@ class Connection:
     async def __aiter__(self) -> AsyncIterator[str | bytes]:
         """Iterate over messages; ends when the connection was closed with 1000 or 1001, raises otherwise."""
         async for payload, is_binary in self.payloads():
-            yield payload if is_binary else payload.decode()
+            yield payload if is_binary else payload.decode(errors=self._on_bad_utf8)
 
     async def payloads(self) -> AsyncIterator[tuple[bytes, bool]]:
         """Iterate over undecoded messages as (payload, is_binary); ends as iterating over the connection does."""
@@ -141,7 +260,7 @@ class Connection:
         while True:
             if not len(inflow) and not await inflow.wait(None):
                 error = self._closing_error()
-                if isinstance(error, ConnectionClosed) and error.code in CLEAN_CODES:
+                if error.code in CLEAN_CODES:
                     return
                 raise error
             payload, is_binary, _ = inflow.take()
@@ -165,7 +284,7 @@ class Connection:
             raise OptionError(f"a ping carries at most 125 bytes, not {len(payload)}", option="payload")
         if payload in self._pings:
             raise StateError("a ping with this payload is already on its way")
-        if self._link.state != 3:
+        if self._link.state != OPEN:
             raise self._closing_error()
         future: asyncio.Future[float] = self._loop.create_future()
         self._pings[payload] = (future, self._loop.time())
@@ -182,7 +301,7 @@ class Connection:
         """Send a pong that nobody asked for (RFC 6455 section 5.5.3)."""
         if len(payload) > 125:
             raise OptionError(f"a pong carries at most 125 bytes, not {len(payload)}", option="payload")
-        if self._link.state != 3:
+        if self._link.state != OPEN:
             raise self._closing_error()
         self._link.sendPong(payload)
 
@@ -203,22 +322,21 @@ class Connection:
         """Send the close frame and return at once."""
         raw = check_close(code, reason)
         self._inflow.open_gate()
-        if self._link.state == 3:
+        if self._link.state == OPEN:
             self._link.sendCloseFrame(code=code, reasonUtf8=raw or None, isReply=False)
-        elif self._link.state == 1:
+            self._bound_close()
+        elif self._link.state == CONNECTING:
             self.abort()
 
     async def wait_closed(self) -> None:
-        """Wait until the connection is over; a peer that does not answer a close is cut off in time."""
-        if not self.over.done() and self._link.state != 3:
-            # Autobahn's own timers end the closing handshake; this one holds when even they cannot.
-            deadline_s = self._options.close_timeout_s + 2.0
-            try:
-                async with asyncio.timeout(deadline_s):
-                    await asyncio.shield(self.over)
-            except TimeoutError:
-                self.abort()
+        """Wait until the connection is over; once a close frame was sent or received that is within ``close_timeout_s``."""
         await asyncio.shield(self.over)
+
+    def _bound_close(self) -> None:
+        """Cut the connection in time when the peer does not do its part of the closing handshake."""
+        if self._close_timer is None and not self.over.done():
+            # Autobahn bounds some of these waits itself and says more about them, so it may go first.
+            self._close_timer = self._loop.call_later(self._options.close_timeout_s * 1.25 + 0.25, self.abort)
 
     def abort(self) -> None:
         """Cut the connection without a closing handshake."""
@@ -240,7 +358,7 @@ class Connection:
     @property
     def is_open(self) -> bool:
         """Whether messages can be sent."""
-        return bool(self._link.state == 3)
+        return bool(self._link.state == OPEN)
 
     @property
     def close_code(self) -> int | None:
@@ -297,24 +415,60 @@ class Connection:
         self.subprotocol = subprotocol
 
     def opened(self) -> None:
-        """The connection can be used."""
+        """The connection can be used: keep it alive."""
+        options = self._options
+        if options.ping_interval_s:
+            self._heartbeat = Heartbeat(
+                interval_s=options.ping_interval_s,
+                timeout_s=options.ping_timeout_s,
+                ping=self._send_beat,
+                progress=self._progress,
+                is_paused=self._is_reading_paused,
+                give_up=self._give_up,
+            )
+
+    def _send_beat(self) -> None:
+        payload = self._options.ping_payload or os.urandom(8)
+        self._beat = (payload, self._loop.time())
+        self._link.sendPing(payload)
+
+    def _progress(self) -> object:
+        return self._inflow.last_received_ns, self._link.trafficStats.incomingOctetsWireLevel
+
+    def _is_reading_paused(self) -> bool:
+        return self._inflow.is_paused
+
+    def _give_up(self) -> None:
+        timeout_s = self._options.ping_timeout_s
+        self._link.give_up(DeadlineError(f"no pong within {timeout_s:g} s", step="pong", timeout_s=timeout_s))
 
     def ping_received(self, payload: bytes) -> None:
         """A ping came."""
-        self._touch()
+        self._inflow.last_received_ns = time.time_ns()
+        if self.on_control is not None:
+            self.on_control(9, payload)
 
     def pong_received(self, payload: bytes) -> None:
         """A pong came; wakes whoever waits for it."""
-        self._touch()
+        self._inflow.last_received_ns = time.time_ns()
         if payload in self._pings:
             future, sent_s = self._pings[payload]
+            self.latency_s = self._loop.time() - sent_s
             if not future.done():
-                future.set_result(self._loop.time() - sent_s)
+                future.set_result(self.latency_s)
+        elif self._beat is not None and self._beat[0] == payload:
+            self.latency_s = self._loop.time() - self._beat[1]
+            self._beat = None
+        if self.on_control is not None:
+            self.on_control(10, payload)
 
-    def _touch(self) -> None:
-        import time
+    def fragment_received(self, payload: bytes, is_binary: bool, opcode: int, is_last: bool) -> None:
+        """A fragment came, and fragments are wanted."""
+        self._inflow.put(Fragment.of(payload, opcode, is_last), is_binary)
 
-        self._inflow.last_received_ns = time.time_ns()
+    def close_received(self) -> None:
+        """The peer's close frame came and is answered; from here the end of the socket is awaited."""
+        self._bound_close()
 
     def writing_paused(self) -> None:
         """The write buffer is above high water."""
@@ -336,23 +490,24 @@ class Connection:
         """The socket is gone: wake everybody."""
         if self._close_error is None:
             self._close_error = ConnectionClosed(code=1006, reason="the connection was cut")
+        if self._heartbeat is not None:
+            self._heartbeat.stop()
+        if self._close_timer is not None:
+            self._close_timer.cancel()
         self.writing_resumed()
         for future, _ in self._pings.values():
             if not future.done():
-                future.set_exception(self._close_error)
+                future.set_exception(self._closing_error())
         self._inflow.finish()
         if not self.over.done():
             self.over.set_result(None)
 
-    def _closing_error(self) -> Exception:
-        if self._close_error is not None:
-            error = self._close_error
-            copy = ConnectionClosed(
-                code=error.code, reason=error.reason, was_clean=error.was_clean, by_peer=error.by_peer
-            )
-            copy.__cause__ = error.__cause__
-            return copy
-        return StateError("the connection is being closed; nothing more can be sent")
+    def _closing_error(self) -> ConnectionClosed:
+        """Return a fresh error, so that tasks do not share one traceback."""
+        error = self._close_error or self._link.closing_facts()
+        copy = ConnectionClosed(code=error.code, reason=error.reason, was_clean=error.was_clean, by_peer=error.by_peer)
+        copy.__cause__ = error.__cause__
+        return copy
 
 
 class _Connecting:

@@ -1,16 +1,17 @@
-"""The opening handshake as text: the request that a client sends and the refusal that a server may answer.
+"""The opening handshake as text: the request that a client sends, the answer it reads, and the refusal of a server.
 
-Pure; the keys and the accept check are Autobahn's.
+Pure; the key and the accept check are Autobahn's.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from wsexample.wire.options import Target
+from wsexample.wire.target import Target
 
-__all__ = ["basic_authorization", "refusal_response", "request_head", "response_is_complete"]
+__all__ = ["Answer", "basic_authorization", "read_answer", "refusal_body", "refusal_response", "request_head"]
 
 MAX_REFUSAL_BODY = 64 * 1024
 
@@ -30,6 +31,9 @@ def request_head(
     extensions: Sequence[str] = (),
     origin: str | None = None,
     user_agent: str = "",
+    host: str | None = None,
+    cookie: str = "",
+    authorization: str = "",
 ) -> bytes:
     """Build the request that opens a WebSocket (RFC 6455 section 4.1); a caller's header replaces the built-in one.
 
@@ -42,44 +46,29 @@ def request_head(
         extensions: extension offers.
         origin: value of Origin, None for none.
         user_agent: value of User-Agent, "" for none.
+        host: value of Host, None for the target's, "" for none.
+        cookie: value of Cookie, "" for none.
+        authorization: value of Authorization, "" for what the target's user info says.
     """
-    lines: list[tuple[str, str]] = [
-        ("Host", target.host_header),
+    if not authorization and target.username is not None:
+        authorization = basic_authorization(target.username, target.password or "")
+    built_in = [
+        ("Host", target.host_header if host is None else host),
+        ("User-Agent", user_agent),
         ("Upgrade", "websocket"),
         ("Connection", "Upgrade"),
         ("Sec-WebSocket-Key", key),
         ("Sec-WebSocket-Version", str(version)),
+        ("Origin", origin or ""),
+        ("Sec-WebSocket-Protocol", ", ".join(subprotocols)),
+        ("Sec-WebSocket-Extensions", ", ".join(extensions)),
+        ("Authorization", authorization),
+        ("Cookie", cookie),
     ]
-    if user_agent:
-        lines.insert(1, ("User-Agent", user_agent))
-    if origin is not None:
-        lines.append(("Origin", origin))
-    if subprotocols:
-        lines.append(("Sec-WebSocket-Protocol", ", ".join(subprotocols)))
-    if extensions:
-        lines.append(("Sec-WebSocket-Extensions", ", ".join(extensions)))
-    if target.username is not None:
-        lines.append(("Authorization", basic_authorization(target.username, target.password or "")))
     own = list(headers)
     replaced = {name.lower() for name, _ in own}
-    lines = [line for line in lines if line[0].lower() not in replaced] + own
-    head = f"GET {target.resource} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines)
-    return (head + "\r\n").encode("utf-8")
-
-
-def response_is_complete(data: bytes) -> bool:
-    """Tell whether a refusal (any status but 101) has arrived with its body, as far as its length is announced."""
-    head, separator, body = data.partition(b"\r\n\r\n")
-    if not separator:
-        return False
-    for line in head.split(b"\r\n")[1:]:
-        name, _, value = line.partition(b":")
-        if name.strip().lower() == b"content-length":
-            try:
-                return len(body) >= min(int(value), MAX_REFUSAL_BODY)
-            except ValueError:
-                return True
-    return True
+    lines = [(name, value) for name, value in built_in if value and name.lower() not in replaced] + own
+    return _head(f"GET {target.resource} HTTP/1.1", lines)
 
 
 def refusal_response(
@@ -96,6 +85,78 @@ def refusal_response(
     own = list(headers)
     replaced = {name.lower() for name, _ in own}
     lines = [line for line in lines if line[0].lower() not in replaced] + own
-    clean = reason.replace("\r", " ").replace("\n", " ")
-    head = f"HTTP/1.1 {status} {clean}\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines)
-    return (head + "\r\n").encode("utf-8") + payload
+    return _head(f"HTTP/1.1 {status} {reason}", lines) + payload
+
+
+def _head(first_line: str, lines: Iterable[tuple[str, str]]) -> bytes:
+    text = "".join(f"{line}\r\n" for line in (first_line, *(f"{name}: {value}" for name, value in lines)))
+    return text.encode() + b"\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The head of an HTTP answer."""
+
+    status: int | None
+    """Status code, None when the bytes are not HTTP."""
+    reason: str = ""
+    """Reason phrase."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Headers, lower-case names; repeated ones are joined with a comma."""
+
+
+def read_answer(head: bytes) -> Answer:
+    """Take the head of an HTTP answer apart, as far as it is one."""
+    lines = head.decode("latin-1").split("\r\n")
+    version, _, rest = lines[0].partition(" ")
+    code, _, reason = rest.strip().partition(" ")
+    if not version.startswith("HTTP/") or not (code.isascii() and code.isdigit()):
+        return Answer(None)
+    headers: dict[str, str] = {}
+    for line in lines[1:]:
+        name, colon, value = line.partition(":")
+        if colon:
+            name = name.strip().lower()
+            headers[name] = f"{headers[name]}, {value.strip()}" if name in headers else value.strip()
+    return Answer(int(code), reason.strip(), headers)
+
+
+def refusal_body(answer: Answer, body: bytes, *, is_all: bool = False) -> bytes | None:
+    """Return the body of a refusal as far as it is wanted, None while more of it is on its way.
+
+    Parameters:
+        answer: the head that came before.
+        body: what came after it.
+        is_all: whether nothing more will come.
+    """
+    if answer.status in (204, 304):
+        return b""
+    if "chunked" in answer.headers.get("transfer-encoding", "").lower():
+        data, is_complete = _dechunked(body)
+    else:
+        length = answer.headers.get("content-length", "")
+        if length.isascii() and length.isdigit():
+            data, is_complete = body[: int(length)], len(body) >= int(length)
+        else:
+            data, is_complete = body, False  # it ends with the connection (RFC 9112 section 6.3)
+    if is_complete or is_all or len(data) >= MAX_REFUSAL_BODY:
+        return data[:MAX_REFUSAL_BODY]
+    return None
+
+
+def _dechunked(body: bytes) -> tuple[bytes, bool]:
+    """Return the data of a chunked body and whether its end has come (RFC 9112 section 7.1)."""
+    data = bytearray()
+    position = 0
+    while True:
+        end = body.find(b"\r\n", position)
+        if end < 0:
+            return bytes(data), False
+        try:
+            size = int(body[position:end].partition(b";")[0], 16)
+        except ValueError:
+            return bytes(data), True
+        if size == 0:
+            return bytes(data), True
+        data += body[end + 2 : end + 2 + size]
+        position = end + 2 + size + 2

@@ -13,7 +13,9 @@ from aiohttp import web
 
 from wsexample.wire.server import HttpHandler
 
-__all__ = ["http_server"]
+__all__ = ["HttpServer"]
+
+KEEP_ALIVE_S = 75.0
 
 
 class _HandedOver(web.StreamResponse):
@@ -26,21 +28,53 @@ class _HandedOver(web.StreamResponse):
         return None
 
 
+class HttpServer:
+    """A protocol factory that passes upgrades to links and the rest to an aiohttp handler.
+
+    Parameters:
+        handler: answers what is no upgrade.
+        make_link: makes the protocol of a WebSocket.
+        head_timeout_s: seconds that a new connection has for its first request head.
+    """
+
+    def __init__(self, handler: HttpHandler, make_link: Callable[[], Any], *, head_timeout_s: float) -> None:
+        self._handler = handler
+        self._make_link = make_link
+        self._head_timeout_s = head_timeout_s
+        self._waiting: dict[Any, asyncio.TimerHandle] = {}
+        self._server = web.Server(self._route, access_log=None, keepalive_timeout=KEEP_ALIVE_S)
+
+    def __call__(self) -> Any:
+        reader = self._server()
+        loop = asyncio.get_running_loop()
+        self._waiting[reader] = loop.call_later(self._head_timeout_s, self._too_late, reader)
+        return reader
+
+    async def shutdown(self, timeout_s: float) -> None:
+        """Close what is idle, wait for requests that are being answered, and cut them when they take too long."""
+        for timer in self._waiting.values():
+            timer.cancel()
+        self._waiting.clear()
+        await self._server.shutdown(timeout_s)
+
+    def _too_late(self, reader: Any) -> None:
+        self._waiting.pop(reader, None)
+        if reader.transport is not None:
+            reader.transport.abort()
+
+    async def _route(self, request: web.BaseRequest) -> web.StreamResponse:
+        timer = self._waiting.pop(request.protocol, None)
+        if timer is not None:
+            timer.cancel()
+        if not wants_websocket(request):
+            return await self._handler(request)
+        return _hand_over(request, self._make_link)
+
+
 def wants_websocket(request: web.BaseRequest) -> bool:
     """Tell whether this request asks to become a WebSocket (RFC 6455 section 4.2.1)."""
     upgrade = request.headers.get("Upgrade", "")
     return request.method == "GET" and "websocket" in (token.strip().lower() for token in upgrade.split(","))
-
-
-def http_server(handler: HttpHandler, make_link: Callable[[], Any]) -> web.Server:
-    """Return an aiohttp protocol factory that passes upgrades to links and the rest to the handler."""
-
-    async def route(request: web.BaseRequest) -> web.StreamResponse:
-        if not wants_websocket(request):
-            return await handler(request)
-        return _hand_over(request, make_link)
-
-    return web.Server(route, access_log=None)
 
 
 def _hand_over(request: web.BaseRequest, make_link: Callable[[], Any]) -> web.StreamResponse:

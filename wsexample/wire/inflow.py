@@ -33,6 +33,7 @@ class Inflow:
     __slots__ = (
         "_bytes",
         "_finished",
+        "_is_gate_open",
         "_is_paused",
         "_max_bytes",
         "_max_messages",
@@ -40,6 +41,7 @@ class Inflow:
         "_queue",
         "_resume",
         "_waiter",
+        "discarded",
         "last_received_ns",
         "received",
     )
@@ -55,11 +57,14 @@ class Inflow:
         self._resume = resume
         self._is_paused = False
         self._finished = False
+        self._is_gate_open = False
         self._waiter: asyncio.Future[None] | None = None
         self.received = 0
         """Messages that ever came in."""
         self.last_received_ns = 0
         """When the last one came in, UTC epoch nanoseconds; 0 before the first."""
+        self.discarded = 0
+        """Messages thrown away because they came after the room was full while the connection was being closed."""
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -81,13 +86,18 @@ class Inflow:
             self._waiter = None
             if not waiter.done():
                 waiter.set_result(None)
-        if (
-            (len(queue) >= self._max_messages or self._bytes >= self._max_bytes)
-            and not self._is_paused
-            and not self._finished
-        ):
-            self._is_paused = True
-            self._pause()
+        if len(queue) >= self._max_messages or self._bytes >= self._max_bytes:
+            self._full()
+
+    def _full(self) -> None:
+        if not self._is_gate_open:
+            if not self._is_paused:
+                self._is_paused = True
+                self._pause()
+        elif len(self._queue) > 2 * self._max_messages or self._bytes > 2 * self._max_bytes:
+            # Nobody takes them and the close frame behind them is wanted: memory stays bounded.
+            self._bytes -= len(self._queue.pop()[0])
+            self.discarded += 1
 
     def finish(self) -> None:
         """Say that nothing more will come; what waits can still be taken."""
@@ -98,7 +108,11 @@ class Inflow:
             waiter.set_result(None)
 
     def open_gate(self) -> None:
-        """Read on whatever the fill, because the connection is being closed and its last frames are wanted."""
+        """Read on whatever the fill, because the connection is being closed and its last frames are wanted.
+
+        As much again as the room holds is kept; what comes on top of that is discarded and counted.
+        """
+        self._is_gate_open = True
         if self._is_paused:
             self._is_paused = False
             self._resume()

@@ -7,18 +7,25 @@ from __future__ import annotations
 
 import base64
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from wsexample.errors import ConnectionClosed, HandshakeError
+from wsexample.errors import ConnectionClosed, HandshakeError, TlsError
 from wsexample.wire.autobahn import WebSocketClientProtocol, WebSocketServerProtocol
-from wsexample.wire.handshake import refusal_response, request_head, response_is_complete
+from wsexample.wire.deflate import usable_offers
+from wsexample.wire.handshake import read_answer, refusal_body, refusal_response, request_head
+from wsexample.wire.lane import build_frame
 from wsexample.wire.log import WireLog
+from wsexample.wire.trace import RECEIVED, SENT, Tracer
 
 if TYPE_CHECKING:
     from wsexample.wire.connection import Connection
     from wsexample.wire.options import ConnectOptions, Target
 
-__all__ = ["ClientLink", "ServerLink"]
+__all__ = ["CLOSED", "CLOSING", "CONNECTING", "OPEN", "ClientLink", "ServerLink"]
+
+CLOSED, CONNECTING, CLOSING, OPEN = 0, 1, 2, 3
+"""Autobahn's states of a connection."""
 
 MAX_HEAD_BYTES = 64 * 1024
 
@@ -30,15 +37,27 @@ class _Link:
     connection: Connection | None = None
     answer_pings = True
     lost_with: BaseException | None = None
+    tracer: Tracer | None = None
     # Autobahn's fields, as far as they are used here
     data: Any
     state: int
     transport: Any
+    failedByMe: bool
     wasNotCleanReason: str | None
     localCloseCode: int | None
+    localCloseReason: bytes | None
     remoteCloseCode: int | None
+    remoteCloseReason: str | None
     closedByMe: bool
     droppedByMe: bool
+    current_frame: Any
+    frame_data: Any
+    message_data: Any
+    message_is_binary: bool
+    factory: Any
+    logFrames: bool
+
+    # -- what Autobahn tells -------------------------------------------------------------------------------------
 
     def onPing(self, payload: bytes) -> None:
         if self.connection is not None:
@@ -50,34 +69,40 @@ class _Link:
         if self.connection is not None:
             self.connection.pong_received(payload)
 
+    def onCloseFrame(self, code: int | None, reasonRaw: bytes | None) -> Any:
+        result = super().onCloseFrame(code, reasonRaw)  # type: ignore[misc]
+        if self.connection is not None:
+            self.connection.close_received()
+        return result
+
     def onClose(self, was_clean: bool, code: int | None, reason: str | None) -> None:
-        if self.connection is None:
-            return
-        if was_clean:
-            closed = ConnectionClosed(
-                code=code if code is not None else 1005,
-                reason=reason or "",
-                was_clean=True,
+        if self.connection is not None:
+            self.connection.closed(self.closing_facts(was_clean=was_clean))
+
+    def closing_facts(self, *, was_clean: bool = False) -> ConnectionClosed:
+        """Return how the connection ends, as far as is known by now."""
+        if was_clean or (self.remoteCloseCode is not None and not self.failedByMe):
+            return ConnectionClosed(
+                code=self.remoteCloseCode if self.remoteCloseCode is not None else 1005,
+                reason=self.remoteCloseReason or "",
+                was_clean=was_clean,
                 by_peer=not self.closedByMe,
             )
-        else:
-            closed = self._unclean_close()
-        self.connection.closed(closed)
-
-    def _unclean_close(self) -> ConnectionClosed:
-        if self.remoteCloseCode is not None:  # the peer said why before TCP went away
+        if self.localCloseCode is not None and (self.failedByMe or self.state == CLOSING):
             return ConnectionClosed(
-                code=self.remoteCloseCode,
-                reason=getattr(self, "remoteCloseReason", None) or "",
+                code=self.localCloseCode,
+                reason=(self.localCloseReason or b"").decode("utf-8", "replace"),
                 was_clean=False,
-                by_peer=not self.closedByMe,
+                by_peer=False,
             )
         closed = ConnectionClosed(code=1006, reason=self.wasNotCleanReason or "", by_peer=not self.droppedByMe)
         closed.__cause__ = self.lost_with
         return closed
 
+    # -- what the event loop tells -------------------------------------------------------------------------------
+
     def connection_lost(self, exc: BaseException | None) -> None:
-        self.lost_with = exc
+        self.lost_with = self.lost_with or exc
         super().connection_lost(exc)  # type: ignore[misc]
         if self.connection is not None:  # Autobahn tells of a close only once; the connection always wants to know
             self.connection.lost()
@@ -90,6 +115,78 @@ class _Link:
         if self.connection is not None:
             self.connection.writing_resumed()
 
+    # -- what the connection tells -------------------------------------------------------------------------------
+
+    def give_up(self, cause: Exception) -> None:
+        """Cut a connection whose peer does not answer any more."""
+        self.wasNotCleanReason = str(cause)
+        self.lost_with = cause
+        self.dropConnection(abort=True)  # type: ignore[attr-defined]
+
+    def deliver_fragments(self) -> None:
+        """Hand over fragments one by one; the lane leaves a link with hooks of its own to Autobahn's parser."""
+        self.onMessageFrameEnd = self._fragment_ended
+        self.onMessageEnd = self._fragments_ended
+
+    def _fragment_ended(self) -> None:
+        frame = self.current_frame
+        if not self.failedByMe and self.connection is not None:
+            payload = b"".join(self.frame_data)
+            self.connection.fragment_received(payload, self.message_is_binary, frame.opcode, frame.fin)
+        self.frame_data = None
+
+    def _fragments_ended(self) -> None:
+        self.message_data = None
+
+    # -- the trace -----------------------------------------------------------------------------------------------
+
+    def use_tracer(self, tracer: Tracer | None) -> None:
+        """Show what this link sends and receives; the lane leaves such a link to Autobahn."""
+        if tracer is not None:
+            self.tracer = tracer
+            self.logFrames = True
+
+    def logRxFrame(self, frameHeader: Any, payload: Any) -> None:
+        if self.tracer is not None:
+            data = b"".join(payload or ())
+            self.tracer.frame(RECEIVED, frameHeader.opcode, frameHeader.fin, frameHeader.rsv, data)
+
+    def logTxFrame(self, frameHeader: Any, payload: bytes, *_: Any) -> None:
+        if self.tracer is not None:
+            self.tracer.frame(SENT, frameHeader.opcode, frameHeader.fin, frameHeader.rsv, payload)
+
+
+class _OwnMasks:
+    """Sends the frames of a link with masking keys that the caller chooses.
+
+    The lane leaves a link whose ``sendFrame`` is not the class's own to Autobahn's way of sending, which ends here.
+    """
+
+    def __init__(self, link: ClientLink, mask_key: Callable[[], bytes]) -> None:
+        self._link = link
+        self._mask_key = mask_key
+
+    def __call__(
+        self,
+        opcode: int,
+        payload: bytes = b"",
+        fin: bool = True,
+        rsv: int = 0,
+        mask: bytes | None = None,
+        payload_len: int | None = None,
+        chopsize: int | None = None,
+        sync: bool = False,
+    ) -> None:
+        link = self._link
+        key = mask or self._mask_key()
+        if len(key) != 4:
+            raise ValueError(f"a masking key has 4 bytes, not {len(key)}")
+        if link.tracer is not None:
+            link.tracer.frame(SENT, opcode, fin, rsv, payload)
+        frame = build_frame(opcode, payload, key)
+        first = (0x80 if fin else 0) | (rsv & 7) << 4 | opcode & 15
+        link.sendData(bytes((first,)) + frame[1:])
+
 
 class ClientLink(_Link, WebSocketClientProtocol):
     """Client side: writes our request head and keeps what a refusal said."""
@@ -97,11 +194,28 @@ class ClientLink(_Link, WebSocketClientProtocol):
     target: Target
     options: ConnectOptions
     request_headers: tuple[tuple[str, str], ...] = ()
+    authorization = ""
     user_agent = ""
-    refusal: HandshakeError | None = None
+    refusal: HandshakeError | TlsError | None = None
+    check_peer: Callable[[Any], None] | None = None
+
+    def mask_with(self, mask_key: Callable[[], bytes]) -> None:
+        """Mask frames with keys from this function."""
+        self.sendFrame = _OwnMasks(self, mask_key)
+
+    def startHandshake(self) -> Any:
+        if self.check_peer is not None:
+            try:
+                self.check_peer(self.transport)
+            except TlsError as error:
+                self.refusal = error
+                self.dropConnection(abort=True)
+                return None
+        return super().startHandshake()
 
     def _actuallyStartHandshake(self, request_options: Any) -> None:
         """Send our own request head in place of Autobahn's, which writes the port always and headers twice."""
+        options = self.options
         given = {name.lower(): value for name, value in self.request_headers}
         key = given.get("sec-websocket-key") or base64.b64encode(os.urandom(16)).decode("ascii")
         self.websocket_key = key.encode("ascii")
@@ -110,52 +224,75 @@ class ClientLink(_Link, WebSocketClientProtocol):
             key=key,
             version=13,
             headers=self.request_headers,
-            subprotocols=self.options.subprotocols,
+            subprotocols=options.subprotocols,
             extensions=[offer.get_extension_string() for offer in self.perMessageCompressionOffers],
-            origin=self.options.origin,
+            origin=options.origin,
             user_agent=self.user_agent,
+            host=options.host,
+            cookie=options.cookie_header,
+            authorization=self.authorization,
         )
         self.sendData(self.http_request_data)
+        if self.tracer is not None:
+            self.tracer.head(SENT, self.http_request_data)
 
     def processHandshake(self) -> Any:
         data = bytes(self.data)
-        if b"\r\n\r\n" not in data:
+        head, end, rest = data.partition(b"\r\n\r\n")
+        if not end:
             if len(data) > MAX_HEAD_BYTES:
                 return self.failHandshake(f"the response head is longer than {MAX_HEAD_BYTES} bytes")
-            if data and not b"HTTP/".startswith(data[:5]) and not data.startswith(b"HTTP/"):
+            if not b"HTTP/".startswith(data[:5]):
                 return self.failHandshake("the answer is not HTTP")
             return None
-        if not data.startswith(b"HTTP/1.1 101") and not response_is_complete(data):
+        answer = read_answer(head)
+        if answer.status is not None and 100 <= answer.status < 200 and answer.status != 101:
+            self.data = rest  # an interim answer (RFC 9110 section 15.2)
+            return self.processHandshake() if rest else None
+        if answer.status not in (None, 101) and refusal_body(answer, rest) is None:
             return None  # a refusal whose body is still on its way; the handshake deadline bounds the wait
+        if self.tracer is not None:
+            self.tracer.head(RECEIVED, data)
+        if not head.isascii():  # Autobahn insists on UTF-8, HTTP allows any byte in a header
+            self.data = head.decode("utf-8", "replace").encode() + end + rest
         return super().processHandshake()
 
     def failHandshake(self, reason: str) -> None:
         if self.refusal is None:
-            self.refusal = self._read_refusal(reason)
+            self.refusal = self.read_refusal(reason)
         super().failHandshake(reason)
 
-    def _read_refusal(self, reason: str) -> HandshakeError:
+    def read_refusal(self, reason: str) -> HandshakeError:
+        """Return the error that tells what came in place of a WebSocket."""
         head, _, body = bytes(self.data).partition(b"\r\n\r\n")
-        lines = head.decode("latin-1").split("\r\n")
-        status_line = lines[0].split(None, 2)
-        status: int | None = None
-        words = ""
-        if len(status_line) >= 2 and status_line[0].startswith("HTTP/") and status_line[1].isdigit():
-            status = int(status_line[1])
-            words = status_line[2] if len(status_line) > 2 else ""
-        headers: dict[str, str] = {}
-        if status is not None:
-            for line in lines[1:]:
-                name, _, value = line.partition(":")
-                headers[name.strip().lower()] = value.strip()
+        answer = read_answer(head)
         address = self.target.address
-        if status is None:
+        if answer.status is None:
             sentence = f"{address} did not answer with HTTP; is it a WebSocket server? ({reason})"
-        elif status == 101:
+        elif answer.status == 101:
             sentence = f"{address} opened the WebSocket wrongly: {reason}"
         else:
-            sentence = f"{address} did not open a WebSocket: HTTP {status}{f' {words}' if words else ''}"
-        return HandshakeError(sentence, status=status, reason=words, headers=headers, body=body[: 64 * 1024])
+            words = f" {answer.reason}" if answer.reason else ""
+            sentence = f"{address} did not open a WebSocket: HTTP {answer.status}{words}"
+        return HandshakeError(
+            sentence,
+            status=answer.status,
+            reason=answer.reason,
+            headers=answer.headers,
+            body=refusal_body(answer, body, is_all=True) or b"",
+        )
+
+    @property
+    def has_answer_head(self) -> bool:
+        """Whether the head of an answer has come, if not all of its body."""
+        return self.state == CONNECTING and b"\r\n\r\n" in self.data
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self.refusal is None and self.has_answer_head:  # a body without a length ends with the connection
+            self.refusal = self.read_refusal("the answer was cut off")
+            if self.tracer is not None:
+                self.tracer.head(RECEIVED, bytes(self.data))
+        super().connection_lost(exc)
 
     def onConnect(self, response: Any) -> None:
         if self.connection is not None:
@@ -172,23 +309,45 @@ class ServerLink(_Link, WebSocketServerProtocol):
     server_header = ""
     refusal: tuple[int, str, str, list[tuple[str, str]]] | None = None
     server: Any
+    is_asked = False
+    websocket_extensions: list[tuple[str, Any]]
 
     def processHandshake(self) -> Any:
+        if self.is_asked:
+            return None  # frames of a hasty client; they wait until the server has decided
         if len(self.data) > MAX_HEAD_BYTES and b"\r\n\r\n" not in self.data[: MAX_HEAD_BYTES + 4]:
             return self.failHandshake("the request head is too long", 431)
+        if self.tracer is not None and b"\r\n\r\n" in self.data:
+            self.tracer.head(RECEIVED, bytes(self.data))
         return super().processHandshake()
 
     def onConnect(self, request: Any) -> Any:
+        self.is_asked = True
         return self.server.link_asked(self, request)
 
+    def succeedHandshake(self, res: Any) -> None:
+        if self.state != CONNECTING or self.transport is None:
+            return  # the client left while the server decided
+        self.websocket_extensions = usable_offers(self.websocket_extensions)
+        super().succeedHandshake(res)
+
     def onOpen(self) -> None:
+        if self.tracer is not None:
+            self.tracer.head(SENT, self.http_response_data.encode())
         self.server.link_opened(self)
+
+    def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:
+        if self.state == CONNECTING and self.transport is not None:
+            super().failHandshake(reason, code, responseHeaders)
 
     def sendHttpErrorResponse(self, code: int, reason: str, responseHeaders: Any = None) -> None:
         body, headers = "", list(responseHeaders or [])
         if self.refusal is not None:
             code, reason, body, headers = self.refusal
-        self.sendData(refusal_response(code, reason, body=body, headers=headers, server=self.server_header))
+        response = refusal_response(code, reason, body=body, headers=headers, server=self.server_header)
+        if self.tracer is not None:
+            self.tracer.head(SENT, response)
+        self.sendData(response)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)

@@ -9,14 +9,26 @@ import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit, urlunsplit
 
-__all__ = ["MASK", "is_secret_header", "is_secret_key", "mask_headers", "mask_url"]
+__all__ = [
+    "MASK",
+    "holds_secret",
+    "is_secret_header",
+    "is_secret_key",
+    "mask_head",
+    "mask_headers",
+    "mask_text",
+    "mask_url",
+]
 
 MASK = "***"
 
 _SECRET_HEADERS = frozenset(
-    {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-auth-token", "api-key"}
-)
-_SECRET_HEADER_PREFIXES = ("apca-", "access-")
+    {
+        "api-key", "authorization", "cookie", "proxy-authorization", "set-cookie", "x-access-token", "x-amz-security-token",
+        "x-api-key", "x-api-secret", "x-auth-token", "x-csrf-token",
+    }
+)  # fmt: skip
+_SECRET_HEADER_PREFIXES = ("apca-", "access-", "x-mbx-")
 _HARMLESS_HEADER_PREFIXES = ("access-control-",)
 # Names under which brokers and login frames carry what must not be seen; compared without case, "-" and "_".
 _SECRET_KEYS = frozenset(
@@ -26,6 +38,25 @@ _SECRET_KEYS = frozenset(
         "secretkey", "sessionkey", "sign", "signature", "token", "xapikey",
     }
 )  # fmt: skip
+
+# The name of a JSON member, and a value, which may be cut off; quotes are escaped where JSON stands inside JSON.
+_NAME = re.compile(r"""(?P<quote>\\*["'])(?P<name>[\w.-]+)(?P=quote)\s*:\s*""")
+_VALUE = re.compile(
+    r"""
+      "(?:[^"\\]|\\.)*"?              # a string
+    | \\+".*?(?:\\+"|$)               # a string inside a string
+    | '(?:[^'\\]|\\.)*'?              # a string as Python prints it
+    | \[[^\]]*\]?                     # a list
+    | [^\s,}\]\[{"']+                 # a number or a word
+    """,
+    re.DOTALL | re.VERBOSE,
+)
+_PAIR = re.compile(r"(?P<name>[A-Za-z][\w-]*)=(?P<value>[^&\s\"',;]+)")
+_SCHEME = re.compile(r"\b(?P<scheme>Bearer|Basic)\s+[\w.~+/=-]+", re.IGNORECASE)
+_NAMES_IN_BYTES = re.compile(
+    rb"(?i)(?<![a-z])(?:api|access|secret|private|session|listen|x)?[-_]?"
+    rb"(?:authorization|key|keyid|passphrase|passwd|password|secret|signature|sign|token|auth)(?![a-z])"
+)
 
 
 def _normal(name: str) -> str:
@@ -65,3 +96,50 @@ def mask_url(url: str) -> str:
         for name, equals, value in (pair.partition("=") for pair in parts.query.split("&"))
     )
     return urlunsplit((parts.scheme, netloc, parts.path, query, parts.fragment))
+
+
+def mask_head(head: str) -> str:
+    """Return the head of an HTTP request or answer with secret headers and secrets in its URLs replaced."""
+    first, *lines = head.split("\r\n")
+    words = first.split(" ")
+    if len(words) == 3 and words[2].startswith("HTTP/"):
+        words[1] = mask_url(words[1])
+    shown = [" ".join(words)]
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if colon and is_secret_header(name):
+            value = f" {MASK}"
+        elif colon and name.strip().lower() in ("location", "referer"):
+            value = f" {mask_url(value.strip())}"
+        shown.append(f"{name}{colon}{value}")
+    return "\r\n".join(shown)
+
+
+def mask_text(text: str) -> str:
+    """Return a message with the values of secret JSON members, form fields and authorizations replaced.
+
+    It works on text that is cut off or no JSON at all, and hides too much rather than too little.
+    """
+
+    def pair(match: re.Match[str]) -> str:
+        return f"{match['name']}={MASK}" if is_secret_key(match["name"]) else match[0]
+
+    text = _PAIR.sub(pair, _mask_members(text))
+    return _SCHEME.sub(lambda match: f"{match['scheme']} {MASK}", text)
+
+
+def _mask_members(text: str) -> str:
+    shown = []
+    position = 0
+    while (name := _NAME.search(text, position)) is not None:
+        shown.append(text[position : name.end()])
+        position = name.end()
+        if is_secret_key(name["name"]) and (value := _VALUE.match(text, position)) is not None:
+            shown.append(f"{name['quote']}{MASK}{name['quote']}")
+            position = value.end()
+    return "".join(shown) + text[position:]
+
+
+def holds_secret(payload: bytes) -> bool:
+    """Tell whether binary data names a secret, as a login frame in MessagePack does."""
+    return _NAMES_IN_BYTES.search(payload) is not None

@@ -9,17 +9,22 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
+import socket
 import ssl
+import stat
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from wsexample.errors import ConnectionClosed, ListenError, StateError
+from wsexample.errors import ConnectionClosed, ListenError, OptionError, StateError
+from wsexample.wire.admission import Census, RateLimit, origin_is_allowed
 from wsexample.wire.connection import Connection, check_close
-from wsexample.wire.link import ServerLink
-from wsexample.wire.options import ServeOptions
+from wsexample.wire.link import CONNECTING, ServerLink
+from wsexample.wire.options import ServeOptions, checked_headers
+from wsexample.wire.trace import active_trace
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -43,9 +48,11 @@ class Request:
     headers: Mapping[str, str] = field(repr=False)
     """Request headers, lower-case names."""
     remote: str
-    """``host:port`` of the client."""
+    """``host:port`` of the client; the address that a trusted reverse proxy reports; "unix" on a unix socket."""
     subprotocols: tuple[str, ...] = ()
     """Subprotocols that the client offers."""
+    certificate: Mapping[str, Any] | None = field(default=None, repr=False)
+    """The client's verified certificate as ``ssl`` describes it, None without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,20 @@ class ServerConnection(Connection):
     """A client's connection, with the `Request` that opened it."""
 
     request: Request
+    _rate: RateLimit | None = None
+
+    def limit_rate(self, rate: RateLimit) -> None:
+        """Close the connection with 1008 when it sends more messages than this allows."""
+        self._rate = rate
+        self._take = self._link.onMessage
+        self._link.onMessage = self._limited
+
+    def _limited(self, payload: bytes, is_binary: bool) -> None:
+        assert self._rate is not None
+        if self._rate.allows(self._loop.time()):
+            self._take(payload, is_binary)
+        elif self.is_open:
+            self.start_close(1008, "too many messages")
 
 
 class Server:
@@ -78,6 +99,7 @@ class Server:
         *,
         host: str | None,
         port: int,
+        unix_path: str | None = None,
         accept: Accept | None,
         http: HttpHandler | None,
         tls: ssl.SSLContext | None,
@@ -88,16 +110,20 @@ class Server:
         self._handler = handler
         self._host = host
         self._requested_port = port
+        self._unix_path = unix_path
         self._accept = accept
         self._http = http
         self._tls = tls
         self._options = options
         self._server_header = f"wsexample/{__version__}" if options.server_header is None else options.server_header
         self._listener: asyncio.Server | None = None
+        self._unix_inode: int | None = None
         self._web: Any = None
+        self._census = Census(options.max_connections, options.max_connections_per_address)
         self._links: set[ServerLink] = set()
         self._tasks: dict[asyncio.Task[None], ServerConnection] = {}
         self._is_closing = False
+        self._none_left: asyncio.Future[None] | None = None
         self.connections: set[ServerConnection] = set()
         """Connections that are open now."""
         self.accepted = 0
@@ -110,23 +136,61 @@ class Server:
         loop = asyncio.get_running_loop()
         factory = self._link_factory()
         if self._http is not None:
-            from wsexample.wire.http import http_server
+            from wsexample.wire.http import HttpServer
 
-            self._web = http_server(self._http, factory)
+            self._web = HttpServer(self._http, factory, head_timeout_s=self._options.handshake_timeout_s)
             factory = self._web
+        arguments: dict[str, Any] = {"ssl": self._tls, "backlog": self._options.backlog}
+        if self._tls is not None:
+            arguments["ssl_handshake_timeout"] = self._options.handshake_timeout_s
+            arguments["ssl_shutdown_timeout"] = self._options.close_timeout_s
         try:
-            self._listener = await loop.create_server(
-                factory, self._host, self._requested_port, ssl=self._tls, backlog=self._options.backlog
-            )
-        except OSError as error:
-            address = f"{self._host or '*'}:{self._requested_port}"
-            in_use = error.errno == errno.EADDRINUSE or "address already in use" in str(error).lower()
-            if in_use:
-                message = f"{address} is in use by another program; choose another port or stop that program"
+            if self._unix_path is not None:
+                sock = self._unix_socket(self._unix_path)
+                self._listener = await loop.create_unix_server(factory, sock=sock, **arguments)
             else:
-                message = f"cannot listen on {address}: {error.strerror or error}"
-            raise ListenError(message, address=address, in_use=in_use) from error
+                self._listener = await loop.create_server(factory, self._host, self._requested_port, **arguments)
+        except OSError as error:
+            raise self._listen_error(error) from error
         return self
+
+    def _unix_socket(self, path: str) -> socket.socket:
+        """Take a unix socket, whose permissions are right from the first moment on."""
+        if not hasattr(socket, "AF_UNIX"):
+            raise OptionError("this system has no unix sockets", option="unix_path")
+        is_file = not path.startswith("@")
+        if is_file and self._options.unix_unlink:
+            _remove_stale(path)
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            mode = self._options.unix_mode
+            umask = os.umask(0o777 & ~mode) if mode is not None and is_file else None
+            try:
+                sock.bind(path if is_file else "\0" + path[1:])
+            finally:
+                if umask is not None:
+                    os.umask(umask)
+            if is_file:
+                self._unix_inode = os.stat(path).st_ino
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def _listen_error(self, error: OSError) -> ListenError:
+        address = self._unix_path or f"{self._host or '*'}:{self._requested_port}"
+        in_use = error.errno == errno.EADDRINUSE or "address already in use" in str(error).lower()
+        if in_use and self._unix_path is not None:
+            message = f"{address} is in use by another program; choose another path or stop that program"
+        elif in_use:
+            message = f"{address} is in use by another program; choose another port or stop that program"
+        elif isinstance(error, socket.gaierror):
+            message = f"cannot listen on {address}: {self._host} is no address of this machine"
+        elif error.errno in (errno.EACCES, errno.EPERM):
+            message = f"cannot listen on {address}: not permitted; ports below 1024 may need special rights"
+        else:
+            message = f"cannot listen on {address}: {error.strerror or error}"
+        return ListenError(message, address=address, in_use=in_use)
 
     @property
     def sockets(self) -> tuple[Any, ...]:
@@ -136,30 +200,40 @@ class Server:
     @property
     def port(self) -> int:
         """The TCP port that the server listens on."""
-        if not self.sockets:
-            raise StateError("the server does not listen")
+        if not self.sockets or self._unix_path is not None:
+            raise StateError("the server does not listen on a TCP port")
         return int(self.sockets[0].getsockname()[1])
 
     @property
     def url(self) -> str:
         """The server's WebSocket address."""
+        if self._unix_path is not None:
+            return f"{'wss' if self._tls else 'ws'}+unix:{self._unix_path}"
         host = self._host or "127.0.0.1"
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
         return f"{'wss' if self._tls else 'ws'}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
-    async def close(self, code: int = 1001, reason: str = "server stopping") -> None:
-        """Stop listening, close every connection with this code and wait for handlers; stragglers are cut in time."""
+    async def close(self, code: int = 1001, reason: str = "server stopping", *, grace_s: float = 0.0) -> None:
+        """Stop listening, close every connection and wait for handlers; stragglers are cut in time.
+
+        Parameters:
+            code: close code that clients get.
+            reason: its words.
+            grace_s: seconds that open connections have to end by themselves before that.
+        """
         check_close(code, reason)
         self._is_closing = True
         if self._listener is not None:
             self._listener.close()
+            self._remove_unix_path()
+        for link in list(self._links):
+            if link.state == CONNECTING and not link.is_asked and link.transport is not None:
+                link.transport.abort()  # it has not even asked yet
+        if grace_s and self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=grace_s)
         for connection in list(self.connections):
             connection.start_close(code, reason)
-        if self._links:
-            await asyncio.wait(
-                {asyncio.ensure_future(_gone(link)) for link in self._links},
-                timeout=self._options.close_timeout_s,
-            )
+        await self._wait_for_links(self._options.close_timeout_s)
         for link in list(self._links):
             if link.transport is not None:
                 link.transport.abort()
@@ -170,9 +244,28 @@ class Server:
             if late:
                 await asyncio.wait(late, timeout=1.0)
         if self._web is not None:
-            await self._web.shutdown(timeout=self._options.close_timeout_s)
+            await self._web.shutdown(self._options.close_timeout_s)
         if self._listener is not None:
-            await self._listener.wait_closed()
+            try:
+                async with asyncio.timeout(self._options.close_timeout_s):
+                    await self._listener.wait_closed()
+            except TimeoutError:
+                log.warning("a connection did not go away in time; leaving it behind")
+
+    async def _wait_for_links(self, timeout_s: float) -> None:
+        if self._links:
+            self._none_left = asyncio.get_running_loop().create_future()
+            await asyncio.wait({self._none_left}, timeout=timeout_s)
+
+    def _remove_unix_path(self) -> None:
+        """Remove the socket, unless another server has put its own there meanwhile."""
+        path, inode, self._unix_inode = self._unix_path, self._unix_inode, None
+        if path is not None and inode is not None:
+            try:
+                if os.stat(path).st_ino == inode:
+                    os.unlink(path)
+            except FileNotFoundError:
+                pass
 
     async def __aenter__(self) -> Self:
         return self
@@ -185,24 +278,25 @@ class Server:
     # -- told by the links -----------------------------------------------------------------------------------
 
     def _link_factory(self) -> Any:
-        from wsexample.wire.autobahn import WebSocketServerFactory, deflate_server_options
+        from wsexample.wire.autobahn import WebSocketServerFactory
 
         options = self._options
-        factory = WebSocketServerFactory(server=self._server_header or None, headers=dict(options.headers))  # type: ignore[arg-type]
+        headers: dict[str, list[str]] = {}
+        for name, value in checked_headers(options.headers):
+            headers.setdefault(name, []).append(value)
+        factory = WebSocketServerFactory(server=self._server_header or None, headers=headers)
         factory.protocol = ServerLink
         factory.setProtocolOptions(
             failByDrop=False,
             echoCloseCodeReason=True,
             webStatus=False,
-            allowNullOrigin=True,  # pages opened from a file; ``accept`` decides about origins
+            allowNullOrigin=True,  # pages opened from a file; allowed_origins and accept decide about origins
             openHandshakeTimeout=options.handshake_timeout_s,
             closeHandshakeTimeout=options.close_timeout_s,
             maxMessagePayloadSize=options.max_message_bytes,
             maxFramePayloadSize=options.max_frame_bytes,
-            autoPingInterval=options.ping_interval_s,
-            autoPingTimeout=options.ping_timeout_s,
-            maxConnections=options.max_connections,
-            **(deflate_server_options() if options.compression else {}),
+            utf8validateIncoming=options.validate_utf8,
+            **_compression(options),
         )
 
         def make() -> ServerLink:
@@ -210,6 +304,9 @@ class Server:
             link.server = self
             link.answer_pings = options.answer_pings
             link.server_header = self._server_header
+            trace = options.trace or active_trace()
+            if trace is not None:
+                link.use_tracer(trace.begin())
             self._links.add(link)
             return link
 
@@ -217,16 +314,21 @@ class Server:
 
     async def link_asked(self, link: ServerLink, request: Any) -> str | None:
         """Decide about an opening handshake; called by the link."""
-        asked = Request(
-            path=request.path,
-            query=request.params,
-            headers=request.headers,
-            remote=_remote(link),
-            subprotocols=tuple(request.protocols),
-        )
+        asked = self._request(link, request)
+        address = asked.remote.rpartition(":")[0] or asked.remote
         if self._is_closing:
             return self._refuse(link, Reject(503, "the server is stopping\n"))
-        answer = await self._accept(asked) if self._accept is not None else None
+        allowed = self._options.allowed_origins
+        if (
+            allowed is not None
+            and "origin" in asked.headers
+            and not origin_is_allowed(asked.headers["origin"], allowed)
+        ):
+            return self._refuse(link, Reject(403, "pages of this origin may not connect\n"))
+        status = self._census.admit(link, address)
+        if status:
+            return self._refuse(link, Reject(status, "too many connections\n", {"Retry-After": "5"}))
+        answer = await self._ask(asked)
         if isinstance(answer, Reject):
             return self._refuse(link, answer)
         if answer is None:
@@ -235,11 +337,45 @@ class Server:
         connection.request = asked
         connection.peer = asked.remote
         connection.subprotocol = answer
+        per_s = self._options.max_messages_per_s
+        if per_s:
+            connection.limit_rate(RateLimit(per_s, self._options.burst_messages or 2 * per_s))
+        return answer
+
+    def _request(self, link: ServerLink, request: Any) -> Request:
+        transport = link.transport
+        speaker = transport.get_extra_info("ssl_object") if transport is not None else None
+        return Request(
+            path=request.path,
+            query=request.params,
+            headers=request.headers,
+            remote=_forwarded(request.headers, self._options.forwarded_by) or _remote(link),
+            subprotocols=tuple(request.protocols),
+            certificate=(speaker.getpeercert() or None) if speaker is not None else None,
+        )
+
+    async def _ask(self, asked: Request) -> str | Reject | None:
+        """Ask ``accept``; whatever goes wrong in it refuses the client and shows it nothing."""
+        if self._accept is None:
+            return None
+        try:
+            async with asyncio.timeout(self._options.handshake_timeout_s):
+                answer = await self._accept(asked)
+        except TimeoutError:
+            log.error("accept took longer than %g s for %s", self._options.handshake_timeout_s, asked.remote)
+            return Reject(503, "the server could not decide in time\n")
+        except Exception:
+            log.exception("accept failed for %s", asked.remote)
+            return Reject(500)
+        if isinstance(answer, str) and answer not in asked.subprotocols:
+            log.error("accept chose the subprotocol %r, which %s does not offer", answer, asked.remote)
+            return Reject(500)
         return answer
 
     def _refuse(self, link: ServerLink, answer: Reject) -> str | None:
         from autobahn.websocket.types import ConnectionDeny
 
+        self._census.leave(link)
         try:
             reason = HTTPStatus(answer.status).phrase
         except ValueError:
@@ -253,6 +389,7 @@ class Server:
         assert isinstance(connection, ServerConnection)
         self.accepted += 1
         self.connections.add(connection)
+        connection.opened()
         task = asyncio.ensure_future(self._handle(connection))
         self._tasks[task] = connection
         task.add_done_callback(self._tasks.pop)
@@ -260,22 +397,35 @@ class Server:
     def link_lost(self, link: ServerLink) -> None:
         """Forget a connection; called by the link."""
         self._links.discard(link)
+        self._census.leave(link)
+        if self._none_left is not None and not self._links and not self._none_left.done():
+            self._none_left.set_result(None)
         if isinstance(link.connection, ServerConnection):
             self.connections.discard(link.connection)
 
     async def _handle(self, connection: ServerConnection) -> None:
         try:
             await self._handler(connection)
-        except ConnectionClosed:
-            pass  # the peer left; that is how most connections end
         except asyncio.CancelledError:
             connection.abort()
             raise
+        except ConnectionClosed as error:
+            if connection.is_open:  # another connection of the handler's ended, one that it depends on
+                log.warning("the handler of %s ended because %s; closing with 1011", connection.peer, error)
+                await connection.close(1011, "internal error")
         except Exception:  # whatever a handler raises must not stop the server
             log.exception("the handler of %s failed; closing with 1011", connection.peer)
             await connection.close(1011, "internal error")
         else:
             await connection.close(1000)
+
+
+def _compression(options: ServeOptions) -> dict[str, Any]:
+    if options.compression is False:
+        return {}
+    from wsexample.wire.deflate import DeflateOptions, server_deflate
+
+    return server_deflate(DeflateOptions() if options.compression is True else options.compression)
 
 
 def _remote(link: ServerLink) -> str:
@@ -285,11 +435,30 @@ def _remote(link: ServerLink) -> str:
     return "unix"
 
 
-async def _gone(link: ServerLink) -> None:
-    if link.connection is not None:
-        await asyncio.shield(link.connection.over)
-    else:
-        await asyncio.shield(link.is_closed)
+def _forwarded(headers: Mapping[str, str], proxies: int) -> str:
+    """Return the client's address as the outermost of our own reverse proxies saw it, "" when there is none."""
+    chain = [part.strip() for part in headers.get("x-forwarded-for", "").split(",") if part.strip()]
+    if not proxies or not chain:
+        return ""
+    address = chain[-min(proxies, len(chain))]
+    return f"[{address}]:0" if ":" in address else f"{address}:0"
+
+
+def _remove_stale(path: str) -> None:
+    """Remove a unix socket on which nobody listens any more; a living one and any other file stay."""
+    try:
+        if not stat.S_ISSOCK(os.stat(path).st_mode):
+            return
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+        except OSError:
+            pass  # listening will tell what is wrong
 
 
 class _Serving:
@@ -315,6 +484,7 @@ def serve(
     host: str | None = "127.0.0.1",
     port: int = 0,
     *,
+    unix_path: str | None = None,
     accept: Accept | None = None,
     http: HttpHandler | None = None,
     tls: ssl.SSLContext | None = None,
@@ -327,14 +497,24 @@ def serve(
             1000; when it raises, with 1011, and the exception is logged.
         host: address to listen on (default loopback); None for all.
         port: TCP port; 0 lets the system choose.
+        unix_path: unix socket to listen on in place of host and port; a leading "@" stands for Linux's abstract names.
         accept: asked before each handshake is answered; returns None to accept, a name to accept with that
             subprotocol, or a `Reject`.
         http: aiohttp handler for requests that are not upgrades, on the same port and on kept-alive connections too.
-        tls: server context for ``wss``.
+        tls: server context for ``wss``; `wsexample.wire.tls.server_context` makes one from files.
         options: further `ServeOptions`.
 
     Raises:
         ListenError: the address cannot be taken.
     """
-    server = Server(handler, host=host, port=port, accept=accept, http=http, tls=tls, options=options or ServeOptions())
+    server = Server(
+        handler,
+        host=host,
+        port=port,
+        unix_path=unix_path,
+        accept=accept,
+        http=http,
+        tls=tls,
+        options=options or ServeOptions(),
+    )
     return _Serving(server)
