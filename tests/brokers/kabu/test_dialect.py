@@ -579,11 +579,14 @@ def test_silence_means_something_only_after_a_pong() -> None:
     dialect = KabuDialect()
     dialect.start()
     assert dialect.silence(0).frame_s is None
-    dialect.pong_seen()
-    assert dialect.silence(0).frame_s == 95.0
+    dialect.frame_heard(0)
+    assert dialect.silence(0).frame_s == 96.0
     assert dialect.silence(0).message_s is None
     dialect.start()
     assert dialect.silence(0).frame_s is None
+    quiet = KabuDialect(pong_interval_s=0)
+    quiet.frame_heard(0)
+    assert quiet.silence(0).frame_s is None
     assert dialect.heartbeat(0).replies == ()
 
 

@@ -30,8 +30,7 @@ __all__ = [
 
 PONG_INTERVAL_S = 30.0
 """kabu Station sends an empty Pong about this often, without being asked (vendor issue 653)."""
-SILENCE_S = 3 * PONG_INTERVAL_S + 5.0
-"""Three Pongs missed: the connection is dead."""
+_PONGS_MISSED = 3.2
 _KEPT_BYTES = 4096
 
 
@@ -53,12 +52,14 @@ class KabuDialect(Dialect):
     Parameters:
         mend_midnight: undo the vendor's date defect on derivatives after midnight (default True).
         keep: unreadable messages kept, the newest (default 32).
+        pong_interval_s: how often kabu Station shows life by a Pong (default 30); 0 takes no silence for an end.
     """
 
     venue = VENUE
 
-    def __init__(self, *, mend_midnight: bool = True, keep: int = 32) -> None:
+    def __init__(self, *, mend_midnight: bool = True, keep: int = 32, pong_interval_s: float = PONG_INTERVAL_S) -> None:
         self._decoder = BoardDecoder(mend_midnight=mend_midnight)
+        self._silence = Silence(frame_s=pong_interval_s * _PONGS_MISSED if pong_interval_s else None)
         self._shows_life = False
         self.topics: dict[str, None] = {}
         """Symbols wanted, "9433@1", in the order asked for."""
@@ -125,10 +126,10 @@ class KabuDialect(Dialect):
         """Nothing is ever sent: kabu Station does not answer pings."""
         return NOTHING
 
-    def pong_seen(self) -> None:
-        """Say that a frame without a message came: from then on silence of the socket means something."""
+    def frame_heard(self, at_ns: int) -> None:
+        """Take note that a Pong came: from then on silence of the socket means something."""
         self._shows_life = True
 
     def silence(self, now_ns: int) -> Silence:
         """Messages may stay away for ever (nights, lunch breaks); frames only where Pongs have been seen to come."""
-        return Silence(frame_s=SILENCE_S if self._shows_life else None)
+        return self._silence if self._shows_life else Silence()
