@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections import deque
 from collections.abc import Iterable, Iterator
 from random import Random
 from typing import Literal, NamedTuple
@@ -106,6 +107,7 @@ class Market:
         self.views: dict[Key, View] = {}
         """Every board that can be asked for."""
         self._heap: list[tuple[int, int]] = []
+        self._untold: deque[Change] = deque()
         self._tables: list[tuple[Timetable, Span]] = []
         for instrument in sorted(self.instruments, key=_after_its_underlying):
             self._list(instrument, start_ns)
@@ -151,11 +153,12 @@ class Market:
     def advance(self, now_ns: int) -> Iterator[Change]:
         """Play everything that happens up to and including a moment; yields each change in order of time.
 
-        The iterator may be left early: the market then stands at the last change, and the next call goes on from
-        there.
+        The iterator may be left early: the next call begins with the changes that were not taken.
         """
-        heap = self._heap
+        heap, untold = self._heap, self._untold
         while True:
+            while untold:
+                yield untold.popleft()
             bell_ns = min((span.end_ns for _, span in self._tables), default=now_ns + 1)
             order_ns = heap[0][0] if heap else now_ns + 1
             at_ns = min(bell_ns, order_ns, self._next_breath_ns)
@@ -163,14 +166,14 @@ class Market:
                 break
             self.now_ns = at_ns
             if at_ns == bell_ns:
-                yield from self._ring(at_ns)
+                untold.extend(self._ring(at_ns))
             elif at_ns == self._next_breath_ns:
-                yield from self._breathe(at_ns)
+                untold.extend(self._breathe(at_ns))
             else:
                 _, number = heapq.heappop(heap)
                 actor = self._actors[number]
                 if actor.listing.next_ns == at_ns:
-                    yield from self._act(actor, number, at_ns)
+                    untold.extend(self._act(actor, number, at_ns))
         self.now_ns = max(self.now_ns, now_ns)
 
     def shock(self, symbol: str, exchange: int, fraction: float) -> None:
