@@ -287,7 +287,7 @@ class Connection:
         if self._link.state != OPEN:
             raise self._closing_error()
         future: asyncio.Future[float] = self._loop.create_future()
-        self._pings[payload] = (future, self._loop.time())
+        self._pings[payload] = (future, time.monotonic())
         try:
             self._link.sendPing(payload)
             async with asyncio.timeout(timeout_s):
@@ -429,7 +429,7 @@ class Connection:
 
     def _send_beat(self) -> None:
         payload = self._options.ping_payload or os.urandom(8)
-        self._beat = (payload, self._loop.time())
+        self._beat = (payload, time.monotonic())
         self._link.sendPing(payload)
 
     def _progress(self) -> object:
@@ -453,11 +453,11 @@ class Connection:
         self._inflow.last_received_ns = time.time_ns()
         if payload in self._pings:
             future, sent_s = self._pings[payload]
-            self.latency_s = self._loop.time() - sent_s
+            self.latency_s = time.monotonic() - sent_s
             if not future.done():
                 future.set_result(self.latency_s)
         elif self._beat is not None and self._beat[0] == payload:
-            self.latency_s = self._loop.time() - self._beat[1]
+            self.latency_s = time.monotonic() - self._beat[1]
             self._beat = None
         if self.on_control is not None:
             self.on_control(10, payload)
