@@ -26,8 +26,8 @@ from wsexample.sinks.sqlite_reader import read_records
 __all__ = ["SqliteOptions", "SqliteSink", "read_records", "sink_at"]
 
 _ROWS_PER_STATEMENT = 200
-"""sqlite3 gives the interpreter lock up and takes it again once per statement. Under a busy loop the taking back is
-what a batch waits for, so a statement carries many rows (docs/decisions/0002-sqlite-sink.md has the figures)."""
+"""sqlite3 gives the interpreter lock up and takes it again once per statement: many rows in one spare most of that, less
+than half the CPU for a small record (docs/decisions/0002-sqlite-sink.md has the figures)."""
 
 # What sqlite3 and the row encoders raise for a value that can never be stored, whatever the state of the disk.
 _BAD_VALUE = (
