@@ -47,7 +47,7 @@ class ExitCode(IntEnum):
 
     OK = 0, "normal end: closed with 1000, 1001 or no code, or by us"
     USAGE = 2, "the command line cannot work"
-    CLOSED = 3, "the server closed with another code (it is on stderr)"
+    CLOSED = 3, "the server closed with another code, or before it had answered"
     MISSING_EXTRA = 4, "an optional dependency is not installed"
     PROXY_NOT_RESOLVED = 5, "the proxy's name was not found"
     HOST_NOT_RESOLVED = 6, "the host's name was not found"
@@ -105,7 +105,8 @@ def exit_code_for(error: BaseException) -> ExitCode:
 
 def _for_close(closed: ConnectionClosed) -> ExitCode:
     if closed.code == 1006:
-        return ExitCode.LOST
+        # Our side gives a silent peer up; the deadline that passed is the cause.
+        return ExitCode.TIMEOUT if isinstance(closed.__cause__, DeadlineError) else ExitCode.LOST
     if closed.code in NORMAL_CLOSE_CODES:
         return ExitCode.OK
     if closed.by_peer:

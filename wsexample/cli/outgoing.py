@@ -16,7 +16,7 @@ from typing import Any
 
 from wsexample.errors import OptionError
 
-__all__ = ["Encoder", "JsonCollector", "Slash", "Splitter", "json_rpc_call", "parse_slash"]
+__all__ = ["SLASH_HELP", "Encoder", "Interpreter", "JsonCollector", "Slash", "Splitter", "json_rpc_call", "parse_slash"]
 
 Message = str | bytes
 
@@ -230,3 +230,50 @@ def parse_slash(line: str) -> Slash | str:
     if verb == "help":
         return Slash(verb)
     raise OptionError(f"/{verb} is no command; there are {SLASH_HELP}", option="slash")
+
+
+class Interpreter:
+    """Makes messages and commands of pieces of input.
+
+    Parameters:
+        encoder: how a piece becomes a message.
+        is_json: whether pieces are collected until they are one JSON value.
+        is_json_rpc: whether a piece is a JSON-RPC call, its method first.
+        has_slash: whether a piece that begins with a slash is a command.
+    """
+
+    def __init__(
+        self, encoder: Encoder, *, is_json: bool = False, is_json_rpc: bool = False, has_slash: bool = False
+    ) -> None:
+        self._encoder = encoder
+        self._collector = JsonCollector() if is_json and not is_json_rpc else None
+        self._is_json_rpc = is_json_rpc
+        self._has_slash = has_slash
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a JSON value has begun and not ended."""
+        return self._collector is not None and self._collector.is_waiting
+
+    def feed(self, piece: bytes) -> Message | Slash | None:
+        """Return what a piece of input means; None when it is incomplete.
+
+        Raises:
+            OptionError: it cannot be sent; says why.
+        """
+        if self._has_slash and piece.startswith(b"/") and not self.is_waiting:
+            command = parse_slash(piece.decode("utf-8", "replace"))
+            if isinstance(command, Slash):
+                return command
+            piece = command.encode()
+        if self._is_json_rpc:
+            return json_rpc_call(piece.decode("utf-8", "replace")) if piece.strip() else None
+        if self._collector is not None:
+            value = self._collector.feed(piece.decode("utf-8", "replace"))
+            return None if value is None else self._encoder.encode(value.encode())
+        return self._encoder.encode(piece)
+
+    def finish(self) -> None:
+        """Say that the input ended; raises `OptionError` when something was left incomplete."""
+        if self._collector is not None:
+            self._collector.finish()
