@@ -105,3 +105,9 @@ def answering(response: bytes, *, then_close: bool = True) -> AbstractAsyncConte
             await reader.read()
 
     return raw_peer(play)
+
+
+async def until(fact: Callable[[], object]) -> None:
+    """Let the loop turn until something is so; the runner's deadline bounds the wait."""
+    while not fact():  # noqa: ASYNC110 - the fact has no event of its own
+        await asyncio.sleep(0)

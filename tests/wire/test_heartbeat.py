@@ -80,6 +80,21 @@ def test_without_a_timeout_it_only_asks(run: Callable[[Any], Any]) -> None:
     assert run(scenario()) is False
 
 
+def test_an_answer_brings_the_next_ping_forward(run: Callable[[Any], Any]) -> None:
+    """Who answered is asked again after the interval, not after the interval and the time for an answer."""
+
+    async def scenario() -> int:
+        patient = Patient(timeout_s=20)
+        for _ in range(3):
+            await patient.pinged.wait()
+            patient.pinged.clear()
+            patient.heartbeat.answered()
+        patient.heartbeat.stop()
+        return patient.pings
+
+    assert run(scenario()) == 3
+
+
 def test_a_stopped_heartbeat_is_silent(run: Callable[[Any], Any]) -> None:
     """After the end of the connection nothing is sent, also when stopped by the ping itself."""
 

@@ -459,6 +459,8 @@ class Connection:
         elif self._beat is not None and self._beat[0] == payload:
             self.latency_s = time.monotonic() - self._beat[1]
             self._beat = None
+            if self._heartbeat is not None:
+                self._heartbeat.answered()
         if self.on_control is not None:
             self.on_control(10, payload)
 

@@ -19,7 +19,7 @@ class Heartbeat:
         interval_s: seconds between a sign of life and the next ping.
         timeout_s: seconds to wait for a sign of life after a ping; 0 never gives up.
         ping: sends a ping.
-        progress: returns a value that changes whenever something arrives.
+        progress: returns a value, not None, that changes whenever something arrives.
         is_paused: tells whether reading is paused.
         give_up: called once when the peer did not answer.
     """
@@ -62,6 +62,13 @@ class Heartbeat:
             self._timer.cancel()
             self._timer = None
 
+    def answered(self) -> None:
+        """Take the pong as the sign of life that it is: the next ping is an interval away."""
+        if self._seen is not None and self._timeout_s and self._timer is not None:
+            self._timer.cancel()
+            self._seen = None
+            self._timer = self._loop.call_later(self._interval_s, self._beat)
+
     def _beat(self) -> None:
         self._seen = self._progress()
         # The timer first: whoever ends the connection while the ping is sent stops it.
@@ -73,6 +80,7 @@ class Heartbeat:
 
     def _check(self) -> None:
         if self._progress() != self._seen or self._is_paused():
+            self._seen = None
             self._timer = self._loop.call_later(self._interval_s, self._beat)
         else:
             self._timer = None

@@ -81,19 +81,20 @@ class _Link:
 
     def closing_facts(self, *, was_clean: bool = False) -> ConnectionClosed:
         """Return how the connection ends, as far as is known by now."""
-        if was_clean or (self.remoteCloseCode is not None and not self.failedByMe):
+        ours = self.localCloseCode
+        if ours is not None and (self.failedByMe or (self.remoteCloseCode is None and self.state == CLOSING)):
+            return ConnectionClosed(
+                code=ours,
+                reason=(self.localCloseReason or b"").decode("utf-8", "replace"),
+                was_clean=was_clean,
+                by_peer=False,
+            )
+        if was_clean or self.remoteCloseCode is not None:
             return ConnectionClosed(
                 code=self.remoteCloseCode if self.remoteCloseCode is not None else 1005,
                 reason=self.remoteCloseReason or "",
                 was_clean=was_clean,
                 by_peer=not self.closedByMe,
-            )
-        if self.localCloseCode is not None and (self.failedByMe or self.state == CLOSING):
-            return ConnectionClosed(
-                code=self.localCloseCode,
-                reason=(self.localCloseReason or b"").decode("utf-8", "replace"),
-                was_clean=False,
-                by_peer=False,
             )
         closed = ConnectionClosed(code=1006, reason=self.wasNotCleanReason or "", by_peer=not self.droppedByMe)
         closed.__cause__ = self.lost_with

@@ -191,7 +191,8 @@ class _Play(asyncio.Transport):
         while not self._is_closing and not self._is_paused:
             if self._held:
                 self._link.data_received(self._held.pop(0))
-                continue
+                self._loop.call_soon(self._go_on)  # each piece arrives in a turn of its own, as from a socket
+                return
             step = self._waiting_for or next(self._steps, None)
             self._waiting_for = None
             if step is None or not self._run(step):
