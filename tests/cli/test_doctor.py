@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from commands import Launch
 
+from tests.commands import Launch
 from wsexample import __version__
 from wsexample.cli import doctor
 

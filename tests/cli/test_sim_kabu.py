@@ -6,7 +6,8 @@ import json
 import urllib.request
 
 import pytest
-from commands import Launch
+
+from tests.commands import Launch
 
 
 def test_it_serves_and_announces_itself(launch: Launch) -> None:

@@ -8,14 +8,15 @@ import sys
 import threading
 
 import pytest
-from commands import Launch
+
+from tests.commands import Launch
 
 WINDOWS = pytest.mark.skipif(sys.platform == "win32", reason="signals are sent differently on Windows")
 
 
 def test_the_echo_test_prints_round_trip_times(launch: Launch, echo_url: str) -> None:
     """Each echo is printed with its round-trip time, and the summary counts them."""
-    client = launch("wseclient", echo_url, "--max-messages", "3", "--interval", "10ms")
+    client = launch("wseclient", echo_url, "--test", "--max-messages", "3", "--interval", "10ms")
     assert client.finish() == 0
     assert [re.sub(r"[\d.]+ (us|ms|s)$", "TIME", line) for line in client.out] == [
         f"test message {number}  TIME" for number in (1, 2, 3)
@@ -27,7 +28,7 @@ def test_the_echo_test_prints_round_trip_times(launch: Launch, echo_url: str) ->
 def test_ctrl_c_closes_and_sums_up(launch: Launch) -> None:
     """Ctrl-C performs the closing handshake with 1000, prints the summary and ends with 130."""
     server = launch("wseserver", "0", "--announce")
-    client = launch("wseclient", server.wait_for("ws://", on="out"))
+    client = launch("wseclient", "--test", server.wait_for("ws://", on="out"))
     client.wait_for("test message 1", on="out")
     client.interrupt()
     assert client.finish() == 130
@@ -38,7 +39,7 @@ def test_ctrl_c_closes_and_sums_up(launch: Launch) -> None:
 def test_a_server_that_stops_is_a_normal_end(launch: Launch) -> None:
     """A server that goes away with 1001 is named, and the exit status is 0."""
     server = launch("wseserver", "0", "--announce")
-    client = launch("wseclient", server.wait_for("ws://", on="out"))
+    client = launch("wseclient", "--test", server.wait_for("ws://", on="out"))
     client.wait_for("test message 1", on="out")
     server.terminate()
     assert client.finish() == 0
@@ -48,7 +49,7 @@ def test_a_server_that_stops_is_a_normal_end(launch: Launch) -> None:
 def test_a_killed_server_is_a_lost_connection(launch: Launch) -> None:
     """A server that dies gives one clear line and exit status 56."""
     server = launch("wseserver", "0", "--announce")
-    client = launch("wseclient", server.wait_for("ws://", on="out"))
+    client = launch("wseclient", "--test", server.wait_for("ws://", on="out"))
     client.wait_for("test message 1", on="out")
     server.kill()
     assert client.finish() == 56
@@ -124,5 +125,5 @@ def test_a_bad_url_is_a_usage_error(launch: Launch, url: str) -> None:
 
 def test_options_may_stand_before_and_after_the_url(launch: Launch, echo_url: str) -> None:
     """No option swallows the URL, wherever it stands."""
-    client = launch("wseclient", "--interval", "10ms", echo_url, "--max-messages", "1")
+    client = launch("wseclient", "--test", "--interval", "10ms", echo_url, "--max-messages", "1")
     assert client.finish() == 0

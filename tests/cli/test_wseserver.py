@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from commands import Launch
 
+from tests.commands import Launch
 from wsexample import connect
 from wsexample.errors import ConnectionClosed
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from commands import echo_url, launch
+from tests.commands import echo_url, launch
 
 __all__ = ["echo_url", "launch"]

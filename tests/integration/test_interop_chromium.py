@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import missing
+
+from tests.conftest import missing
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 

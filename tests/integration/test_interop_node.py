@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from commands import Launch
-from conftest import missing
+
+from tests.commands import Launch
+from tests.conftest import missing
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
@@ -90,7 +91,7 @@ def test_wseclient_talks_to_node(run_node: Callable[..., subprocess.Popen[str]],
     server = run_node(SERVER)
     assert server.stdout is not None
     port = server.stdout.readline().strip()
-    client = launch("wseclient", f"ws://127.0.0.1:{port}", "--max-messages", "3", "--interval", "10ms")
+    client = launch("wseclient", f"ws://127.0.0.1:{port}", "--test", "--max-messages", "3", "--interval", "10ms")
     assert client.finish() == 0, client.story
     assert "3 sent, 3 echoed, 0 lost" in client.err[-1]
     assert server.stdout.readline().strip() == "closed 1000"

@@ -11,7 +11,8 @@ import pytest
 import websocket
 import websockets
 from aiohttp import web
-from commands import Launch
+
+from tests.commands import Launch
 
 pytestmark = pytest.mark.integration
 
@@ -72,7 +73,7 @@ def test_wseserver_serves_aiohttp(run: Callable[[Any], Any], echo_url: str) -> N
 
 async def check_client(launch: Launch, url: str) -> None:
     """Run the echo test of ``wseclient`` against a server in this loop."""
-    client = launch("wseclient", url, "--max-messages", "3", "--interval", "10ms")
+    client = launch("wseclient", url, "--test", "--max-messages", "3", "--interval", "10ms")
     assert await asyncio.to_thread(client.finish) == 0, client.story
     assert "3 sent, 3 echoed, 0 lost" in client.err[-1]
 
