@@ -455,7 +455,7 @@ def test_a_code_that_nobody_has_documented_keeps_its_words() -> None:
 # --- secrets ------------------------------------------------------------------------------------------------------------
 
 
-def test_neither_token_nor_password_is_ever_shown(run: Runner[None], caplog: pytest.LogCaptureFixture) -> None:
+def test_neither_token_nor_password_is_ever_shown(run: Runner[str], caplog: pytest.LogCaptureFixture) -> None:
     """Not in a repr, a log at debug level, or an error and its causes."""
     caplog.set_level(logging.DEBUG)
     password = "swordfish-77"
