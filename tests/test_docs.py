@@ -15,7 +15,8 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
-from commands import echo_url, launch  # noqa: F401 - fixtures
+
+from tests.commands import echo_url, launch  # noqa: F401 - fixtures
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])

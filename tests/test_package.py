@@ -11,7 +11,7 @@ import sys
 import tomllib
 import zipfile
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +105,39 @@ def test_requirements_have_a_lower_bound() -> None:
     """Every requirement names the oldest version it is known to work with, and none forbids newer ones."""
     optional = [each for extra in PROJECT["optional-dependencies"].values() for each in extra]
     assert [each for each in [*PROJECT["dependencies"], *optional] if not re.match(r"[\w.-]+>=[\d.]+(;|$)", each)] == []
+
+
+def imported_by(folder: Path) -> set[str]:
+    """Top-level names of everything that the files of a folder import, in functions too."""
+    found: set[str] = set()
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                found.add(node.module or "")
+    return tops(found) - sys.stdlib_module_names - {"wsexample", "tests"}
+
+
+def undeclared(imported: set[str], requirements: list[str]) -> set[str]:
+    """The imported names that no requirement brings."""
+    declared = {re.split(r"[<>=;\[ ]", each)[0].lower().replace("_", "-") for each in requirements}
+    homes = packages_distributions()
+    return {
+        name for name in imported if not declared & {home.lower().replace("_", "-") for home in homes.get(name, [])}
+    }
+
+
+def test_whatever_is_imported_is_required() -> None:
+    """Package and tests import nothing that only happens to be installed: each import has its requirement."""
+    extras = PROJECT["optional-dependencies"]
+    for_users = [
+        *PROJECT["dependencies"],
+        *(each for name, extra in extras.items() if name != "test" for each in extra),
+    ]
+    assert undeclared(imported_by(ROOT / "wsexample"), for_users) == set()
+    assert undeclared(imported_by(ROOT / "tests"), [*for_users, *extras["test"]]) == set()
+    assert undeclared({"pytest"}, PROJECT["dependencies"]) == {"pytest"}
 
 
 @pytest.fixture(scope="module")
