@@ -61,7 +61,7 @@ RECEIVE_HOOKS = (
 SEND_HOOKS = ("sendData", "sendFrame")
 
 
-class _TrafficStats(LaneCounters, TrafficStats):  # type: ignore[misc]
+class _TrafficStats(LaneCounters, TrafficStats):
     """Autobahn's traffic statistics over counters that the lane reaches."""
 
 
@@ -120,7 +120,7 @@ class _Lane(_Core):
         self.transport = transport
         self._transport_details = create_transport_details(transport, self.is_server)
         self.peer = self._transport_details.peer
-        self._connectionMade()  # type: ignore[attr-defined]
+        self._connectionMade()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """End; called by the event loop."""
@@ -129,7 +129,7 @@ class _Lane(_Core):
             self.lane_resume()
         self.lane_is_open = False
         self.lane_use_socket(-1, False)
-        super().connection_lost(exc)  # type: ignore[misc]
+        super().connection_lost(exc)
 
     def pauseReading(self) -> None:
         """Stop delivering messages at once, also in the middle of what was read; TCP tells the peer."""
@@ -171,17 +171,17 @@ class _Lane(_Core):
         self.lane_is_open = True
         self.lane_refresh()
         self.lane_use_socket(*_socket_of(self.transport))
-        super()._onOpen()  # type: ignore[misc]
+        super()._onOpen()
 
     def consumeData(self) -> None:
         if self.state != OPEN:
-            super().consumeData()  # type: ignore[misc]
+            super().consumeData()
         elif not self.lane_is_open:
             pass  # frames that came before onOpen ran wait in self.data
         elif self.lane_receives:
             self.lane_resume()
         else:
-            super().consumeData()  # type: ignore[misc]
+            super().consumeData()
 
     # -- the lane's side -----------------------------------------------------------------------------------------
 
@@ -229,7 +229,7 @@ class _Lane(_Core):
             tb=txaio.failure_format_traceback(txaio.create_failure(error)),
         )
         if self.transport is not None:
-            self._closeConnection(abort=True)  # type: ignore[attr-defined]
+            self._closeConnection(abort=True)
 
     def lane_call_later(self) -> None:
         asyncio.get_running_loop().call_soon(self.lane_turn_ended)
