@@ -1,0 +1,59 @@
+"""What an error means for a session: whether another attempt may help, and how long the other side asks to wait.
+
+Pure. A broker's errands may overrule the first; the second is a least wait, under the back-off of the machine.
+"""
+
+from __future__ import annotations
+
+from wsexample.errors import (
+    BrokerError,
+    CallerError,
+    ConnectionClosed,
+    HandshakeError,
+    NetworkError,
+    ProtocolError,
+    StorageError,
+    TlsError,
+)
+
+__all__ = ["FINAL_STATUSES", "asked_wait_s", "is_final"]
+
+FINAL_STATUSES = frozenset({400, 401, 403, 405, 407, 410, 426, 451})
+"""HTTP answers to the opening handshake that another attempt does not change; 404 is not one, it comes with outages."""
+
+
+def is_final(error: BaseException) -> bool:
+    """Return whether trying the same again cannot help.
+
+    | error | final |
+    |---|---|
+    | `BrokerError`, `StorageError` | as it says itself |
+    | `CallerError` | yes |
+    | `HandshakeError` | for the statuses in `FINAL_STATUSES` |
+    | `TlsError` | when a certificate is at fault |
+    | `ConnectionClosed`, `ProtocolError`, other network errors | no |
+    | anything not ours | yes: it is a defect, and is raised as it is |
+    """
+    match error:
+        case BrokerError() | StorageError():
+            return error.is_final
+        case HandshakeError():
+            return error.status in FINAL_STATUSES
+        case TlsError():
+            return bool(error.certificate)
+        case CallerError():
+            return True
+        case NetworkError() | ConnectionClosed() | ProtocolError() | OSError():
+            return False
+    return True
+
+
+def asked_wait_s(error: BaseException) -> float:
+    """Return how many seconds the other side asks to wait before the next attempt, 0 when it says nothing."""
+    wait_s = getattr(error, "wait_s", None)
+    if isinstance(wait_s, int | float):
+        return float(wait_s)
+    if isinstance(error, HandshakeError):
+        value = error.headers.get("retry-after", "").strip()
+        return float(value) if value.isascii() and value.isdigit() else 0.0  # RFC 9110 10.2.3; a date is not heeded
+    return 0.0

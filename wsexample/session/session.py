@@ -1,0 +1,587 @@
+"""`Session`: connections one after the other become one stream of records; this is the part that users hold.
+
+What to do next is decided in `wsexample.session.machine` and in the dialect; one connection is lived through in
+`wsexample.session.stay`. Where connections come from is the wire's business, or that of whatever ``dial`` is given.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random as _random
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Hashable, Iterable, Sequence
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Any, Self
+
+from wsexample.clock import SystemClock
+from wsexample.errors import DeadlineError, StateError
+from wsexample.ports import Clock, ConnectionEvent, Dialect, Errands, Failure, Gap, Record
+from wsexample.session import events
+from wsexample.session.consumer import Consumer
+from wsexample.session.delivery import Delivery
+from wsexample.session.events import EndOfFeed, Event, Traffic
+from wsexample.session.failures import asked_wait_s
+from wsexample.session.gaps import Gaps
+from wsexample.session.inbox import InboxStats, kind_of
+from wsexample.session.journal import as_record
+from wsexample.session.machine import AttemptPace, Deadline, Machine, Phase
+from wsexample.session.options import SessionOptions
+from wsexample.session.stay import Dialled, Parts, Stay, deadline_error
+from wsexample.session.subscriptions import Askers
+from wsexample.session.testing import NoWaiting, mode_now
+from wsexample.session.waiting import EventLog, Wakeup, within
+from wsexample.wire.connection import connect
+from wsexample.wire.masking import mask_url
+from wsexample.wire.options import ConnectOptions
+
+__all__ = ["Dial", "Session", "SessionStats"]
+
+log = logging.getLogger("wsexample.session")
+
+Dial = Callable[[ConnectOptions], Awaitable[Dialled]]
+"""Opens a connection; the seam at which tests and tapes feed a session without a socket."""
+
+
+_inside: ContextVar[Session | None] = ContextVar("the session whose own task or errand this is", default=None)
+
+
+class SessionStats(InboxStats, frozen=True, kw_only=True):
+    """Where a session stands, at one moment.
+
+    The inherited counts are sums over all consumers, those that left included: received is always the sum of delivered,
+    conflated, dropped and waiting.
+    """
+
+    phase: str
+    """"connecting", "logging_in", "subscribing", "live", "backing_off" or "closed"."""
+    messages: int
+    """Messages that came on the wire, on all connections."""
+    unread: int
+    """Messages over which the dialect stumbled; what it could not read it counts by itself."""
+    duplicates: int
+    """Records left out because the same had come before, by the ``dedupe`` key."""
+    gaps: int
+    """Gaps so far."""
+    attempts: int
+    """Connection attempts begun."""
+    reconnects: int
+    """How often the session became live again."""
+    lag_ns: int | None
+    """Arrival less the venue's time of the newest record that has one, nanoseconds; None before the first."""
+    silence_s: float | None
+    """Seconds since the last frame of any kind; None before the first."""
+
+
+class Session:
+    """A stream of records that survives its connections.
+
+    ``async with Session(dialect, topics, url=...) as session: async for record in session: ...`` Entering waits until the
+    session is live. A final failure (credentials, unknown symbol, plan) is raised at once with the broker's own words;
+    everything else is tried again within the limits of ``retry``.
+
+    Parameters:
+        dialect: the broker's language.
+        topics: what to subscribe to first; more with `subscribe`.
+        url: where to connect, an address or a whole `ConnectOptions`.
+        options: a whole `SessionOptions`.
+        errands: what the broker wants done beside the socket.
+        dial: opens connections in place of the wire; takes `ConnectOptions`.
+        clock: where time comes from (default: the machine).
+        pace: spreads connection attempts, shared among sessions that share a limit (default: one of its own).
+        random: source of the jitter (default: the system's).
+        dedupe: what tells that two records are the same, such as an execution id; returns None for those that may repeat.
+        tap: called with every event, and with every message before it is decoded or after it is sent. It runs inside the
+            session and must not wait; an error in it ends the session.
+        testing: no waiting, capped attempts, a manual clock (default: as `wsexample.session.testing.no_waiting` says).
+        changes: fields of `SessionOptions` to set.
+
+    Raises:
+        OptionError: an option has a value that cannot work.
+    """
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        topics: Iterable[str] = (),
+        *,
+        url: str | ConnectOptions = "",
+        options: SessionOptions | None = None,
+        errands: Errands | None = None,
+        dial: Dial | None = None,
+        clock: Clock | None = None,
+        pace: AttemptPace | None = None,
+        random: _random.Random | None = None,
+        dedupe: Callable[[Record], Hashable | None] | None = None,
+        tap: Callable[[Event | Traffic], None] | None = None,
+        testing: NoWaiting | None = None,
+        **changes: Any,
+    ) -> None:
+        options = (options or SessionOptions()).replace(**changes)
+        testing = testing or mode_now()
+        if testing is not None:
+            options, pace = testing.applied(options), None
+            clock, random = clock or testing.clock, random or _random.Random(testing.seed)
+        if isinstance(url, str):
+            url = ConnectOptions(url=url or ("ws://dialer" if dial is not None else ""))
+        clock = clock or SystemClock()
+        delivery = Delivery(options, dedupe)
+        self._connect_options = url
+        self._dial: Dial = dial or connect
+        self._heeds_waits = testing is None
+        self._events = EventLog()
+        self._changed = Wakeup()
+        self._parts = Parts(
+            dialect=dialect,
+            errands=errands,
+            options=options,
+            clock=clock,
+            machine=Machine(
+                options,
+                (topics,) if isinstance(topics, str) else topics,
+                uniform=(random or _random.SystemRandom()).random,
+                pace=pace,
+            ),
+            delivery=delivery,
+            gaps=Gaps(dialect.venue, options, clock, delivery, self._emit),
+            askers=Askers(),
+            emit=self._emit,
+            tap=self._told(tap) if tap is not None else None,
+            changed=self._changed.set,
+        )
+        self._task: asyncio.Task[None] | None = None
+        self._farewells: dict[asyncio.Task[None], Dialled] = {}
+        self._opened: Dialled | None = None
+        self._stay: Stay | None = None
+        self._is_closing = False
+        self._error: BaseException | None = None
+
+    # -- beginning and end ---------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        self.start()
+        try:
+            await self.wait_live()
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def start(self) -> None:
+        """Begin to connect, without waiting for anything; entering the session does this.
+
+        Raises:
+            StateError: it was started before; make a new session instead.
+        """
+        if self._task is not None or self._is_closing:
+            raise StateError("this session has been started before; make a new one")
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="wsexample session")
+
+    async def wait_live(self) -> None:
+        """Wait until the session has been live; raises what ended it before that.
+
+        Raises:
+            StateError: it was closed before it was live.
+        """
+        while not self._parts.machine.times_live:
+            if self.phase is Phase.CLOSED:
+                raise self._error or StateError("the session was closed before it was live")
+            await self._changed.wait()
+
+    async def close(self) -> None:
+        """End the session from wherever you are; when this returns no task of it runs. Closing twice is harmless.
+
+        Called from inside the session itself (a tap, an errand, a backfill), it returns at once and the end follows.
+        """
+        self._is_closing = True
+        task = self._task
+        if task is None:
+            self._finish(None)
+            return
+        if not task.done():
+            task.cancel()
+        if _inside.get() is self:
+            return
+        interrupted: asyncio.CancelledError | None = None
+        while not task.done():
+            try:
+                await asyncio.wait({task})
+            except asyncio.CancelledError as error:  # even then nothing is left behind; only politeness is cut short
+                interrupted = error
+                for connection in self._farewells.values():
+                    connection.abort()
+        if interrupted is not None:
+            raise interrupted
+
+    # -- records -------------------------------------------------------------------------------------------------
+
+    def __aiter__(self) -> AsyncIterator[Record]:
+        """Iterate over records until the session is closed; raises what ended it otherwise, after all that waits.
+
+        Tasks that iterate over the session at the same time share its records, each record once; for a copy of
+        everything each, use `consumer`.
+        """
+        return self._parts.delivery.own.__aiter__()
+
+    def batches(self) -> AsyncIterator[Sequence[Record]]:
+        """Iterate over everything that waits, as lists; the cheapest way to take many records."""
+        return self._parts.delivery.own.batches()
+
+    async def receive(self, timeout_s: float | None = None) -> Record:
+        """Return the next record.
+
+        Parameters:
+            timeout_s: seconds to wait on the machine's clock, None for ever.
+
+        Raises:
+            DeadlineError: nothing came in time; nothing is lost by that.
+            StateError: the session was closed and everything is taken; what ended it otherwise is raised itself.
+        """
+        return await self._parts.delivery.own.receive(timeout_s)
+
+    def consumer(
+        self,
+        *,
+        policy: str | None = None,
+        limit: int | None = None,
+        lossless: Iterable[str] = (),
+        kinds: Collection[str] = (),
+        symbols: Collection[str] = (),
+    ) -> Consumer:
+        """Return a consumer with an inbox of its own, which gets everything from now on.
+
+        The first reader of a session, whether it iterates over it or takes a consumer, also gets what came before.
+
+        Parameters:
+            policy: "block", "conflate", "drop_oldest" or "fail" (default: the session's).
+            limit: records that may wait (default: the session's).
+            lossless: further kinds never conflated or dropped.
+            kinds: only these kinds of records, such as {"board"}; empty for all.
+            symbols: only these symbols, and what concerns all of them, such as gaps; empty for all.
+        """
+        where = _filter(frozenset(kinds), frozenset(symbols)) if kinds or symbols else None
+        return self._parts.delivery.consumer(policy, limit, lossless, where)
+
+    # -- topics --------------------------------------------------------------------------------------------------
+
+    async def subscribe(self, topics: Iterable[str], *, timeout_s: float | None = None) -> None:
+        """Ask for further topics and wait until the broker has answered; may be called from a consumer's loop too.
+
+        Before the session is started, topics are only noted. While it is not live they are asked for as soon as it is.
+
+        Parameters:
+            topics: what to subscribe to; those subscribed to already cost nothing.
+            timeout_s: seconds to wait for the answer (default ``subscribe_timeout_s``, or ``errand_timeout_s`` as well
+                where errands subscribe).
+
+        Raises:
+            BrokerError: the broker refused a topic; the others stand.
+            DeadlineError: it did not answer in time; the topics stay wanted.
+            StateError: the session is closed; what ended it otherwise is raised itself.
+        """
+        parts = self._parts
+        topics = (topics,) if isinstance(topics, str) else tuple(topics)
+        self._refuse_when_over()
+        new = parts.machine.want(topics)
+        unanswered = [topic for topic in topics if topic not in parts.machine.confirmed]
+        if self._task is None or not unanswered:
+            return
+        if timeout_s is None:
+            timeout_s = parts.options.subscribe_timeout_s
+            timeout_s += parts.options.errand_timeout_s if parts.errands is not None else 0.0
+        with parts.askers.asking(unanswered) as question:
+            if new and self._stay is not None:
+                self._stay.ask(new)
+            parts.delivery.room.set()  # the answer may stand behind records that nobody takes just now
+            late = f"the broker did not answer the subscription to {' '.join(unanswered)} within {timeout_s:g} s"
+            await within(parts.clock, question.answered, DeadlineError(late, step="subscribe", timeout_s=timeout_s))
+
+    async def unsubscribe(self, topics: Iterable[str]) -> None:
+        """Give topics up; returns when the broker has been told. What is on its way may still come.
+
+        Raises:
+            BrokerError: an errand failed; the topics are no longer wanted all the same.
+            DeadlineError: an errand took too long; the same.
+        """
+        parts = self._parts
+        topics = (topics,) if isinstance(topics, str) else tuple(topics)
+        told = parts.machine.drop(topics)
+        parts.askers.confirm(topics)
+        if self._stay is not None:
+            self._stay.settle()
+        if not told:
+            return
+        if parts.errands is not None:
+            timeout_s = parts.options.errand_timeout_s
+            late = deadline_error(Deadline(0.0, "errand", timeout_s))
+            step = await within(parts.clock, parts.errands.unsubscribe(told), late)
+            if self._stay is not None:
+                self._stay.take(step)
+        if self._stay is not None:
+            self._stay.take(parts.dialect.unsubscribe(told))
+
+    def _refuse_when_over(self) -> None:
+        if self.phase is Phase.CLOSED:
+            raise self._error or StateError("the session is closed")
+
+    # -- what a user asks ----------------------------------------------------------------------------------------
+
+    def events(self) -> AsyncIterator[Event]:
+        """Iterate over what happened so far (the latest 1,000 events) and what happens, until the session is over.
+
+        Each call follows on its own; a follower that falls behind sees a jump in ``event.number``.
+        """
+        return self._events.follow()
+
+    @property
+    def dialect(self) -> Dialect:
+        """The broker's language."""
+        return self._parts.dialect
+
+    @property
+    def options(self) -> SessionOptions:
+        """How the session treats its connection and its consumers."""
+        return self._parts.options
+
+    @property
+    def phase(self) -> Phase:
+        """Where the session stands; compares equal to its name, such as "live"."""
+        return self._parts.machine.phase
+
+    @property
+    def is_live(self) -> bool:
+        """Whether records flow."""
+        return self._parts.machine.phase is Phase.LIVE
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Topics wanted, in the order in which they were asked for."""
+        return tuple(self._parts.machine.wanted)
+
+    @property
+    def error(self) -> BaseException | None:
+        """What ended the session; None while it is not over or when it was closed from this side."""
+        return self._error
+
+    @property
+    def stats(self) -> SessionStats:
+        """All counts at this moment."""
+        parts, stay = self._parts, self._stay
+        counts, newest = parts.delivery.stats, parts.delivery.newest
+        heard_ns = max(parts.heard_ns, stay.connection.last_received_ns if stay is not None else 0)
+        return SessionStats(
+            received=counts.received,
+            delivered=counts.delivered,
+            conflated=counts.conflated,
+            dropped=counts.dropped,
+            waiting=counts.waiting,
+            phase=self.phase.value,
+            messages=parts.messages,
+            unread=parts.unread,
+            duplicates=parts.delivery.duplicates,
+            gaps=parts.gaps.count,
+            attempts=parts.machine.connections,
+            reconnects=max(parts.machine.times_live - 1, 0),
+            lag_ns=newest.received_ns - newest.exchange_ns if newest and newest.exchange_ns is not None else None,
+            silence_s=max((parts.clock.now_ns() - heard_ns) / 1e9, 0.0) if heard_ns else None,
+        )
+
+    def __repr__(self) -> str:
+        stats = self.stats
+        return (
+            f"<Session {self.dialect.venue} {stats.phase}, {len(self.topics)} topics, {stats.received} received,"
+            f" {stats.waiting} waiting, {stats.reconnects} reconnects>"
+        )
+
+    def _told(self, tap: Callable[[Event | Traffic], None]) -> Callable[[Event | Traffic], None]:
+        """Return a tap that is not called again after it failed: its first error ends the session."""
+
+        def tell(item: Event | Traffic) -> None:
+            try:
+                tap(item)
+            except BaseException as error:
+                self._parts.tap = None
+                if self._stay is not None and isinstance(error, Exception):
+                    self._stay.fail(Failure(error, is_final=True))
+                raise
+
+        return tell
+
+    # -- the task ------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        _inside.set(self)
+        error: BaseException | None = None
+        try:
+            error = await self._connect_again_and_again()
+        except asyncio.CancelledError:
+            if not self._is_closing:
+                raise
+        except BaseException as unexpected:  # a defect, here or in a tap; whoever reads the session gets to see it
+            error = unexpected
+            if not isinstance(unexpected, Exception):
+                raise
+        finally:
+            try:
+                await self._clear_up()
+            finally:
+                self._finish(error)
+
+    async def _connect_again_and_again(self) -> Exception | None:
+        """Return what ended the session; None at the end of a feed."""
+        parts = self._parts
+        while True:
+            while (wait_s := parts.machine.wait_s(parts.clock.monotonic_s())) > 0:
+                await parts.clock.sleep(wait_s)
+            failure = await self._attempt()
+            if failure is None:
+                return None
+            self._emit(events.Failed, phase=self.phase.value, error=failure.error, is_final=failure.is_final)
+            if failure.is_final or not self._backs_off(failure.error):
+                return failure.error
+
+    def _backs_off(self, error: Exception) -> bool:
+        """Begin to wait for the next attempt; returns False when the limits of trying again are reached."""
+        machine = self._parts.machine
+        least_s = asked_wait_s(error) if self._heeds_waits else 0.0
+        delay_s = machine.lost(self._parts.clock.monotonic_s(), least_s)
+        if delay_s is None:
+            error.add_note(f"gave up after {machine.failures} failures in a row")
+            return False
+        log.info("%s: %s; next attempt in %.1f s", self.dialect.venue, error, delay_s)
+        self._emit(events.Waiting, delay_s=delay_s, attempt=machine.attempt + 1)
+        self._changed.set()
+        return True
+
+    async def _attempt(self) -> Failure | None:
+        """Open a connection and stay until it is of no further use; returns why, None at the end of a feed."""
+        parts = self._parts
+        machine, clock = parts.machine, parts.clock
+        attempt = machine.dial(clock.monotonic_s())
+        self._changed.set()
+        options = self._connect_options
+        try:
+            if parts.errands is not None:
+                machine.errand_begun(clock.monotonic_s())
+                changes = await self._in_time(parts.errands.prepare(attempt))
+                machine.errand_done(clock.monotonic_s())
+                options = options.replace(**changes) if changes else options
+            await self._in_time(self._open(options))
+        except EndOfFeed:
+            return None
+        except Exception as error:  # noqa: BLE001 - judged, and raised by the session when it is final
+            return parts.judged(error)
+        connection, opened_ns = self._opened, clock.now_ns()
+        assert connection is not None
+        self._emit(events.Opened, url=mask_url(options.url), attempt=attempt)
+        self._stay = Stay(parts, connection, machine.connections)
+        failure: Failure | None = None
+        try:
+            failure = await self._stay.last()
+        finally:
+            self._stay = None
+            self._note_break(max(connection.last_received_ns, opened_ns), failure)
+            self._say_farewell(connection, failure)
+        return failure
+
+    async def _open(self, options: ConnectOptions) -> None:
+        # Kept at once: a connection that opens in the moment of a deadline or a close must not be lost sight of.
+        self._opened = await self._dial(options)
+
+    async def _in_time(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Await what the present phase waits for, under its deadline."""
+        parts = self._parts
+        deadline = parts.machine.deadline(parts.dialect.silence(parts.clock.now_ns()))
+        assert deadline is not None  # connecting always has one
+        return await within(parts.clock, work, deadline_error(deadline))
+
+    def _note_break(self, heard_ns: int, failure: Failure | None) -> None:
+        """Remember where the stream broke, for the gap to come; an end that was wanted is no break."""
+        parts = self._parts
+        parts.gaps.abandon()
+        if failure is not None and (parts.machine.times_live or parts.delivery.has_delivered):
+            parts.gaps.broke(heard_ns, str(failure.error))
+
+    def _say_farewell(self, connection: Dialled, failure: Failure | None) -> None:
+        """Close a connection in the background, so that nothing waits for a peer that does not answer."""
+        if connection.close_code is None:
+            connection.start_close(1000)
+            if failure is not None and isinstance(failure.error, DeadlineError):
+                connection.abort()  # who said nothing for so long does not answer a close either
+        if connection is self._opened:
+            self._opened = None
+        task = asyncio.get_running_loop().create_task(self._see_off(connection, self._parts.machine.connections))
+        self._farewells[task] = connection
+        task.add_done_callback(self._farewells.pop)
+
+    async def _see_off(self, connection: Dialled, number: int) -> None:
+        await connection.wait_closed()
+        self._emit(
+            events.Closed,
+            connection=number,
+            code=connection.close_code or 1006,
+            reason=connection.close_reason,
+            was_clean=connection.was_clean,
+            by_peer=connection.closed_by_peer,
+        )
+
+    async def _clear_up(self) -> None:
+        """See every connection off."""
+        if self._opened is not None:  # it opened in the very moment of the end
+            self._say_farewell(self._opened, None)
+        if self._farewells:
+            await asyncio.gather(*self._farewells, return_exceptions=True)
+
+    def _finish(self, error: BaseException | None) -> None:
+        """Tell everybody that the session is over."""
+        parts = self._parts
+        if self._events.is_over:
+            return
+        self._error = error
+        parts.gaps.give_up()
+        parts.machine.ended(parts.clock.monotonic_s())
+        self._emit(events.Ended, error=error if isinstance(error, Exception) else None)
+        parts.delivery.finish(error)
+        parts.askers.finish(error or StateError("the session was closed"))
+        self._events.finish()
+        self._changed.set()
+
+    def _emit(self, kind: type[Event], **facts: Any) -> ConnectionEvent | Gap:
+        """Tell an event to followers, tap and journal; returns it as a record."""
+        parts = self._parts
+        facts = {
+            "number": self._events.count + 1,
+            "at_ns": parts.clock.now_ns(),
+            "connection": parts.machine.connections,
+            **facts,
+        }
+        event = kind(**facts)
+        record = as_record(event, parts.dialect.venue)
+        self._events.add(event)
+        if parts.tap is not None:
+            parts.tap(event)
+        if parts.options.journal and isinstance(record, ConnectionEvent):
+            parts.delivery.deliver_at_once([record])
+        return record
+
+
+def _filter(kinds: frozenset[str], symbols: frozenset[str]) -> Callable[[Record], bool]:
+    """Return what lets records of these kinds and symbols through."""
+    by_class: dict[type, bool] = {}
+
+    def passes(record: Record) -> bool:
+        if symbols and record.symbol and record.symbol not in symbols:
+            return False
+        if not kinds:
+            return True
+        known = by_class.get(record.__class__)
+        if known is None:
+            known = by_class[record.__class__] = kind_of(record.__class__) in kinds
+        return known
+
+    return passes
