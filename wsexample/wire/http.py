@@ -55,6 +55,8 @@ class HttpServer:
         for timer in self._waiting.values():
             timer.cancel()
         self._waiting.clear()
+        for reader in self._server.connections:
+            reader.close()  # a kept-alive connection without a request would wait for the whole timeout
         await self._server.shutdown(timeout_s)
 
     def _too_late(self, reader: Any) -> None:
