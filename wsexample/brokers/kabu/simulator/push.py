@@ -99,6 +99,7 @@ class PushSocket:
                 self.reset()
             else:
                 self._stats.skipped += 1
+                self._facts.changed()
             return False
         connection.send_nowait(self._encoder.encode(board).decode())
         self._stats.boards_sent[key] += 1

@@ -38,6 +38,7 @@ from wsexample.brokers.kabu.simulator.thinning import Thinner
 from wsexample.clock import SystemClock
 from wsexample.errors import ListenError, OptionError, StateError
 from wsexample.ports import Clock
+from wsexample.wire.connection import check_close
 from wsexample.wire.options import ServeOptions
 from wsexample.wire.server import Reject, Request, Server, serve
 
@@ -119,11 +120,13 @@ class KabuSimulator:
         self._facts = Facts(self._numbers())
         self._push = PushSocket(self.switches, self.stats, self._facts, self._clock)
         self._is_controlled = control
-        self._servers: list[Server] = []
+        self.servers: list[Server] = []
+        """The listening servers: one for each address family."""
         self._port = 0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._slow_until_s = 0.0
         self._slow_by_s = 0.0
+        self._held_back = 0
         self._unmute: asyncio.Task[Any] | None = None
 
     # -- life ------------------------------------------------------------------------------------------------
@@ -181,7 +184,7 @@ class KabuSimulator:
         Parameters:
             name: "registered" (entries pushed), "listed" (entries at all), "connections", "disconnections",
                 "connected" (open now), "boards", "boards:9433@1", "requests", "refusals", "displaced", "resets",
-                "pongs", "skipped", "client_messages" or "restarts".
+                "pongs", "skipped", "client_messages", "exits", "restarts" or "held_back" (by `slow_start`).
             count: how many at least.
             timeout_s: seconds of real time to wait.
 
@@ -197,6 +200,7 @@ class KabuSimulator:
             "registered": lambda: len(station.pushed),
             "listed": lambda: len(station.entries),
             "connected": lambda: self._push.open_count,
+            "held_back": lambda: self._held_back,
             "boards": stats.boards_sent.total,
             "requests": stats.requests.total,
             "refusals": stats.refusals.total,
@@ -209,6 +213,7 @@ class KabuSimulator:
             "pongs",
             "skipped",
             "client_messages",
+            "exits",
             "restarts",
         ):
             numbers[name] = lambda name=name: getattr(stats, name)  # type: ignore[misc]
@@ -228,7 +233,8 @@ class KabuSimulator:
         self._push.reset()
 
     def close_push(self, code: int = 1000, reason: str = "") -> None:
-        """Close the push connection with a code."""
+        """Close the push connection with a code; raises `OptionError` for one that may not be sent."""
+        check_close(code, reason)
         self._push.close(code, reason)
 
     def mute(self, duration_s: float | None = None) -> None:
@@ -325,11 +331,11 @@ class KabuSimulator:
 
         first = "127.0.0.1" if self._host == "localhost" else self._host
         server = await listen_on(first, port)
-        self._servers = [server]
+        self.servers = [server]
         self._port = server.port
         if self._host == "localhost":
             try:
-                self._servers.append(await listen_on("::1", self._port))
+                self.servers.append(await listen_on("::1", self._port))
             except ListenError as error:
                 log.debug("not listening on ::1: %s", error)  # no IPv6 here, or the port is taken there
 
@@ -337,8 +343,10 @@ class KabuSimulator:
         """End as a program does that exits."""
         if self.switches.exit == "reset":
             self._push.reset()
-        servers, self._servers = self._servers, []
+        servers, self.servers = self.servers, []
         await asyncio.gather(*(server.close() for server in servers))
+        self.stats.exits += 1
+        self._facts.changed()
 
     async def _accept(self, request: Request) -> Reject | None:
         await self._dawdle()
@@ -390,7 +398,12 @@ class KabuSimulator:
 
     async def _dawdle(self) -> None:
         if self._clock.monotonic_s() < self._slow_until_s:
-            await self._clock.sleep(self._slow_by_s)
+            self._held_back += 1
+            self._facts.changed()
+            try:
+                await self._clock.sleep(self._slow_by_s)
+            finally:
+                self._held_back -= 1
 
     # -- time ------------------------------------------------------------------------------------------------
 

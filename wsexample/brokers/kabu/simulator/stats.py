@@ -39,8 +39,10 @@ class Stats:
     """Messages that clients sent; kabu Station ignores them."""
     pongs: int = 0
     """Unsolicited Pongs sent."""
+    exits: int = 0
+    """How often kabu Station has exited."""
     restarts: int = 0
-    """How often kabu Station was started again."""
+    """How often it was started again."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything as plain values, as JSON needs them."""
@@ -56,6 +58,7 @@ class Stats:
             "skipped": self.skipped,
             "client_messages": self.client_messages,
             "pongs": self.pongs,
+            "exits": self.exits,
             "restarts": self.restarts,
         }
 
