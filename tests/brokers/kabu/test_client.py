@@ -76,7 +76,7 @@ async def some(client: KabuClient, count: int) -> list[Board]:
 
 async def all_left(client: KabuClient) -> list[Board]:
     """Every board until the stream is lost."""
-    boards = []
+    boards: list[Board] = []
     while True:
         try:
             board = await client.receive()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from wsexample.brokers.kabu.messages import PushMessage, SymbolEntry
 from wsexample.errors import DialectError, OptionError
 from wsexample.records.market import Board, Level
 
+PAGE = (Path(__file__).parents[3] / "docs" / "kabu.md").read_text(encoding="utf-8")
 OF_PROJECT = {"venue", "layout", "exchange_ns", "received_ns"}
 
 
@@ -180,11 +182,12 @@ def test_every_push_field_has_a_record_field_and_every_record_field_a_push_field
     assert set(RECORD_FIELDS.values()) | OF_PROJECT == set(Board.__struct_fields__)
 
 
-def test_the_docstring_table_is_the_tested_table() -> None:
-    """The field table that people read says what the code does."""
-    rows = re.findall(r"^\| (``.*?) \| (``.*?) \|", boards.__doc__ or "", flags=re.MULTILINE)
+@pytest.mark.parametrize("text", [boards.__doc__ or "", PAGE.replace("`", "``")], ids=["docstring", "docs/kabu.md"])
+def test_the_field_tables_for_people_are_the_tested_table(text: str) -> None:
+    """What the decoder's docstring and the page say is what the code does."""
+    table = text[text.index("| push field |") :].partition("\n\n")[0]
     shown: dict[str, str] = {}
-    for left, right in rows:
+    for left, right in re.findall(r"^\| (``.*?) \| (``.*?) \|", table, flags=re.MULTILINE):
         keys, fields = re.findall(r"``([\w.]+)``", left), re.findall(r"``(\w+)``", right)
         if "..." in left:
             keys = [f"{keys[0][:-1]}{rank}" for rank in range(1, 11)]
@@ -602,6 +605,15 @@ def test_every_error_code_says_what_to_do() -> None:
         assert row.message
         assert (row.advice is codes.Advice.WAIT) == (row.wait_s > 0)
         assert row.http_status in {400, 401, 403, 404, 405, 413, 415, 429, 500}
+
+
+def test_the_page_lists_every_error_code() -> None:
+    """What docs/kabu.md tells about a code is what an error of that code tells."""
+    rows = set()
+    for code, row in codes.ERRORS.items():
+        status = f"{row.http_status}{'' if row.is_observed else ' ?'}"
+        rows.add(f"| {code} | {status} | `{row.error.__name__}` | {row.meaning} | {row.what_to_do} |")
+    assert rows == set(re.findall(r"^\| 4\d{6} .*$", PAGE, flags=re.MULTILINE))
 
 
 def test_codes_of_the_order_system_are_order_rejections() -> None:
