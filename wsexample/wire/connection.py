@@ -324,19 +324,12 @@ class Connection:
         self._inflow.open_gate()
         if self._link.state == OPEN:
             self._link.sendCloseFrame(code=code, reasonUtf8=raw or None, isReply=False)
-            self._bound_close()
         elif self._link.state == CONNECTING:
             self.abort()
 
     async def wait_closed(self) -> None:
         """Wait until the connection is over; once a close frame was sent or received that is within ``close_timeout_s``."""
         await asyncio.shield(self.over)
-
-    def _bound_close(self) -> None:
-        """Cut the connection in time when the peer does not do its part of the closing handshake."""
-        if self._close_timer is None and not self.over.done():
-            # Autobahn bounds some of these waits itself and says more about them, so it may go first.
-            self._close_timer = self._loop.call_later(self._options.close_timeout_s * 1.25 + 0.25, self.abort)
 
     def abort(self) -> None:
         """Cut the connection without a closing handshake."""
@@ -468,9 +461,16 @@ class Connection:
         """A fragment came, and fragments are wanted."""
         self._inflow.put(Fragment.of(payload, opcode, is_last), is_binary)
 
-    def close_received(self) -> None:
-        """The peer's close frame came and is answered; from here the end of the socket is awaited."""
-        self._bound_close()
+    def closing(self) -> None:
+        """A close frame was sent or came: from here the end of the socket is awaited, for a bounded time."""
+        if self._close_timer is None and not self.over.done():
+            self._close_timer = self._loop.call_later(self._options.close_timeout_s, self._close_late)
+
+    def _close_late(self) -> None:
+        timeout_s = self._options.close_timeout_s
+        self._link.give_up(
+            DeadlineError(f"no answer to the close within {timeout_s:g} s", step="close", timeout_s=timeout_s)
+        )
 
     def writing_paused(self) -> None:
         """The write buffer is above high water."""

@@ -263,8 +263,8 @@ def _link_factory(
         failByDrop=False,
         echoCloseCodeReason=True,
         openHandshakeTimeout=0,
-        closeHandshakeTimeout=options.close_timeout_s,
-        serverConnectionDropTimeout=options.close_timeout_s,
+        closeHandshakeTimeout=0,  # the connection keeps its deadlines itself, to the millisecond
+        serverConnectionDropTimeout=0,
         maxMessagePayloadSize=options.max_message_bytes,
         maxFramePayloadSize=options.max_frame_bytes,
         utf8validateIncoming=options.validate_utf8,
@@ -330,6 +330,9 @@ async def _open(link: ClientLink, target: Target, options: ConnectOptions) -> Co
         raise link.refusal
     if isinstance(link.lost_with, ssl.SSLError):  # with TLS 1.3 a server judges our certificate after its own Finished
         raise _tls_error(link.lost_with, target.address) from link.lost_with
+    question = "is it a WebSocket server?"
+    if target.is_secure:  # not every server sends the alert that would tell
+        question = "is it a WebSocket server, and does it ask for a client certificate?"
     raise HandshakeError(
-        f"{target.address} closed the connection without answering the handshake; is it a WebSocket server?"
+        f"{target.address} closed the connection without answering the handshake; {question}"
     ) from link.lost_with

@@ -5,6 +5,7 @@ A link tells its connection what happened and does what it is told; it decides n
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
 from collections.abc import Callable
@@ -72,8 +73,13 @@ class _Link:
     def onCloseFrame(self, code: int | None, reasonRaw: bytes | None) -> Any:
         result = super().onCloseFrame(code, reasonRaw)  # type: ignore[misc]
         if self.connection is not None:
-            self.connection.close_received()
+            self.connection.closing()
         return result
+
+    def sendCloseFrame(self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False) -> None:
+        super().sendCloseFrame(code, reasonUtf8, isReply)  # type: ignore[misc]
+        if self.connection is not None and self.state == CLOSING:
+            self.connection.closing()
 
     def onClose(self, was_clean: bool, code: int | None, reason: str | None) -> None:
         if self.connection is not None:
@@ -310,8 +316,19 @@ class ServerLink(_Link, WebSocketServerProtocol):
     server_header = ""
     refusal: tuple[int, str, str, list[tuple[str, str]]] | None = None
     server: Any
+    handshake_timeout_s: float
     is_asked = False
+    _late: asyncio.TimerHandle | None = None
     websocket_extensions: list[tuple[str, Any]]
+
+    def connection_made(self, transport: Any) -> None:
+        self.server.link_made(self)
+        super().connection_made(transport)
+        self._late = asyncio.get_running_loop().call_later(self.handshake_timeout_s, self._head_is_late)
+
+    def _head_is_late(self) -> None:
+        if not self.is_asked and self.transport is not None:
+            self.transport.abort()
 
     def processHandshake(self) -> Any:
         if self.is_asked:
@@ -324,6 +341,8 @@ class ServerLink(_Link, WebSocketServerProtocol):
 
     def onConnect(self, request: Any) -> Any:
         self.is_asked = True
+        if self._late is not None:
+            self._late.cancel()
         return self.server.link_asked(self, request)
 
     def succeedHandshake(self, res: Any) -> None:
@@ -352,4 +371,6 @@ class ServerLink(_Link, WebSocketServerProtocol):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
+        if self._late is not None:
+            self._late.cancel()
         self.server.link_lost(self)

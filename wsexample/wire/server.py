@@ -291,8 +291,8 @@ class Server:
             echoCloseCodeReason=True,
             webStatus=False,
             allowNullOrigin=True,  # pages opened from a file; allowed_origins and accept decide about origins
-            openHandshakeTimeout=options.handshake_timeout_s,
-            closeHandshakeTimeout=options.close_timeout_s,
+            openHandshakeTimeout=0,
+            closeHandshakeTimeout=0,  # the connection keeps its deadlines itself, to the millisecond
             maxMessagePayloadSize=options.max_message_bytes,
             maxFramePayloadSize=options.max_frame_bytes,
             utf8validateIncoming=options.validate_utf8,
@@ -303,14 +303,18 @@ class Server:
             link: ServerLink = factory()
             link.server = self
             link.answer_pings = options.answer_pings
+            link.handshake_timeout_s = options.handshake_timeout_s
             link.server_header = self._server_header
             trace = options.trace or active_trace()
             if trace is not None:
                 link.use_tracer(trace.begin())
-            self._links.add(link)
             return link
 
         return make
+
+    def link_made(self, link: ServerLink) -> None:
+        """Know of a connection; called by the link, and never for one whose TLS handshake failed."""
+        self._links.add(link)
 
     async def link_asked(self, link: ServerLink, request: Any) -> str | None:
         """Decide about an opening handshake; called by the link."""
@@ -329,6 +333,8 @@ class Server:
         if status:
             return self._refuse(link, Reject(status, "too many connections\n", {"Retry-After": "5"}))
         answer = await self._ask(asked)
+        if self._is_closing:
+            answer = Reject(503, "the server is stopping\n")
         if isinstance(answer, Reject):
             return self._refuse(link, answer)
         if answer is None:
