@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
-from typing import IO, Protocol
+from dataclasses import dataclass
+from typing import IO, Any, Protocol
 
 import pytest
 
 DEADLINE_S = 20.0
+OUR_VARIABLES = ("KABU_", "WSECLIENT_", "WSESERVER_")
 
 
 class Running:
@@ -22,7 +27,7 @@ class Running:
     def __init__(
         self, module: str, *args: str, env: dict[str, str] | None = None, stdin: int | IO[bytes] | None
     ) -> None:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("KABU_", "WSECLIENT_", "WSESERVER_"))}
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(OUR_VARIABLES)}
         environment |= {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "COLUMNS": "120", **(env or {})}
         self.args = (module, *args)
         self.process = subprocess.Popen(
@@ -151,3 +156,159 @@ def launch() -> Iterator[Launch]:
 def echo_url(launch: Launch) -> str:
     """The URL of a running ``wseserver``."""
     return launch("wseserver", "0", "--announce").wait_for("ws://", on="out")
+
+
+class OnTerminal:
+    """A command that believes to be at a terminal: what it shows is collected, what is typed is sent."""
+
+    def __init__(
+        self, module: str, *args: str, env: dict[str, str] | None = None, columns: int = 120, lines: int = 40
+    ) -> None:
+        import fcntl
+        import pty
+        import struct
+        import termios
+
+        self._ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(OUR_VARIABLES)}
+        environment |= {"TERM": "xterm-256color", **(env or {})}
+        environment.pop("NO_COLOR", None)
+        environment.pop("COLUMNS", None)
+        self.args = (module, *args)
+
+        # The new session takes the terminal as its own, so that Ctrl-C is a signal there, and then becomes the command.
+        take_terminal = (
+            "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+        )
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", take_terminal, sys.executable, "-m", f"wsexample.cli.{module}", *args],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env=environment,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        self.shown = ""
+        self._told = threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        import codecs
+
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        with contextlib.suppress(OSError):  # the other end is closed
+            while data := os.read(self._ours, 65536):
+                with self._told:
+                    self.shown += decoder.decode(data)
+                    self._told.notify_all()
+        with self._told:
+            self._told.notify_all()
+
+    def wait_for(self, part: str, *, after: int = 0) -> int:
+        """Wait until ``part`` is shown behind position ``after``; returns the position behind it."""
+        ends_s = time.monotonic() + DEADLINE_S
+        with self._told:
+            while (at := self.shown.find(part, after)) < 0:
+                left_s = ends_s - time.monotonic()
+                if left_s <= 0 or not self._reader.is_alive():
+                    raise AssertionError(f"{self.args} never showed {part!r}:\n{self.shown!r}")
+                self._told.wait(min(left_s, 0.2))
+        return at + len(part)
+
+    def type(self, text: str) -> None:
+        """Type something; "\\r" is the return key, "\\x03" Ctrl-C."""
+        os.write(self._ours, text.encode())
+
+    def finish(self) -> int:
+        """Wait for the end and return the exit status."""
+        try:
+            code = self.process.wait(DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.args} did not end:\n{self.shown!r}") from None
+        self._reader.join(DEADLINE_S)
+        return code
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(DEADLINE_S)
+        self._reader.join(DEADLINE_S)
+        os.close(self._ours)
+
+
+class LaunchOnTerminal(Protocol):
+    """What the `terminal` fixture is."""
+
+    def __call__(
+        self, module: str, *args: str, env: dict[str, str] | None = None, columns: int = 120, lines: int = 40
+    ) -> OnTerminal:
+        """Start a command at a terminal."""
+        ...
+
+
+@pytest.fixture
+def terminal() -> Iterator[LaunchOnTerminal]:
+    """Start commands at a terminal of their own; they are ended with the test."""
+    if sys.platform == "win32":
+        pytest.skip("Windows has no pseudo-terminals that Python can open")
+    started: list[OnTerminal] = []
+
+    def start(
+        module: str, *args: str, env: dict[str, str] | None = None, columns: int = 120, lines: int = 40
+    ) -> OnTerminal:
+        running = OnTerminal(module, *args, env=env, columns=columns, lines=lines)
+        started.append(running)
+        return running
+
+    yield start
+    for running in started:
+        running.close()
+
+
+@dataclass
+class SimulatedKabu:
+    """A simulated kabu Station in a process of its own."""
+
+    running: Running
+    port: int
+    rest_url: str
+    token: str
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Where ``kclient`` finds it."""
+        return ("--port", str(self.port))
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """Make a REST call."""
+        return self._ask(f"{self.rest_url}{path}", method, body)
+
+    def fault(self, name: str, **arguments: Any) -> None:
+        """Have something go wrong."""
+        self._ask(f"http://localhost:{self.port}/simulator/{name}", "POST", arguments)
+
+    def registered(self) -> list[str]:
+        """Return what is on the registration list."""
+        reply = self.call("PUT", "/register", {"Symbols": []})
+        return [f"{entry['Symbol']}@{entry['Exchange']}" for entry in reply["RegistList"]]
+
+    def _ask(self, url: str, method: str, body: Any) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"X-API-KEY": self.token, "Content-Type": "application/json"}
+        with urllib.request.urlopen(
+            urllib.request.Request(url, data=data, headers=headers, method=method), timeout=DEADLINE_S
+        ) as answer:
+            return json.load(answer)
+
+
+@pytest.fixture
+def kabu(launch: Launch) -> SimulatedKabu:
+    """A simulated kabu Station with a busy market, whose faults can be called by HTTP."""
+    arguments = ("--port", "0", "--announce", "--control", "--ticks", "20", "--password", "open sesame")
+    running = launch("main", "sim", "kabu", *arguments)
+    facts = json.loads(running.wait_for("token", on="out"))
+    return SimulatedKabu(running, facts["port"], facts["rest_url"], facts["token"])

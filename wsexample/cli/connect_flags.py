@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from wsexample.cli.asking import ask_secret
 from wsexample.cli.options import BYTES, SECONDS, option
 from wsexample.errors import OptionError
 from wsexample.wire.options import ConnectOptions, ProxyOptions, TlsOptions
@@ -164,12 +164,3 @@ def _read(path: Path, name: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         words = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise OptionError(f"{path} cannot be read: {words}", option=name) from None
-
-
-def ask_secret(what: str) -> str:
-    """Ask for a secret at the terminal without showing it; raises `OptionError` where there is no terminal."""
-    try:
-        with_prompt = f"{what}: "
-        return getpass.getpass(with_prompt)
-    except (EOFError, OSError):
-        raise OptionError(f"the {what} was not given, and there is no terminal to ask at", option=what) from None

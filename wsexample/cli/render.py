@@ -158,7 +158,7 @@ class BoardTable:
         self._colors = colors or Colors()
         self._arrivals: deque[tuple[float, int]] = deque()
         self._first_s: float | None = None
-        self._lag_s: float | None = None
+        self._lags: deque[tuple[float, float]] = deque()
         self._widths = {name: cell_len(name) for name in COLUMNS}
 
     def take(self, board: Board, now_s: float) -> None:
@@ -169,7 +169,7 @@ class BoardTable:
         else:
             row.take(board, now_s)
         self._note_arrival(now_s)
-        self._note_lag(board)
+        self._note_lag(board, now_s)
 
     def _note_arrival(self, now_s: float) -> None:
         if self._first_s is None:
@@ -180,11 +180,22 @@ class BoardTable:
         else:
             self._arrivals.append((now_s, 1))
 
-    def _note_lag(self, board: Board) -> None:
+    def _note_lag(self, board: Board, now_s: float) -> None:
         times = [time_ns for time_ns in (board.bid_ns, board.ask_ns, board.exchange_ns) if time_ns is not None]
         if times:
             lag_s = (board.received_ns - max(times)) / 1e9
-            self._lag_s = lag_s if abs(lag_s) <= PLAUSIBLE_LAG_S else None
+            if abs(lag_s) <= PLAUSIBLE_LAG_S:
+                self._lags.append((now_s, lag_s))
+
+    def lag_s(self, now_s: float) -> float | None:
+        """Return how far what arrives is behind the venue's clock, seconds; None when that cannot be told.
+
+        The least of the last few seconds counts: a board tells when something traded or was quoted last, which may be
+        long before it was sent.
+        """
+        while self._lags and now_s - self._lags[0][0] > RATE_WINDOW_S:
+            self._lags.popleft()
+        return min((lag_s for _, lag_s in self._lags), default=None)
 
     def rate(self, now_s: float) -> float:
         """Return messages per second, averaged over the last few seconds."""
@@ -215,7 +226,8 @@ class BoardTable:
         header = Text.assemble((f" {mark} {state.state}", style), ("  ", ""), (state.venue, "bold"))
         if state.detail:
             header.append(f"  {state.detail}", style="yellow")
-        lag = NONE if self._lag_s is None else f"{self._lag_s:.1f} s"
+        lag_s = self.lag_s(now_s)
+        lag = NONE if lag_s is None else f"{lag_s:.1f} s"
         minutes, seconds = divmod(int(running_s), 60)
         facts = f"   {self.rate(now_s):.1f} msg/s   lag {lag}   {minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"
         header.append(facts, style="dim")

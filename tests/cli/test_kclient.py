@@ -1,0 +1,363 @@
+"""What ``kclient`` promises on the command line, against the simulated kabu Station."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from tests.commands import Launch, LaunchOnTerminal, Running, SimulatedKabu
+from wsexample.cli.kclient import Credentials, find_credentials
+from wsexample.records.fields import decode_json
+from wsexample.records.market import Board
+
+WINDOWS = pytest.mark.skipif(sys.platform == "win32", reason="signals are sent differently on Windows")
+TOKEN = "0123456789abcdef0123456789abcdef"
+
+
+def rows(file: Path) -> set[tuple[str, int]]:
+    """Return what the store holds."""
+    with sqlite3.connect(file) as connection:
+        found = connection.execute("select symbol, received_ns from boards").fetchall()
+    connection.close()
+    assert len(set(found)) == len(found)
+    return set(found)
+
+
+def printed(client: Running) -> set[tuple[str, int]]:
+    """Return what the client printed as JSON lines."""
+    boards = [decode_json(line) for line in client.out]
+    assert all(isinstance(board, Board) for board in boards)
+    return {(board.symbol, board.received_ns) for board in boards if isinstance(board, Board)}
+
+
+def figures(client: Running) -> dict[str, int]:
+    """Return the counts of the summary."""
+    line = client.wait_for("received in", on="err")
+    found = re.findall(r"([\d,]+) (?:messages? )?(received|stored|lost|boards decoded)", line)
+    return {name: int(count.replace(",", "")) for count, name in found}
+
+
+# -- credentials ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "wants_password", "credentials"),
+    [
+        ([TOKEN, "9433"], {}, False, Credentials(("9433",), TOKEN)),
+        (["9433"], {}, False, Credentials((), "9433")),
+        (["9433", "7203"], {"KABU_API_KEY": TOKEN}, False, Credentials(("9433", "7203"), TOKEN)),
+        ([TOKEN, "9433"], {"KABU_API_KEY": "old"}, False, Credentials(("9433",), TOKEN)),
+        (["9433@1"], {"KABU_API_PASSWORD": "p"}, False, Credentials(("9433@1",), None, "p")),
+        (["9433"], {"KABU_API_PASSWORD": "p"}, True, Credentials(("9433",), None, "p")),
+        (
+            ["167060019@2"],
+            {"KABU_API_PASSWORD": "p", "KABU_API_KEY": TOKEN},
+            True,
+            Credentials(("167060019@2",), None, "p"),
+        ),
+        ([TOKEN], {"KABU_API_PASSWORD": "p"}, False, Credentials((), TOKEN, "p")),
+    ],
+)
+def test_the_key_is_the_first_word_unless_it_comes_from_elsewhere(
+    words: list[str], environment: dict[str, str], wants_password: bool, credentials: Credentials
+) -> None:
+    """A token looks like no symbol; where one is known already, all words are symbols."""
+    assert find_credentials(words, environment, wants_password=wants_password) == credentials
+
+
+def test_without_credentials_the_way_to_some_is_told() -> None:
+    """A newcomer reads where a key comes from."""
+    with pytest.raises(click.UsageError, match="wsexample sim kabu"):
+        find_credentials([], {})
+
+
+def test_credentials_cannot_be_printed() -> None:
+    """Neither key nor password stands in the repr."""
+    assert repr(Credentials(("9433",), TOKEN, "secret")) == "Credentials(symbols=('9433',))"
+
+
+# -- the stream ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_pipe_gets_one_board_a_line(kabu: SimulatedKabu, launch: Launch) -> None:
+    """Every line is a board as JSON; the summary agrees with their number, and the end after --duration is normal."""
+    client = launch("kclient", kabu.token, "9433", "101", *kabu.arguments, "--duration", "1500ms")
+    assert client.finish() == 0, client.story
+    assert {symbol for symbol, _ in printed(client)} == {"9433@1", "101@1"}
+    counts = figures(client)
+    assert counts["received"] == counts["boards decoded"] == len(client.out) > 0
+    assert counts["lost"] == 0
+
+
+def test_the_store_holds_all_that_came(kabu: SimulatedKabu, launch: Launch, tmp_path: Path) -> None:
+    """What was printed is in the file, no more and no less, and the summary names the file."""
+    file = tmp_path / "boards.db"
+    client = launch(
+        "kclient", kabu.token, "9433", "7203", *kabu.arguments, "--duration", "1500ms", "--store", str(file)
+    )
+    assert client.finish() == 0, client.story
+    counts = figures(client)
+    assert counts["received"] == counts["stored"] == len(rows(file)) > 0
+    assert counts["lost"] == 0
+    assert rows(file) == printed(client)
+    client.wait_for(f"stored in {file}", on="err")
+
+
+def test_when_kabu_station_dies_everything_before_is_in_the_file(
+    kabu: SimulatedKabu, launch: Launch, tmp_path: Path
+) -> None:
+    """A killed kabu Station gives one clear line and exit status 56; not one record that came before is missing."""
+    file = tmp_path / "boards.db"
+    client = launch("kclient", kabu.token, "9433", "7203", "8306", *kabu.arguments, "--store", str(file))
+    client.wait_for("board", on="out", count=20)
+    kabu.running.kill()
+    assert client.finish() == 56, client.story
+    assert f"the stream from kabu Station localhost:{kabu.port} was lost (1006)" in client.err[-1]
+    assert rows(file) == printed(client)
+    counts = figures(client)
+    assert counts["received"] == counts["stored"] == len(client.out)
+    assert counts["lost"] == 0
+
+
+@WINDOWS
+def test_ctrl_c_stores_and_sums_up(kabu: SimulatedKabu, launch: Launch, tmp_path: Path) -> None:
+    """Ctrl-C closes the stream, stores what came, prints the summary and ends with 130."""
+    file = tmp_path / "boards.db"
+    client = launch("kclient", kabu.token, "9433", *kabu.arguments, "--store", str(file))
+    client.wait_for("board", on="out", count=3)
+    client.interrupt()
+    assert client.finish() == 130
+    assert rows(file) == printed(client)
+    assert figures(client)["lost"] == 0
+
+
+def test_being_displaced_is_explained(kabu: SimulatedKabu, launch: Launch) -> None:
+    """kabu Station serves one program; whoever is pushed out reads why, with exit status 3."""
+    client = launch("kclient", kabu.token, "9433", *kabu.arguments)
+    client.wait_for("board", on="out")
+    kabu.fault("displace")
+    assert client.finish() == 3
+    assert "another may have connected" in client.err[-1]
+
+
+@WINDOWS
+def test_a_closed_pipe_is_a_quiet_end(kabu: SimulatedKabu, tmp_path: Path) -> None:
+    """``kclient | head`` ends with 0 and no complaint, and what came is stored."""
+    file = tmp_path / "boards.db"
+    command = [sys.executable, "-m", "wsexample.cli.kclient", kabu.token, "9433", *kabu.arguments, "--store", str(file)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
+    ) as client:
+        assert client.stdout is not None
+        assert client.stderr is not None
+        first = json.loads(client.stdout.readline())
+        client.stdout.close()
+        said = client.stderr.read()
+        assert client.wait(20) == 0
+    assert "rror" not in said
+    assert ("9433@1", first["received_ns"]) in rows(file)
+
+
+def test_quiet_stores_and_prints_nothing(kabu: SimulatedKabu, launch: Launch, tmp_path: Path) -> None:
+    """With -q only the file tells what happened."""
+    file = tmp_path / "boards.db"
+    client = launch("kclient", kabu.token, "9433", *kabu.arguments, "-q", "--duration", "1s", "--store", str(file))
+    assert client.finish() == 0
+    assert (client.out, client.err) == ([], [])
+    assert rows(file)
+
+
+def test_without_symbols_it_takes_what_is_registered(kabu: SimulatedKabu, launch: Launch) -> None:
+    """Nothing registered is an error with advice; else the list is streamed as it is."""
+    client = launch("kclient", kabu.token, *kabu.arguments)
+    assert client.finish() == 2
+    assert "nothing is registered" in client.err[-1]
+    kabu.call("PUT", "/register", {"Symbols": [{"Symbol": "6758", "Exchange": 1}]})
+    client = launch("kclient", kabu.token, *kabu.arguments, "--duration", "1s")
+    assert client.finish() == 0
+    assert {symbol for symbol, _ in printed(client)} == {"6758@1"}
+
+
+def test_unregister_on_exit_leaves_the_list_as_it_was(kabu: SimulatedKabu, launch: Launch) -> None:
+    """What was added is taken off; what was there stays, and is announced."""
+    kabu.call("PUT", "/register", {"Symbols": [{"Symbol": "6758", "Exchange": 1}]})
+    client = launch("kclient", kabu.token, "9433", *kabu.arguments, "--duration", "300ms", "--unregister-on-exit")
+    assert client.finish() == 0
+    client.wait_for("1 more were registered before and are pushed too", on="err")
+    assert kabu.registered() == ["6758@1"]
+    assert launch("kclient", kabu.token, "9433", *kabu.arguments, "--duration", "300ms").finish() == 0
+    assert kabu.registered() == ["6758@1", "9433@1"]
+
+
+def test_a_snapshot_comes_before_the_stream(kabu: SimulatedKabu, launch: Launch) -> None:
+    """With --snapshot each symbol is there even if nothing moves."""
+    kabu.fault("mute")
+    client = launch("kclient", kabu.token, "9433", "101", *kabu.arguments, "--snapshot", "--duration", "2s")
+    assert client.finish() == 0
+    assert {symbol for symbol, _ in printed(client)} == {"9433@1", "101@1"}
+    client.wait_for("2 boards read before", on="err")
+    assert figures(client)["lost"] == 0
+
+
+# -- errors in one sentence ----------------------------------------------------------------------------------------------
+
+
+def test_kabu_station_not_running(launch: Launch, kabu: SimulatedKabu) -> None:
+    """Nobody listens: one line that says what to start, and exit status 7."""
+    kabu.running.kill()
+    kabu.running.finish()
+    client = launch("kclient", kabu.token, "9433", *kabu.arguments)
+    assert client.finish() == 7
+    assert len(client.err) == 1
+    assert "start kabu Station, log in" in client.err[0]
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "words"),
+    [
+        ("issue_token", 67, "4001009"),
+        ("log_out", 67, "4001007"),
+    ],
+)
+def test_login_troubles(launch: Launch, kabu: SimulatedKabu, fault: str, code: int, words: str) -> None:
+    """A stale token and a kabu Station that is not logged in each have their sentence, with exit status 67."""
+    kabu.fault(fault)
+    client = launch("kclient", kabu.token, "9433", *kabu.arguments)
+    assert client.finish() == code
+    assert len(client.err) == 1
+    assert words in client.err[0]
+
+
+def test_an_unknown_symbol_is_named(launch: Launch, kabu: SimulatedKabu) -> None:
+    """The symbol at fault is named, with exit status 78."""
+    client = launch("kclient", kabu.token, "9433", "9998", *kabu.arguments)
+    assert client.finish() == 78
+    assert len(client.err) == 1
+    assert "9998@1" in client.err[0]
+
+
+def test_the_51st_symbol_is_refused(launch: Launch, kabu: SimulatedKabu) -> None:
+    """A full list is explained with its numbers, and exit status 22."""
+    listing = launch("main", "sim", "kabu", "--list")
+    assert listing.finish() == 0
+    symbols = [line.split("\t")[0] for line in listing.out][:51]
+    client = launch("kclient", kabu.token, *symbols, *kabu.arguments)
+    assert client.finish() == 22
+    assert len(client.err) == 1
+    assert "50" in client.err[0]
+
+
+def test_too_many_calls_are_reported_after_patience(launch: Launch, kabu: SimulatedKabu) -> None:
+    """When kabu Station answers 429 again and again, that is said in one sentence, with exit status 22."""
+    kabu.fault("storm_429", duration_s=60)
+    client = launch("kclient", kabu.token, "9433", *kabu.arguments)
+    assert client.finish() == 22
+    assert len(client.err) == 1
+    assert "4001006" in client.err[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("9433", "--store", "mongo"), "cannot tell what kind of sink"),
+        (("9433", "--store", "gopher://x"), "there is no sink for gopher"),
+        (("94", "x!"), "is not a symbol"),
+        (("9433", "--duration", "soon"), "is not a time"),
+    ],
+)
+def test_usage_errors_are_found_before_anything_is_registered(
+    launch: Launch, kabu: SimulatedKabu, arguments: tuple[str, ...], words: str
+) -> None:
+    """A mistake on the command line is one sentence with exit status 2, and kabu Station hears nothing of it."""
+    client = launch("kclient", kabu.token, *arguments, *kabu.arguments)
+    assert client.finish() == 2
+    assert words in client.err[-1]
+    assert kabu.registered() == []
+
+
+def test_a_store_that_cannot_be_opened_is_named(launch: Launch, kabu: SimulatedKabu, tmp_path: Path) -> None:
+    """A folder that does not exist gives one sentence with exit status 23, and nothing is registered."""
+    client = launch("kclient", kabu.token, "9433", *kabu.arguments, "--store", str(tmp_path / "none" / "x.db"))
+    assert client.finish() == 23
+    assert len(client.err) == 1
+    assert kabu.registered() == []
+
+
+# -- secrets -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_token_is_fetched_with_the_password_of_the_environment(launch: Launch, kabu: SimulatedKabu) -> None:
+    """No secret need stand on the command line."""
+    client = launch(
+        "kclient", "--password", "9433", *kabu.arguments, "--duration", "1s", env={"KABU_API_PASSWORD": "open sesame"}
+    )
+    assert client.finish() == 0, client.story
+    assert printed(client)
+
+
+def test_a_key_may_come_from_a_file(launch: Launch, kabu: SimulatedKabu, tmp_path: Path) -> None:
+    """--env-file names a file with the key."""
+    (tmp_path / "kabu.env").write_text(f"KABU_API_KEY={kabu.token}\n", encoding="utf-8")
+    client = launch("kclient", "9433", *kabu.arguments, "--duration", "1s", "--env-file", str(tmp_path / "kabu.env"))
+    assert client.finish() == 0, client.story
+    assert printed(client)
+
+
+def test_no_secret_is_ever_printed(launch: Launch, kabu: SimulatedKabu) -> None:
+    """Neither key nor password stands in any output, not with --debug and an error either."""
+    wrong = "f" * 32
+    client = launch("kclient", wrong, "9433", *kabu.arguments, "--debug", env={"KABU_API_PASSWORD": "open barley"})
+    assert client.finish() == 67
+    assert wrong not in client.story
+    assert "open barley" not in client.story
+
+
+# -- at a terminal -------------------------------------------------------------------------------------------------------
+
+
+def test_a_terminal_shows_a_table(kabu: SimulatedKabu, terminal: LaunchOnTerminal, tmp_path: Path) -> None:
+    """The table has header, names and counters, follows the stream, and ends with the summary on Ctrl-C."""
+    file = tmp_path / "boards.db"
+    client = terminal("kclient", kabu.token, "9433", "7203", *kabu.arguments, "--store", str(file), columns=140)
+    client.wait_for(f"kabu Station localhost:{kabu.port}")
+    for part in ("Symbol", "Last", "トヨタ自動車", "received ", "stored "):
+        client.wait_for(part)
+    at = client.wait_for("● live")
+    client.wait_for("● live", after=at)
+    client.type("\x03")
+    assert client.finish() == 130
+    assert "● closed" in client.shown
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", client.shown)
+    summary = re.findall(r"([\d,]+) messages? received in [\d.]+ s, ([\d,]+) stored, 0 lost", plain)
+    assert summary
+    assert summary[0][0] == summary[0][1] == f"{len(rows(file)):,}"
+
+
+def test_the_password_is_asked_for_unseen(kabu: SimulatedKabu, terminal: LaunchOnTerminal) -> None:
+    """What is typed as password is not shown."""
+    client = terminal("kclient", "--password", "9433", *kabu.arguments, "--no-table", "--duration", "1s")
+    client.wait_for("API password: ")
+    client.type("open sesame\r")
+    client.wait_for('"kind":"board"')
+    assert client.finish() == 0
+    assert "sesame" not in client.shown
+
+
+@WINDOWS
+def test_a_lost_terminal_does_not_lose_records(kabu: SimulatedKabu, launch: Launch, tmp_path: Path) -> None:
+    """SIGHUP, which a closed terminal sends, stores what came as Ctrl-C does."""
+    file = tmp_path / "boards.db"
+    client = launch("kclient", kabu.token, "9433", *kabu.arguments, "--store", str(file))
+    client.wait_for("board", on="out", count=3)
+    os.kill(client.process.pid, signal.SIGHUP)
+    assert client.finish() == 130
+    assert rows(file) == printed(client)

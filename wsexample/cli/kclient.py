@@ -1,0 +1,234 @@
+"""``kclient``: live boards from kabu Station on the terminal, in a pipe and in a file.
+
+This file reads the command line and finds the credentials; the stream itself is in `wsexample.cli.kabu_stream`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+
+from wsexample.cli.exit_codes import ExitCode, exit_status_help
+from wsexample.cli.options import (
+    CONTEXT,
+    SECONDS,
+    Command,
+    color_options,
+    debug_option,
+    option,
+    quiet_option,
+    version_option,
+)
+from wsexample.cli.running import Stop, run_command
+
+__all__ = ["Credentials", "find_credentials", "main"]
+
+KEY_VARIABLE = "KABU_API_KEY"
+PASSWORD_VARIABLE = "KABU_API_PASSWORD"
+
+EPILOG = """\b
+Examples:
+  kclient KEY 9433 7203 101              a live table of two stocks and the Nikkei average
+  kclient --password 9433                asks for the API password and fetches a token
+  kclient KEY 9433 167060019@2 --store boards.db
+  kclient KEY 9433 | jq .last_price      one JSON object a line
+  kclient KEY                            whatever is registered already
+
+\b
+SYMBOL is a code as kabu Station has it, with its market where it has several: 9433,
+9433@3 (Nagoya), 167060019@2 (derivatives, whole day), 101 (Nikkei average).
+Without KEY it is taken from KABU_API_KEY, or a token is fetched with the password in
+KABU_API_PASSWORD; a KEY of - is asked for. A new token makes the one before worthless,
+for other programs too.
+
+\b
+Without an account: run "wsexample sim kabu" in another window; it shows a KEY to use.
+
+""" + exit_status_help(
+    ExitCode.OK,
+    ExitCode.USAGE,
+    ExitCode.CLOSED,
+    ExitCode.HOST_NOT_RESOLVED,
+    ExitCode.CONNECT,
+    ExitCode.STRANGE_REPLY,
+    ExitCode.REFUSED,
+    ExitCode.STORAGE,
+    ExitCode.TIMEOUT,
+    ExitCode.LOST,
+    ExitCode.LOGIN,
+    ExitCode.INTERNAL,
+    ExitCode.NOT_FOUND,
+    ExitCode.INTERRUPTED,
+    ExitCode.TERMINATED,
+)
+
+
+@click.command("kclient", cls=Command, context_settings=CONTEXT, epilog=EPILOG)
+@click.argument("words", nargs=-1, metavar="[KEY] [SYMBOL[@EXCHANGE] ...]")
+@option("--host", default="localhost", show_default=True, section="kabu Station", help="Where kabu Station runs.")
+@option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=18080,
+    show_default=True,
+    section="kabu Station",
+    help="18080 for production, 18081 for verification.",
+)
+@option(
+    "--password",
+    "wants_password",
+    is_flag=True,
+    section="kabu Station",
+    help=f"Fetch a token with the API password, from {PASSWORD_VARIABLE} or asked for; then no KEY is needed.",
+)
+@option(
+    "--env-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    section="kabu Station",
+    help=f"File with {KEY_VARIABLE}=... or {PASSWORD_VARIABLE}=...",
+)
+@option("--unregister-on-exit", is_flag=True, section="kabu Station", help="Take off the list what was added to it.")
+@option(
+    "--snapshot",
+    is_flag=True,
+    section="kabu Station",
+    help="Read each board once before the stream; outside the sessions nothing is pushed.",
+)
+@option(
+    "--store",
+    metavar="URL",
+    section="Output",
+    help="Store every record: a path such as boards.db, or sqlite:///path.",
+)
+@option("--duration", type=SECONDS, section="Output", help="End after so long, such as 15s, 10m or 6h.")
+@option("--no-table", is_flag=True, section="Output", help="Print JSON lines on a terminal too.")
+@option(
+    "--up-color",
+    type=click.Choice(["auto", "japan", "west"]),
+    default="auto",
+    show_default=True,
+    section="Output",
+    help="Rising prices in red as in Japan, or in green; auto asks the locale.",
+)
+@color_options
+@quiet_option
+@debug_option
+@version_option
+def main(
+    words: tuple[str, ...],
+    host: str,
+    port: int,
+    wants_password: bool,
+    env_file: Path | None,
+    unregister_on_exit: bool,
+    snapshot: bool,
+    store: str | None,
+    duration: float | None,
+    no_table: bool,
+    up_color: str,
+    color: str,
+    quiet: bool,
+    debug: bool,
+) -> None:
+    """Stream live boards from kabu Station: register symbols, show them as a table, store every record.
+
+    In a pipe it prints one JSON object a line.
+    """
+    environment = {**_variables_in(env_file), **os.environ} if env_file else os.environ
+    credentials = find_credentials(words, environment, wants_password=wants_password)
+    if debug:
+        logging.basicConfig(level=logging.DEBUG, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+
+    async def program(stop: Stop) -> int:
+        from wsexample.cli.kabu_stream import StreamPlan, run_stream
+
+        plan = StreamPlan(
+            symbols=credentials.symbols,
+            key=credentials.key,
+            password=credentials.password,
+            host=host,
+            port=port,
+            unregister_on_exit=unregister_on_exit,
+            snapshot=snapshot,
+            store=store,
+            duration_s=duration,
+            wants_table=not no_table,
+            up_color=up_color,
+            color=color,
+            is_quiet=quiet,
+        )
+        return await run_stream(plan, stop)
+
+    run_command(program, debug=debug)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What the words of the command line and the environment say."""
+
+    symbols: tuple[str, ...]
+    """Symbols to register."""
+    key: str | None = field(default=None, repr=False)
+    """Value of X-API-KEY."""
+    password: str | None = field(default=None, repr=False)
+    """API password."""
+
+
+def find_credentials(
+    words: Sequence[str], environment: Mapping[str, str], *, wants_password: bool = False
+) -> Credentials:
+    """Tell which word is the key, which are symbols, and where the key comes from when none is.
+
+    The first word is the key, unless it looks like a symbol and a key or password comes from elsewhere.
+
+    Parameters:
+        words: arguments of the command line.
+        environment: variables, those of ``--env-file`` included.
+        wants_password: whether a token shall be fetched with the password.
+
+    Raises:
+        click.UsageError: there is neither key nor password.
+    """
+    key = environment.get(KEY_VARIABLE) or None
+    password = environment.get(PASSWORD_VARIABLE) or None
+    symbols = tuple(words)
+    if symbols and (not _may_be_symbol(symbols[0]) or not (wants_password or key or password)):
+        key, symbols = symbols[0], symbols[1:]
+        if key == "-":
+            key = _ask("KEY")
+    elif wants_password:
+        key = None
+        password = password or _ask("API password")
+    if key is None and password is None:
+        raise click.UsageError(
+            f"give the KEY first, or set {KEY_VARIABLE}, or use --password; "
+            'without an account, "wsexample sim kabu" shows a KEY'
+        )
+    return Credentials(symbols, key, password)
+
+
+def _may_be_symbol(word: str) -> bool:
+    """Tell whether a word has the shape of a symbol; a token of kabu Station has 32 characters."""
+    return re.fullmatch(r"[^\W_]{3,9}(@\d+)?|[A-Za-z]{3}/[A-Za-z]{3}(@\d+)?", word) is not None
+
+
+def _ask(what: str) -> str:
+    from wsexample.cli.asking import ask_secret
+
+    return ask_secret(what)
+
+
+def _variables_in(path: Path) -> dict[str, str]:
+    from dotenv import dotenv_values
+
+    return {name: value for name, value in dotenv_values(path, interpolate=False).items() if value is not None}
+
+
+if __name__ == "__main__":
+    main(prog_name="kclient")
