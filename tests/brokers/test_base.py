@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import errno
 import pickle
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -18,8 +20,9 @@ from hypothesis import strategies as st
 
 from tests.conftest import Runner
 from wsexample.brokers.base import HttpCaller, Pace, Pacer, Secret, one_line
+from wsexample.brokers.base import _connect_error as connect_error
 from wsexample.clock import ManualClock
-from wsexample.errors import ConnectError, DeadlineError, NetworkError, OptionError, ResolveError, StateError
+from wsexample.errors import ConnectError, DeadlineError, NetworkError, OptionError, ResolveError, StateError, TlsError
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -93,6 +96,7 @@ def test_a_pace_lets_the_first_calls_through_at_once() -> None:
         pace.note(5.0)
     assert pace.wait_s(5.25) == 0.75
     assert pace.wait_s(6.0) == 0
+    assert repr(pace) == "Pace(3, 1)"
 
 
 @pytest.mark.parametrize(("calls", "period_s"), [(0, 1.0), (1, 0.0), (-1, 1.0)])
@@ -223,6 +227,54 @@ def test_any_of_several_addresses_will_do(run: Runner[None]) -> None:
         both = ("::1", "127.0.0.1")
         async with http_server(handler) as port, HttpCaller(f"http://other.invalid:{port}", addresses=both) as caller:
             assert (await caller.call("GET", "/")).body == f"other.invalid:{port}".encode()
+
+    run(main())
+
+
+def several(*numbers: str) -> OSError:
+    """What trying several addresses ends in: one error without a number, whose text names each."""
+    return OSError(None, "Multiple exceptions: " + ", ".join(f"[{number}] Connect call failed" for number in numbers))
+
+
+REFUSED, NO_FAMILY, NO_ROUTE = (
+    f"Errno {number}" for number in (errno.ECONNREFUSED, errno.EADDRNOTAVAIL, errno.EHOSTUNREACH)
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "is_refused"),
+    [
+        (ConnectionRefusedError(errno.ECONNREFUSED, "refused"), True),
+        (several(REFUSED, NO_FAMILY), True),
+        (several("WinError 1225", "Errno 10061"), True),
+        (several(REFUSED, NO_ROUTE), False),
+        (OSError(errno.EHOSTUNREACH, "no route to host"), False),
+        (OSError(errno.ENETUNREACH, "network is unreachable"), False),
+    ],
+)
+def test_a_refusal_is_told_from_other_failures(error: OSError, is_refused: bool) -> None:
+    """Of several addresses, those that this machine cannot use say nothing; on Windows the numbers are others."""
+    assert connect_error(error, "localhost:1").refused is is_refused
+
+
+@pytest.mark.parametrize("trusts", [False, True], ids=["unknown authority", "no TLS there"])
+def test_a_failed_tls_handshake_is_told(
+    run: Runner[None], tls_contexts: tuple[ssl.SSLContext, ssl.SSLContext], trusts: bool
+) -> None:
+    """A certificate that nobody trusts, and a port that speaks no TLS at all, are two sentences."""
+    server_tls, client_tls = tls_contexts
+
+    async def main() -> None:
+        server = web.Server(lambda request: asyncio.sleep(0, web.Response()))
+        tls = None if trusts else server_tls
+        listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0, ssl=tls)
+        port = listener.sockets[0].getsockname()[1]
+        async with HttpCaller(f"https://localhost:{port}", tls=client_tls if trusts else None) as caller:
+            with pytest.raises(TlsError, match="TLS with" if trusts else "certificate") as caught:
+                await caller.call("GET", "/")
+        assert caught.value.certificate == ("" if trusts else "server")
+        listener.close()
+        await server.shutdown(1.0)
 
     run(main())
 

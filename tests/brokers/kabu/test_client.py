@@ -21,6 +21,7 @@ from wsexample.errors import (
     ConnectError,
     ConnectionClosed,
     CredentialsError,
+    DialectError,
     HandshakeError,
     NotLoggedInError,
     OptionError,
@@ -406,6 +407,23 @@ def test_a_refused_stream_says_what_to_look_at(run: Runner[None]) -> None:
             async with bare(nobody, accept=accept):
                 pass
         assert caught.value.body.startswith(b"bad gateway")
+
+    run(main())
+
+
+def test_a_snapshot_that_cannot_be_read_leaves_nothing_open(run: Runner[None]) -> None:
+    """The stream was open already; it is closed again and the error told."""
+    gone = asyncio.Event()
+
+    async def push(ws: ServerConnection) -> None:
+        await ws.wait_closed()
+        gone.set()
+
+    async def main() -> None:
+        with pytest.raises(DialectError, match="without a symbol"):
+            async with bare(push, snapshot=True):
+                pass
+        assert gone.is_set()
 
     run(main())
 

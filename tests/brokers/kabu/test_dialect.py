@@ -386,10 +386,11 @@ def after_midnight(name: str, minute: str = "00:05") -> dict[str, Any]:
 
 def test_the_midnight_defect_is_mended_on_derivatives() -> None:
     """Yesterday's date after midnight is moved to today, and counted."""
-    decoder = BoardDecoder()
-    board = decoded(after_midnight("futures"), ns("2026-03-05T00:05:01+09:00"), decoder)
+    dialect = KabuDialect()
+    (board,) = dialect.receive(on_wire(after_midnight("futures")), False, ns("2026-03-05T00:05:01+09:00")).records
+    assert isinstance(board, Board)
     assert board.last_ns == board.volume_ns == board.exchange_ns == ns("2026-03-05T00:05:00+09:00")
-    assert decoder.mended == 1
+    assert dialect.mended == 1
 
 
 def test_the_midnight_defect_is_left_alone_when_asked() -> None:
@@ -435,6 +436,7 @@ NO_BOARDS = [
     b'{"Symbol":9433}',
     b'{"Code":4001009,"Message":"x"}',
     raw("stock")[:-1],
+    raw("stock").replace(b'"9433"', b"null"),
     raw("stock").replace(b'"Qty":4300.0', b'"Qty":"many"'),
     raw("stock").replace("ＫＤＤＩ".encode(), b"\xff\xfe"),
     b"[" * 100_000,
@@ -451,6 +453,15 @@ def test_a_message_that_is_no_board_is_counted_and_kept(payload: bytes) -> None:
     assert (dialect.boards, dialect.unreadable) == (1, 1)
     assert (dialect.kept[0].payload, dialect.kept[0].received_ns) == (payload[:4096], 5)
     assert dialect.kept[0].reason
+
+
+def test_ever_new_symbols_fill_no_memory() -> None:
+    """What is remembered of symbols is bounded, and each is spelled rightly all the same."""
+    decoder = BoardDecoder()
+    message = plain("index")
+    for number in range(5000):
+        assert decoded(message | {"Symbol": f"X{number}"}, decoder=decoder).symbol == f"X{number}@1"
+    assert len(decoder._spelled) <= 4096
 
 
 def test_a_binary_message_is_no_board() -> None:
@@ -505,6 +516,7 @@ def test_the_decoder_raises_where_a_reply_is_no_board() -> None:
         ("101", "101@1"),
         ("145", "145@2"),
         ("eur/usd", "EUR/USD@300"),
+        ("EUR/USD@300", "EUR/USD@300"),
     ],
 )
 def test_symbols_are_read_as_people_write_them(text: str, spelled: str) -> None:
@@ -526,6 +538,7 @@ def test_symbols_are_read_as_people_write_them(text: str, spelled: str) -> None:
         ("9433@2", "stocks are quoted on 1"),
         ("101@7", "not a market with quotes"),
         ("EUR/USD@1", "has the market 300"),
+        ("EURUSD@300", "not a market with quotes"),
         ("9433@-1", "not a market"),
         ("9433@" + "1" * 5000, "not a market"),
     ],

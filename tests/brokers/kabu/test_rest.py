@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -281,7 +282,7 @@ def test_the_fifty_first_symbol_says_who_is_left_out(run: Runner[None]) -> None:
     async def main() -> None:
         async with station(QUICK.replace(register_limit=2)) as (_, rest):
             await rest.register(["9433", "101"])
-            with pytest.raises(SubscriptionLimitError, match="2 are on the list now, without 7203@1") as caught:
+            with pytest.raises(SubscriptionLimitError, match="2 are on the list now, not 7203@1") as caught:
                 await rest.register(["7203"])
         assert caught.value.code == 4002006
 
@@ -346,12 +347,7 @@ def test_after_a_429_there_is_quiet_and_then_another_try(run: Runner[None]) -> N
             return web.Response(status=status, body=body)
 
         async with handled(handler) as port, KabuRest(port=port, token="t", clock=clock) as rest:
-            task = asyncio.ensure_future(rest.fetch_registry())
-            while not task.done():
-                if clock.next_wake_ns is not None:
-                    clock.advance(0.05)
-                await asyncio.sleep(0.001)
-            assert await task == []
+            assert await until_done(rest.fetch_registry(), clock) == []
         assert all(later - earlier > 1.0 for earlier, later in pairwise(asked_s))
         assert len(asked_s) == 3
 
@@ -365,13 +361,8 @@ def test_a_429_that_does_not_end_is_told(run: Runner[None]) -> None:
         clock = ManualClock()
         async with other_program(web.Response(status=429, body=encode(ErrorReply(Code=4001006)))) as rest:
             rest._pacer._clock = rest._clock = clock
-            task = asyncio.ensure_future(rest.fetch_registry())
-            while not task.done():
-                if clock.next_wake_ns is not None:
-                    clock.advance(0.5)
-                await asyncio.sleep(0.001)
             with pytest.raises(RateLimitError, match="make no call at all for one second") as caught:
-                await task
+                await until_done(rest.fetch_registry(), clock)
         assert (caught.value.wait_s, caught.value.is_final) == (1.0, False)
 
     run(main())
@@ -391,6 +382,73 @@ def test_a_station_that_hangs_meets_the_deadline(run: Runner[None]) -> None:
             with pytest.raises(DeadlineError, match=r"did not answer POST /token within 0\.1 s; it may be starting"):
                 await rest.register(["9433"])
             gate.set()
+
+    run(main())
+
+
+def test_an_internal_error_is_tried_again(run: Runner[None]) -> None:
+    """kabu Station stumbles now and then; a second call a moment later is answered."""
+
+    async def main() -> None:
+        clock = ManualClock()
+        answers = [(500, ErrorReply(Code=4001001, Message="内部エラー")), (200, {"RegistList": []})]
+
+        async def handler(request: web.BaseRequest) -> web.StreamResponse:
+            status, body = answers.pop(0)
+            return web.Response(status=status, body=encode(body))
+
+        async with handled(handler) as port, KabuRest(port=port, token="t", clock=clock) as rest:
+            assert await until_done(rest.fetch_registry(), clock) == []
+        assert answers == []
+
+    run(main())
+
+
+async def until_done(call: Coroutine[Any, Any, Any], clock: ManualClock) -> Any:
+    """Run a call and move the clock on whenever it waits."""
+    task = asyncio.ensure_future(call)
+    while not task.done():
+        if clock.next_wake_ns is not None:
+            clock.advance(0.05)
+        await asyncio.sleep(0.001)
+    return await task
+
+
+@pytest.mark.parametrize("answer", [{"ResultCode": 1, "Token": ""}, {"ResultCode": 0, "Token": ""}])
+def test_a_token_that_is_none_is_not_used(run: Runner[None], answer: dict[str, object]) -> None:
+    """HTTP 200 is not yet a token."""
+
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        return web.json_response(answer)
+
+    async def main() -> None:
+        async with handled(handler) as port, KabuRest(port=port, password="password") as rest:
+            with pytest.raises(CredentialsError, match="gave no token"):
+                await rest.fetch_token()
+
+    run(main())
+
+
+@pytest.mark.parametrize(("code", "kind"), [(4002006, SubscriptionLimitError), (4001019, UnknownSymbolError)])
+def test_what_cannot_be_found_out_does_not_hide_the_error(
+    run: Runner[None], code: int, kind: type[BrokerError]
+) -> None:
+    """The list cannot be read afterwards: the first error stands."""
+
+    async def main() -> None:
+        calls = 0
+
+        async def handler(request: web.BaseRequest) -> web.StreamResponse:
+            nonlocal calls
+            calls += 1
+            said = code if calls == 1 else 4001007
+            return web.Response(status=400 if calls == 1 else 401, body=encode(ErrorReply(Code=said)))
+
+        async with handled(handler) as port, KabuRest(port=port, token="t") as rest:
+            with pytest.raises(kind) as caught:
+                await rest.register("9433 101")
+        assert caught.value.code == code
+        assert calls == 2
 
     run(main())
 

@@ -132,6 +132,7 @@ class KabuClient:
         except BaseException:
             if self._ws is not None:
                 self._ws.abort()
+                await self._ws.wait_closed()
             await self._take_off()
             raise
 

@@ -33,6 +33,7 @@ from wsexample.errors import (
     CredentialsError,
     DeadlineError,
     DialectError,
+    NetworkError,
     OptionError,
     PlanError,
     RateLimitError,
@@ -244,11 +245,11 @@ class KabuRest:
         """Say how full the list is and who is not on it: other programs and reads fill it too."""
         try:
             listed = await self.fetch_registry()
-        except BrokerError:
+        except (BrokerError, NetworkError):
             return error
         left_out = [spell(entry) for entry in entries if entry not in listed]
         return SubscriptionLimitError(
-            f"{error}; {len(listed)} are on the list now, without {', '.join(left_out) or 'exception'}",
+            f"{error}; {len(listed)} are on the list now, not {', '.join(left_out)}",
             venue=VENUE,
             code=error.code,
             words=error.words,
@@ -270,7 +271,7 @@ class KabuRest:
                     refused.append(entry)
         except SubscriptionLimitError as other:
             return other
-        except BrokerError:
+        except (BrokerError, NetworkError):
             return error
         return _naming(error, refused)
 
