@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import zlib
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.wire.lane.twins import implementations, play
+from wsexample.wire.autobahn import deflate_client_options, deflate_server_options
 
 KEY = b"\x12\x34\x56\x78"
 
@@ -31,15 +34,34 @@ def frame(first: int, payload: bytes, *, masked: bool, size_as: int | None = Non
 
 
 texts = st.one_of(
-    st.sampled_from([b"!echo me", b"!ping", b"!pause", b"!later", b"", "気配値と出来高".encode(), b"x" * 125, b"y" * 126]),
+    st.sampled_from(
+        [b"!echo me", b"!ping", b"!pause", b"!later", b"", "気配値と出来高".encode(), b"x" * 125, b"y" * 126]
+    ),
     st.text(max_size=30).map(str.encode),
     st.builds(lambda unit, n: (unit * n).encode(), st.sampled_from(["a", "板", "ｱ", "é", "😀"]), st.integers(1, 1500)),
 )
 rare_texts = st.sampled_from(
-    [b"!close", b"!raise", b"\xff", b"ok \xe6\x9d", b"\xed\xa0\x80", b"abc\xf4\x90\x80\x80", b"\xc0\xaf" * 3, b"z" * 1400 + b"\xfe"]
+    [
+        b"!close",
+        b"!raise",
+        b"\xff",
+        b"ok \xe6\x9d",
+        b"\xed\xa0\x80",
+        b"abc\xf4\x90\x80\x80",
+        b"\xc0\xaf" * 3,
+        b"z" * 1400 + b"\xfe",
+    ]
 )
 big = st.sampled_from(
-    [b"L" * 2049, b"M" * 65535, b"N" * 65536, "株".encode() * 30000, b"\0\xff" * 70000, b"P" * 300000, b"Q" * 5000 + b"\xff"]
+    [
+        b"L" * 2049,
+        b"M" * 65535,
+        b"N" * 65536,
+        "株".encode() * 30000,
+        b"\0\xff" * 70000,
+        b"P" * 300000,
+        b"Q" * 5000 + b"\xff",
+    ]
 )
 
 
@@ -66,7 +88,9 @@ def frames(draw: Any, masked: bool) -> bytes:
     if kind == 25:
         return frame(0x81, draw(rare_texts), masked=masked)
     if kind == 26:
-        code = draw(st.sampled_from([b"", b"\x03\xe8", b"\x03\xe8bye", b"\x03\xed", b"\x0f\xa1\xff", b"\x03", b"\x0f\xa0ok"]))
+        code = draw(
+            st.sampled_from([b"", b"\x03\xe8", b"\x03\xe8bye", b"\x03\xed", b"\x0f\xa1\xff", b"\x03", b"\x0f\xa0ok"])
+        )
         return frame(0x88, code, masked=masked)
     if kind == 27:
         return frame(draw(st.integers(0, 255)), draw(st.binary(max_size=130)), masked=masked)
@@ -75,6 +99,36 @@ def frames(draw: Any, masked: bool) -> bytes:
     if kind == 29:
         return frame(0x82, b"s" * 20, masked=masked, width=draw(st.sampled_from([2, 8])))
     return frame(0x82, b"half", masked=masked, size_as=draw(st.sampled_from([9, 200, 70000, 1 << 40])))
+
+
+class Deflater:
+    """Builds compressed messages as a peer with context takeover does (RFC 7692 section 7.2)."""
+
+    def __init__(self) -> None:
+        self._stream = zlib.compressobj(wbits=-15)
+
+    def __call__(self, opcode: int, payload: bytes, *, masked: bool, spoilt: bool) -> bytes:
+        packed = (self._stream.compress(payload) + self._stream.flush(zlib.Z_SYNC_FLUSH))[:-4]
+        if spoilt:
+            packed = packed[: len(packed) // 2] + b"\xff\xfe" + packed[len(packed) // 2 :]
+        return frame(0xC0 | opcode, packed, masked=masked)
+
+
+@st.composite
+def deflated_streams(draw: Any, masked: bool) -> bytes:
+    """Compressed and plain messages, among them bombs, spoilt ones and bad text."""
+    deflate = Deflater()
+    stream = b""
+    for _ in range(draw(st.integers(1, 10))):
+        if draw(st.integers(0, 3)) == 0:
+            stream += draw(frames(masked))
+            continue
+        payload = draw(
+            st.one_of(texts, texts, st.sampled_from([b"\0" * 90000, b"bad \xff", b"!close", "板".encode() * 999]))
+        )
+        opcode = draw(st.sampled_from([1, 1, 2]))
+        stream += deflate(opcode, payload, masked=masked, spoilt=draw(st.integers(0, 12)) == 0)
+    return stream
 
 
 class Chunks(list[bytes]):
@@ -89,7 +143,11 @@ class Chunks(list[bytes]):
 def runs(draw: Any) -> tuple[str, Chunks, dict[str, Any]]:
     """A role, a stream cut into chunks, and options."""
     role = draw(st.sampled_from(["client", "server"]))
-    stream = b"".join(draw(st.lists(frames(role == "server"), min_size=1, max_size=12)))
+    is_deflating = draw(st.integers(0, 2)) == 0
+    if is_deflating:
+        stream = draw(deflated_streams(role == "server"))
+    else:
+        stream = b"".join(draw(st.lists(frames(role == "server"), min_size=1, max_size=12)))
     if draw(st.booleans()):
         stream = stream[: draw(st.integers(0, len(stream)))]
     style = draw(st.integers(0, 3))
@@ -98,12 +156,12 @@ def runs(draw: Any) -> tuple[str, Chunks, dict[str, Any]]:
     elif style == 1:
         cuts = draw(st.lists(st.integers(0, len(stream)), max_size=8))
     elif style == 2:
-        cuts = list(range(0, min(len(stream), 400)))
+        cuts = list(range(min(len(stream), 400)))
     else:
         step = draw(st.integers(1000, 300000))
         cuts = list(range(step, len(stream), step))
     edges = [0, *sorted(cuts), len(stream)]
-    chunks = Chunks(stream[a:b] for a, b in zip(edges, edges[1:], strict=False) if b > a)
+    chunks = Chunks(stream[a:b] for a, b in itertools.pairwise(edges) if b > a)
     options: dict[str, Any] = {"failByDrop": draw(st.booleans())}
     if draw(st.integers(0, 4)) == 0:
         options["utf8validateIncoming"] = False
@@ -113,6 +171,8 @@ def runs(draw: Any) -> tuple[str, Chunks, dict[str, Any]]:
         options["maxFramePayloadSize"] = draw(st.sampled_from([50, 3000]))
     if draw(st.integers(0, 6)) == 0:
         options["autoFragmentSize"] = 5
+    if is_deflating:
+        options |= deflate_server_options() if role == "server" else deflate_client_options()
     return role, chunks, options
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import txaio
 from autobahn.asyncio import websocket as _autobahn
 from autobahn.asyncio.util import create_transport_details
+from autobahn.exception import PayloadCorruptError, PayloadExceededError
 from autobahn.websocket.compress import (
     PerMessageDeflateOffer,
     PerMessageDeflateOfferAccept,
@@ -21,7 +22,7 @@ from autobahn.websocket.compress import (
 )
 from autobahn.websocket.protocol import TrafficStats, WebSocketProtocol
 
-from wsexample.wire.lane import LaneCore, LaneCounters
+from wsexample.wire.lane import LaneCore, LaneCounters, is_utf8
 
 __all__ = [
     "WebSocketClientFactory",
@@ -63,6 +64,34 @@ SEND_HOOKS = ("sendData", "sendFrame")
 
 class _TrafficStats(LaneCounters, TrafficStats):
     """Autobahn's traffic statistics over counters that the lane reaches."""
+
+
+class _Retold:
+    """Tells Autobahn's parser what inflating a message came to, for it cannot be inflated a second time."""
+
+    def __init__(self, pmce: Any, told: list[Any]) -> None:
+        self.pmce = pmce
+        self._told = iter(told)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.pmce, name)
+
+    def start_decompress_message(self) -> None:
+        """Do nothing; it was done."""
+
+    def _tell(self) -> Any:
+        told = next(self._told, b"")
+        if isinstance(told, Exception):
+            raise told
+        return told
+
+    def decompress_message_data(self, data: bytes, max_output_len: int | None = None) -> Any:
+        """Return or raise what inflating came to."""
+        return self._tell()
+
+    def end_decompress_message(self) -> None:
+        """Return or raise what ending the message came to."""
+        self._tell()
 
 
 def _option(name: str) -> Any:
@@ -210,6 +239,7 @@ class _Lane(_Core):
         self.lane_masks = bool(masks)
         self.lane_checks_utf8 = bool(self.utf8validateIncoming)
         self.lane_deflates = deflate is not None
+        self.lane_inflates = deflate is not None and deflate.EXTENSION_NAME == "permessage-deflate"
         limits = [n for n in (self.maxFramePayloadSize, self.maxMessagePayloadSize) if n > 0]
         self.lane_max_payload = min(limits, default=0)
         self.lane_max_send = max(self.maxMessagePayloadSize, 0)
@@ -218,6 +248,32 @@ class _Lane(_Core):
 
     def lane_consume(self) -> None:
         WebSocketProtocol.consumeData(self)
+        if type(self._perMessageCompress) is _Retold:
+            self._perMessageCompress = self._perMessageCompress.pmce
+
+    def lane_inflate(self, payload: bytes, is_text: bool) -> bytes | None:
+        pmce = self._perMessageCompress
+        limit = self.maxMessagePayloadSize
+        told: list[Any] = []
+        try:
+            pmce.start_decompress_message()
+            message = pmce.decompress_message_data(payload, max_output_len=limit if limit > 0 else None)
+            told.append(message)
+            if 0 < limit < len(message):
+                raise PayloadExceededError("the message is too long")  # Autobahn's own check comes to the same
+            pmce.end_decompress_message()
+            told.append(None)
+            if not is_text or not self.utf8validateIncoming or is_utf8(message):
+                return bytes(message)
+        except (PayloadExceededError, PayloadCorruptError) as error:
+            told.append(error)
+        self._perMessageCompress = _Retold(pmce, told)
+        return None
+
+    def lane_deflate(self, payload: bytes) -> bytes:
+        pmce = self._perMessageCompress
+        pmce.start_compress_message()
+        return bytes(pmce.compress_message_data(payload) + pmce.end_compress_message())
 
     def lane_returned(self, result: Any) -> None:
         if asyncio.isfuture(result) or asyncio.iscoroutine(result):

@@ -27,7 +27,7 @@ def over(lane: str) -> types.ModuleType:
         return sys.modules[name]
     core = importlib.import_module(f"wsexample.wire.lane._lane_{lane}")
     seam = types.ModuleType("wsexample.wire.lane")
-    seam.__dict__.update(LaneCore=core.LaneCore, LaneCounters=core.LaneCounters)
+    seam.__dict__.update(LaneCore=core.LaneCore, LaneCounters=core.LaneCounters, is_utf8=core.is_utf8)
     spec = importlib.util.spec_from_file_location(name, ours.__file__)
     assert spec is not None
     assert spec.loader is not None

@@ -181,8 +181,12 @@ cdef class LaneCore:
     def lane_failed(self, error):
         """Take care of an exception out of a callback, as Autobahn does."""
 
-    def lane_inflate(self, opcode, payload, key):
-        """Inflate a compressed message; None when that failed and Autobahn's state says so."""
+    def lane_inflate(self, payload, is_text):
+        """Inflate a compressed message; None when it is for Autobahn's parser to find what is wrong with it."""
+
+    def lane_deflate(self, payload):
+        """Compress a message for one frame."""
+        return payload
 
     def lane_call_later(self):
         """Have `lane_turn_ended` called in the next turn of the loop."""
@@ -436,8 +440,8 @@ cdef class LaneCore:
         if not is_plain:
             return self._hand_over(p, pos, stop, end)
         if stop > end:
-            if is_deflated:
-                return 0
+            if is_deflated:  # inflated piece by piece, so that a bomb is noticed early
+                return self._hand_over(p, pos, stop, end)
             return self._arriving(p, pos, start, end, size)
         if is_masked:
             key = p + at
@@ -448,10 +452,9 @@ cdef class LaneCore:
         else:
             payload = None
         if is_deflated:
-            message = self.lane_inflate(b0 & 0x0F, payload, (<bytes>p[at:start]) if is_masked else None)
-            if message is None:  # failed in the middle of the frame, where Autobahn's parser stops as well
-                self.data = PyBytes_FromStringAndSize(<const char *>p + stop, end - stop)
-                return end
+            message = self.lane_inflate(payload, (b0 & 0x0F) == 1)
+            if message is None:
+                return self._hand_over(p, pos, stop, end)
             self.stats.incomingOctetsWebSocketLevel += size
             self.stats.incomingOctetsAppLevel += PyBytes_GET_SIZE(message)
             self._deliver(message, (b0 & 0x0F) == 2)
@@ -628,6 +631,7 @@ cdef class LaneCore:
     def sendMessage(self, payload, isBinary=False, fragmentSize=None, sync=False, doNotCompress=False):
         """Send a message as Autobahn's method of this name does."""
         cdef Py_ssize_t n
+        cdef int opcode
         if (
             not self.lane_sends
             or self.state != OPEN
@@ -636,19 +640,25 @@ cdef class LaneCore:
             or fragmentSize is not None
             or sync is not False
             or (doNotCompress is not False and doNotCompress is not True)
-            or (self.lane_deflates and doNotCompress is not True)
             or self.send_queue
         ):
             super(LaneCore, self).sendMessage(payload, isBinary, fragmentSize, sync, doNotCompress)
             return
         n = PyBytes_GET_SIZE(payload)
-        if (self.lane_max_send and n > self.lane_max_send) or (self.lane_fragment and n > self.lane_fragment):
+        if (self.lane_max_send and n > self.lane_max_send) or (
+            self.lane_fragment and (n > self.lane_fragment or self.lane_deflates)
+        ):
             super(LaneCore, self).sendMessage(payload, isBinary, fragmentSize, sync, doNotCompress)
             return
         self.stats.outgoingWebSocketMessages += 1
         self.stats.outgoingOctetsAppLevel += n
+        opcode = 2 if isBinary is True else 1
+        if self.lane_deflates and doNotCompress is False:
+            opcode |= 0x40
+            payload = <bytes?>self.lane_deflate(payload)
+            n = PyBytes_GET_SIZE(payload)
         self.stats.outgoingOctetsWebSocketLevel += n
-        self._send(2 if isBinary is True else 1, <const unsigned char *>PyBytes_AS_STRING(payload), n)
+        self._send(opcode, <const unsigned char *>PyBytes_AS_STRING(payload), n)
 
     def lane_send_frame(self, bytes frame not None, Py_ssize_t payload_size):
         """Send an unmasked frame built before, for many readers; False when this connection cannot take it as it is."""

@@ -176,8 +176,12 @@ class LaneCore:
     def lane_failed(self, error: Exception) -> None:
         """Take care of an exception out of a callback, as Autobahn does."""
 
-    def lane_inflate(self, opcode: int, payload: bytes, key: bytes | None) -> bytes | None:
-        """Inflate a compressed message; None when that failed and Autobahn's state says so."""
+    def lane_inflate(self, payload: bytes, is_text: bool) -> bytes | None:
+        """Inflate a compressed message; None when it is for Autobahn's parser to find what is wrong with it."""
+
+    def lane_deflate(self, payload: bytes) -> bytes:
+        """Compress a message for one frame."""
+        return payload
 
     def lane_call_later(self) -> None:
         """Have `lane_turn_ended` called in the next turn of the loop."""
@@ -286,12 +290,20 @@ class LaneCore:
             return self._hand_over(buffer, pos, start + size)
         key = buffer[at:start] if is_masked else None
         if start + size > end:
-            return self._arriving(buffer, pos, start, end, key, is_text=b0 & 0x0F == 1, is_deflated=is_deflated)
+            if is_deflated:  # inflated piece by piece, so that a bomb is noticed early
+                return self._hand_over(buffer, pos, start + size)
+            return self._arriving(buffer, pos, start, end, key, is_text=b0 & 0x0F == 1)
         payload = buffer[start : start + size]
         if key is not None:
             payload = xor_mask(payload, key)
         if is_deflated:
-            return self._inflated(buffer, b0 & 0x0F, payload, key, start + size)
+            message = self.lane_inflate(payload, b0 & 0x0F == 1)
+            if message is None:
+                return self._hand_over(buffer, pos, start + size)
+            self.lane_stats.incomingOctetsWebSocketLevel += size
+            self.lane_stats.incomingOctetsAppLevel += len(message)
+            self._deliver(message, b0 & 0x0F == 2)
+            return start + size
         if b0 == 0x81 and self.lane_checks_utf8 and not is_utf8(payload):
             return self._hand_over(buffer, pos, start + size)
         stats = self.lane_stats
@@ -311,24 +323,9 @@ class LaneCore:
         if result is not None:
             self.lane_returned(result)
 
-    def _inflated(self, buffer: bytes, opcode: int, payload: bytes, key: bytes | None, stop: int) -> int:
-        stats = self.lane_stats
-        message = self.lane_inflate(opcode, payload, key)
-        if message is None:  # failed in the middle of the frame, where Autobahn's parser stops as well
-            self.data = buffer[stop:]
-            return len(buffer)
-        stats.incomingOctetsWebSocketLevel += len(payload)
-        stats.incomingOctetsAppLevel += len(message)
-        self._deliver(message, opcode == 2)
-        return stop
-
-    def _arriving(
-        self, buffer: bytes, pos: int, start: int, end: int, key: bytes | None, *, is_text: bool, is_deflated: bool
-    ) -> int:
+    def _arriving(self, buffer: bytes, pos: int, start: int, end: int, key: bytes | None, *, is_text: bool) -> int:
         """Check what is there of a frame that is not complete; bad text goes to Autobahn at once."""
         have = end - start
-        if is_deflated:
-            return 0
         if is_text and self.lane_checks_utf8:
             payload = buffer[start:end]
             if key is not None:
@@ -391,20 +388,22 @@ class LaneCore:
             or type(isBinary) is not bool
             or fragmentSize is not None
             or sync is not False
-            or (self.lane_deflates and doNotCompress is not True)
             or type(doNotCompress) is not bool
             or (self.lane_max_send and n > self.lane_max_send)
-            or (self.lane_fragment and n > self.lane_fragment)
+            or (self.lane_fragment and (n > self.lane_fragment or self.lane_deflates))
             or self.send_queue
         ):
             super().sendMessage(payload, isBinary, fragmentSize, sync, doNotCompress)  # type: ignore[misc]
             return
-        frame = build_frame(2 if isBinary else 1, payload, _pool.next() if self.lane_masks else None)
+        opcode = 2 if isBinary else 1
         stats = self.lane_stats
         stats.outgoingWebSocketMessages += 1
         stats.outgoingOctetsAppLevel += n
-        stats.outgoingOctetsWebSocketLevel += n
-        self.lane_write(frame)
+        if self.lane_deflates and not doNotCompress:
+            opcode |= 0x40
+            payload = self.lane_deflate(payload)
+        stats.outgoingOctetsWebSocketLevel += len(payload)
+        self.lane_write(build_frame(opcode, payload, _pool.next() if self.lane_masks else None))
 
     def lane_send_frame(self, frame: bytes, payload_size: int) -> bool:
         """Send an unmasked frame built before, for many readers; False when this connection cannot take it as it is."""
