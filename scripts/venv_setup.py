@@ -56,7 +56,7 @@ def ensure_venv(extras: Sequence[str] = ()) -> Path:
     STAMP.unlink(missing_ok=True)
     target = str(ROOT) + (f"[{','.join(sorted(wanted))}]" if wanted else "")
     run_quietly([str(python), "-m", "pip", "--disable-pip-version-check", "install", "--editable", target])
-    STAMP.write_text(json.dumps({"made_from": _fingerprint(), "extras": sorted(wanted)}), encoding="utf-8")
+    _write_stamp(wanted)
     return python
 
 
@@ -106,6 +106,10 @@ def _installed_extras() -> set[str] | None:
         return set(stamp["extras"]) if stamp["made_from"] == _fingerprint() else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _write_stamp(extras: set[str]) -> None:
+    STAMP.write_text(json.dumps({"made_from": _fingerprint(), "extras": sorted(extras)}), encoding="utf-8")
 
 
 def _make() -> None:
