@@ -177,6 +177,28 @@ def test_an_endless_session_begins_a_new_day_at_midnight() -> None:
         assert (view.day.volume, view.day.last) == (0, None)
 
 
+def test_an_endless_session_may_begin_at_midnight() -> None:
+    """In its first instant nothing has traded; soon something has."""
+    market = small_market("00:00", session="always", symbols=("9433",))
+    assert market.views["9433", 1].day.last is None
+    play(market, "00:01")
+    assert market.views["9433", 1].day.opening_ns > at("00:00")
+
+
+def test_spreads_of_liquid_stocks_are_narrow() -> None:
+    """A large stock is quoted a tick or two apart, most of the time."""
+    market = small_market(symbols=("7203", "8306"), ticks_per_s=2)
+    spreads = []
+    for change in market.advance(at("10:25")):
+        listing = market.views[change.key].listing
+        ask, bid = listing.book.asks.best, listing.book.bids.best
+        assert ask is not None
+        assert bid is not None
+        if change.key[1] == 1:
+            spreads.append((ask - bid) / listing.grid.tick_below(ask))
+    assert sum(spreads) / len(spreads) < 2
+
+
 def test_prices_follow_what_people_believe() -> None:
     """After a shock the book moves to the new fair price within a minute of market time."""
     market = small_market(symbols=("9433",), ticks_per_s=20)

@@ -120,6 +120,11 @@ class OrderBook:
         bid, ask = self.bids.best, self.asks.best
         return bid is not None and ask is not None and bid >= ask
 
+    def would_trade(self, is_buy: bool, price: int) -> bool:
+        """Tell whether a limit order at this price would find somebody at once."""
+        other = self.side(not is_buy).best
+        return other is not None and (price >= other if is_buy else price <= other)
+
     def limit(self, is_buy: bool, price: int, quantity: int) -> list[Fill]:
         """Trade what crosses and let the rest wait (continuous trading)."""
         fills = self.side(not is_buy).take(quantity, limit=price)

@@ -24,6 +24,7 @@ _PASSIVE = 0.45  # share of orders that rest; what remains are cancellations
 _LEVELS_KEPT = 14  # so that ten are always shown, with a few to come
 _LEVELS_MOST = 40  # what lies deeper is a constant
 _DEPTH = 6  # an average level holds this many average trades
+_WIDE_TICKS = 2
 _FAR_TICKS = 6  # when the fair price is this far away somebody sweeps the book
 
 
@@ -82,11 +83,13 @@ class Flow:
         lean = gap / (1.0 + abs(gap))
         choice = rng.random()
         aggressive = _AGGRESSIVE * (1.0 + max(abs(lean) - 0.5, 0.0) * 2)
+        wide = (ask - bid) // tick if bid is not None and ask is not None else 1
+        passive = _PASSIVE if wide <= _WIDE_TICKS else 1.0 - aggressive  # a wide spread invites quotes
         traded = False
         if choice < aggressive:
             traded = self._trade(rng.random() < 0.5 + 0.48 * lean, fair, gap, now_ns)
-        elif choice < aggressive + _PASSIVE:
-            self._rest(book.side(rng.random() < 0.5 + 0.25 * lean))
+        elif choice < aggressive + passive:
+            self._rest(book.side(rng.random() < 0.5 + 0.25 * lean), wide)
         else:
             self._cancel(book.side(rng.random() < 0.5 - 0.25 * lean))
         self._repair(book.bids)
@@ -108,23 +111,22 @@ class Flow:
         listing.trades(fills, now_ns)
         return bool(fills)
 
-    def _rest(self, side: Side) -> None:
+    def _rest(self, side: Side, wide: int) -> None:
+        """Let an order rest: inside the spread when there is room, more so the wider it is, or some ticks outside."""
         listing, rng = self.listing, self.rng
-        other = listing.book.side(not side.is_buy).best
         best = side.best
         if best is None:
             return  # at the daily limit: nobody may quote further out
         outward = listing.grid.below if side.is_buy else listing.grid.above
         inward = listing.grid.above if side.is_buy else listing.grid.below
-        inner = inward(best)
-        is_free = other is None or (inner < other if side.is_buy else inner > other)
-        if is_free and listing.clamp(inner) == inner and rng.random() < 0.6:
-            price = inner
+        price = best
+        if wide > 1 and rng.random() < 0.6:
+            for _ in range(1 + int(rng.random() * min(wide - 1, 60) / 2)):
+                price = inward(price)
         else:
-            price = best
             for _ in range(min(int(rng.expovariate(0.35)), 12)):
                 price = outward(price)
-        if listing.clamp(price) == price:
+        if listing.clamp(price) == price and not listing.book.would_trade(side.is_buy, price):
             side.add(price, self._size(2.0))
 
     def _cancel(self, side: Side) -> None:

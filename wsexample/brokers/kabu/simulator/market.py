@@ -10,6 +10,7 @@ import heapq
 import math
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from random import Random
 from typing import Literal, NamedTuple
 
@@ -222,8 +223,7 @@ class Market:
         """Invent the trading of the day so far: a bridge from an opening price to the fair price of now."""
         spans = actor.timetable.traded_spans(start_ns)
         if self._is_endless:
-            begin_ns = max(spans[0].start_ns, start_ns - _ALWAYS_WARM_S * S)
-            spans = [Span(begin_ns, start_ns, Phase.OPEN, "always")]
+            spans = [replace(span, start_ns=max(span.start_ns, start_ns - _ALWAYS_WARM_S * S)) for span in spans]
         total_ns = sum(span.end_ns - span.start_ns for span in spans)
         if total_ns <= 0:
             return
