@@ -39,6 +39,7 @@ class _Link:
     answer_pings = True
     lost_with: BaseException | None = None
     tracer: Tracer | None = None
+    _plain: bytes | None = None
     # Autobahn's fields, as far as they are used here
     data: Any
     state: int
@@ -152,6 +153,13 @@ class _Link:
         if tracer is not None:
             self.tracer = tracer
             self.logFrames = True
+            self.sendMessage = self._send_traced
+
+    def _send_traced(self, payload: bytes, *arguments: Any, **more: Any) -> None:
+        """Keep what a message says, because the frame that is traced may be compressed."""
+        self._plain = payload
+        super().sendMessage(payload, *arguments, **more)  # type: ignore[misc]
+        self._plain = None
 
     def logRxFrame(self, frameHeader: Any, payload: Any) -> None:
         if self.tracer is not None:
@@ -160,7 +168,9 @@ class _Link:
 
     def logTxFrame(self, frameHeader: Any, payload: bytes, *_: Any) -> None:
         if self.tracer is not None:
-            self.tracer.frame(SENT, frameHeader.opcode, frameHeader.fin, frameHeader.rsv, payload)
+            is_compressed = frameHeader.rsv & 4 and self._plain is not None
+            data = self._plain if is_compressed else payload
+            self.tracer.frame(SENT, frameHeader.opcode, frameHeader.fin, frameHeader.rsv, data or b"")
 
 
 class _OwnMasks:

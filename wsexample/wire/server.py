@@ -289,6 +289,7 @@ class Server:
         factory.setProtocolOptions(
             failByDrop=False,
             echoCloseCodeReason=True,
+            versions=[13],
             webStatus=False,
             allowNullOrigin=True,  # pages opened from a file; allowed_origins and accept decide about origins
             openHandshakeTimeout=0,
