@@ -281,11 +281,11 @@ class ClientLink(_Link, WebSocketClientProtocol):
 
     def read_refusal(self, reason: str) -> HandshakeError:
         """Return the error that tells what came in place of a WebSocket."""
-        head, _, body = bytes(self.data).partition(b"\r\n\r\n")
-        answer = read_answer(head)
+        head, end, body = bytes(self.data).partition(b"\r\n\r\n")
+        answer = read_answer(head if end else b"")
         address = self.target.address
         if answer.status is None:
-            sentence = f"{address} did not answer with HTTP; is it a WebSocket server? ({reason})"
+            sentence = f"{address} did not answer as a web server does; is it a WebSocket server? ({reason})"
         elif answer.status == 101:
             sentence = f"{address} opened the WebSocket wrongly: {reason}"
         else:
