@@ -139,7 +139,7 @@ def clear(file: Path) -> None:
 
 async def stream(simulator: KabuSimulator, key: str, duration_s: float, file: Path, outcome: Outcome) -> None:
     """Run kclient against the simulator until it ends; it is ended with this coroutine."""
-    arguments = [*SYMBOLS, "--port", str(simulator.port), "--store", str(file)]
+    arguments = [*SYMBOLS, "--port", str(simulator.port), "--store", from_here(file)]
     arguments += ["--duration", f"{duration_s + LINGER_S:g}s"]
     say(f"   $ {command('kclient')} KEY {' '.join(map(quoted, arguments))}\n")
     async with kclient([key, *arguments], outcome) as ended:
@@ -260,9 +260,9 @@ def count_rows(file: Path) -> int:
 def reader(file: Path) -> str:
     """The command that asks an SQLite file a question on this machine."""
     if shutil.which("sqlite3"):
-        return f"sqlite3 -box {quoted(str(file))}"
+        return f"sqlite3 -box {quoted(from_here(file))}"
     ask = "import sqlite3, sys; print(*sqlite3.connect(sys.argv[1]).execute(sys.argv[2]), sep=chr(10))"
-    return f'{command("python")} -c "{ask}" {quoted(str(file))}'
+    return f'{command("python")} -c "{ask}" {quoted(from_here(file))}'
 
 
 def quoted(word: str) -> str:
@@ -274,8 +274,13 @@ def command(name: str) -> str:
     """How the reader runs a command of this environment: by its path, or by name where there is no `.venv`."""
     if not is_in_venv():
         return name
-    path = venv_program(name)
-    return quoted(str(path.relative_to(ROOT) if Path.cwd() == ROOT else path))
+    return quoted(from_here(venv_program(name)))
+
+
+def from_here(path: Path) -> str:
+    """A path as one would type it in this folder."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def is_in_venv() -> bool:
