@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 import sys
@@ -369,7 +370,7 @@ def test_connect_requests_carry_headers_and_credentials(run: RunGrid) -> None:
 
 
 @contextmanager
-def blocking_tls_server(context: ssl.SSLContext, *, speak: bool = True) -> Iterator[int]:
+def blocking_tls_server(context: ssl.SSLContext) -> Iterator[int]:
     """Serve one TLS handshake with blocking sockets, which send alerts as OpenSSL means them."""
 
     def play() -> None:
@@ -378,17 +379,18 @@ def blocking_tls_server(context: ssl.SSLContext, *, speak: bool = True) -> Itera
         except OSError:
             return
         sock.settimeout(10)
-        try:
-            with context.wrap_socket(sock, server_side=True) as tls:
-                head = b""
-                while speak and not head.endswith(b"\r\n\r\n"):
-                    head += tls.recv(4096)
-                tls.sendall(accept().response(head) + b"\x88\x02\x03\xe8")
+        with (
+            contextlib.suppress(OSError),
+            context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False) as tls,
+        ):
+            try:
+                tls.do_handshake()
                 tls.recv(4096)
-        except OSError:
-            pass
-        finally:
-            sock.close()
+            except ssl.SSLError:
+                # What the client sends meanwhile is read, or the reset for it would overtake the alert.
+                socket.socket.shutdown(tls, socket.SHUT_WR)
+                while socket.socket.recv(tls, 4096):
+                    pass
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=play, daemon=True)
