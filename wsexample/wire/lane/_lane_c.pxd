@@ -95,5 +95,11 @@ cdef class LaneCore:
     cdef int _send(self, int opcode, const unsigned char *payload, Py_ssize_t n) except -1
     cdef int _write(self, const unsigned char *head, Py_ssize_t head_size, const unsigned char *body, Py_ssize_t body_size,
                     object whole) except -1
+    cdef int _hold_back(self, const unsigned char *head, Py_ssize_t head_size, const unsigned char *body,
+                        Py_ssize_t body_size) except -1
+    cdef int _write_now(self, const unsigned char *head, Py_ssize_t head_size, const unsigned char *body,
+                        Py_ssize_t body_size, object whole) except -1
+    cdef int _send_frame(self, bytes frame, Py_ssize_t payload_size, Py_ssize_t max_backlog) except -1
+    cdef Py_ssize_t _backlog(self) except -1
     cdef unsigned char *_out_space(self, Py_ssize_t n) except NULL
     cdef int _flush(self) except -1

@@ -24,7 +24,7 @@ cdef extern from "Python.h":
     int _PyBytes_Resize(PyObject **bytes, Py_ssize_t newsize) except -1
     PyObject *PyBytes_FromStringAndSize_ "PyBytes_FromStringAndSize"(const char *v, Py_ssize_t n) except NULL
 
-__all__ = ["LaneCore", "LaneCounters", "build_frame", "is_utf8", "xor_mask"]
+__all__ = ["LaneCore", "LaneCounters", "build_frame", "is_utf8", "send_to_all", "xor_mask"]
 
 DEF OPEN = 3
 DEF CLOSED = 0
@@ -660,15 +660,30 @@ cdef class LaneCore:
         self.stats.outgoingOctetsWebSocketLevel += n
         self._send(opcode, <const unsigned char *>PyBytes_AS_STRING(payload), n)
 
-    def lane_send_frame(self, bytes frame not None, Py_ssize_t payload_size):
-        """Send an unmasked frame built before, for many readers; False when this connection cannot take it as it is."""
+    cdef int _send_frame(self, bytes frame, Py_ssize_t payload_size, Py_ssize_t max_backlog) except -1:
+        # 1: sent; 0: cannot take a frame built for others; 2: too far behind
         if not self.lane_sends or self.state != OPEN or self.lane_masks or self.lane_deflates or self.send_queue:
-            return False
+            return 0
+        if max_backlog and not self._may_send_directly() and self._backlog() > max_backlog:
+            return 2
         self.stats.outgoingWebSocketMessages += 1
         self.stats.outgoingOctetsAppLevel += payload_size
         self.stats.outgoingOctetsWebSocketLevel += payload_size
-        self.lane_write(frame)
-        return True
+        self.stats.outgoingWebSocketFrames += 1
+        self.stats.outgoingOctetsWireLevel += PyBytes_GET_SIZE(frame)
+        if self.is_running or self.out_size:
+            self._hold_back(NULL, 0, <const unsigned char *>PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame))
+        else:
+            self._write_now(NULL, 0, <const unsigned char *>PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame), frame)
+        return 1
+
+    cdef Py_ssize_t _backlog(self) except -1:
+        return self.out_size + <Py_ssize_t>(self._transport.get_write_buffer_size() if self._transport is not None else 0)
+
+    @property
+    def lane_backlog(self):
+        """Bytes sent that no socket has taken yet."""
+        return self._backlog()
 
     def lane_write(self, bytes frame not None):
         """Write a frame now, or together with the others of this turn."""
@@ -709,20 +724,27 @@ cdef class LaneCore:
     cdef int _write(self, const unsigned char *head, Py_ssize_t head_size, const unsigned char *body, Py_ssize_t body_size,
                     object whole) except -1:
         cdef Py_ssize_t n = head_size + body_size
-        cdef Py_ssize_t sent
-        cdef unsigned char *o
         self.stats.outgoingWebSocketFrames += 1
         self.stats.outgoingOctetsWireLevel += n
         if not self._is_at_once() and n < CORK_BYTES:
-            if self.out_size + n > 4 * CORK_BYTES:
-                self._flush()
-            o = self._out_space(n)
-            memcpy(o, head, head_size)
-            memcpy(o + head_size, body, body_size)
-            self.out_size += n
-            if self.out_size >= CORK_BYTES:
-                self._flush()
-            return 0
+            return self._hold_back(head, head_size, body, body_size)
+        return self._write_now(head, head_size, body, body_size, whole)
+
+    cdef int _hold_back(self, const unsigned char *head, Py_ssize_t head_size, const unsigned char *body,
+                        Py_ssize_t body_size) except -1:
+        cdef unsigned char *o = self._out_space(head_size + body_size)
+        memcpy(o, head, head_size)
+        memcpy(o + head_size, body, body_size)
+        self.out_size += head_size + body_size
+        if self.out_size >= CORK_BYTES:
+            self._flush()
+        return 0
+
+    cdef int _write_now(self, const unsigned char *head, Py_ssize_t head_size, const unsigned char *body,
+                        Py_ssize_t body_size, object whole) except -1:
+        cdef Py_ssize_t n = head_size + body_size
+        cdef Py_ssize_t sent
+        cdef unsigned char *o
         if self.out_size:
             self._flush()
         sent = 0
@@ -815,6 +837,23 @@ cdef class LaneCore:
             self._flush()
         self._transport = transport
         self.may_be_buffered = True
+
+
+def send_to_all(links, bytes frame not None, Py_ssize_t payload_size, Py_ssize_t max_backlog):
+    """Send an unmasked frame to many connections; returns how many took it, who cannot, and who is too far behind."""
+    cdef int how
+    cdef Py_ssize_t sent = 0
+    cdef list unable = [], behind = []
+    cdef LaneCore link
+    for link in links:
+        how = link._send_frame(frame, payload_size, max_backlog)
+        if how == 1:
+            sent += 1
+        elif how == 0:
+            unable.append(link)
+        else:
+            behind.append(link)
+    return sent, unable, behind
 
 
 cdef extern from "Python.h":

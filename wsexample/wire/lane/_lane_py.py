@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["LaneCore", "LaneCounters", "build_frame", "is_utf8", "xor_mask"]
+__all__ = ["LaneCore", "LaneCounters", "build_frame", "is_utf8", "send_to_all", "xor_mask"]
 
 OPEN = 3
 CLOSED = 0
@@ -102,6 +103,22 @@ def build_frame(opcode: int, payload: bytes, key: bytes | None) -> bytes:
     if key is None:
         return head + payload
     return head + key + xor_mask(payload, key)
+
+
+def send_to_all(
+    links: Iterable[LaneCore], frame: bytes, payload_size: int, max_backlog: int
+) -> tuple[int, list[Any], list[Any]]:
+    """Send an unmasked frame to many connections; returns how many took it, who cannot, and who is too far behind."""
+    sent = 0
+    unable: list[Any] = []
+    behind: list[Any] = []
+    for link in links:
+        how = link._send_frame(frame, payload_size, max_backlog)
+        if how == 1:
+            sent += 1
+        else:
+            (behind if how == 2 else unable).append(link)
+    return sent, unable, behind
 
 
 class LaneCounters:
@@ -405,16 +422,28 @@ class LaneCore:
         stats.outgoingOctetsWebSocketLevel += len(payload)
         self.lane_write(build_frame(opcode, payload, _pool.next() if self.lane_masks else None))
 
-    def lane_send_frame(self, frame: bytes, payload_size: int) -> bool:
-        """Send an unmasked frame built before, for many readers; False when this connection cannot take it as it is."""
+    def _send_frame(self, frame: bytes, payload_size: int, max_backlog: int) -> int:
+        # 1: sent; 0: cannot take a frame built for others; 2: too far behind
         if not self.lane_sends or self.state != OPEN or self.lane_masks or self.lane_deflates or self.send_queue:
-            return False
+            return 0
+        if max_backlog and self.lane_backlog > max_backlog:
+            return 2
         stats = self.lane_stats
         stats.outgoingWebSocketMessages += 1
         stats.outgoingOctetsAppLevel += payload_size
         stats.outgoingOctetsWebSocketLevel += payload_size
-        self.lane_write(frame)
-        return True
+        stats.outgoingWebSocketFrames += 1
+        stats.outgoingOctetsWireLevel += len(frame)
+        if self._is_running or self._out:
+            self._hold_back(frame)
+        else:
+            self._transport.write(frame)
+        return 1
+
+    @property
+    def lane_backlog(self) -> int:
+        """Bytes sent that no socket has taken yet."""
+        return self._out_bytes + (self._transport.get_write_buffer_size() if self._transport is not None else 0)
 
     def lane_write(self, frame: bytes) -> None:
         """Write a frame now, or together with the others of this turn."""
@@ -428,6 +457,9 @@ class LaneCore:
                 return
             if not self._out:
                 self.lane_call_later()
+        self._hold_back(frame)
+
+    def _hold_back(self, frame: bytes) -> None:
         self._out.append(frame)
         self._out_bytes += len(frame)
         if self._out_bytes >= CORK_BYTES:

@@ -1,0 +1,79 @@
+# Types of the compiled lane; checked against it by mypy.stubtest in tests/wire/lane/test_stub.py.
+from collections.abc import Iterable
+from typing import Any
+
+__all__ = ["LaneCore", "LaneCounters", "build_frame", "is_utf8", "send_to_all", "xor_mask"]
+
+def xor_mask(payload: bytes, key: bytes) -> bytes: ...
+def is_utf8(payload: bytes) -> bool: ...
+def checked_prefix(payload: bytes, start: int) -> int: ...
+def build_frame(opcode: int, payload: bytes, key: bytes | None) -> bytes: ...
+def send_to_all(
+    links: Iterable[LaneCore], frame: bytes, payload_size: int, max_backlog: int
+) -> tuple[int, list[Any], list[Any]]: ...
+
+class LaneCounters:
+    incomingOctetsWireLevel: int
+    incomingOctetsWebSocketLevel: int
+    incomingOctetsAppLevel: int
+    incomingWebSocketFrames: int
+    incomingWebSocketMessages: int
+    outgoingOctetsWireLevel: int
+    outgoingOctetsWebSocketLevel: int
+    outgoingOctetsAppLevel: int
+    outgoingWebSocketFrames: int
+    outgoingWebSocketMessages: int
+
+class LaneCore:
+    is_buffered: bool
+    state: int
+    current_frame: Any
+    current_frame_masker: Any
+    inside_message: bool
+    autoPingTimeoutCall: Any
+    send_queue: Any
+    data: Any
+    transport: Any
+    lane_receives: bool
+    lane_sends: bool
+    lane_is_server: bool
+    lane_checks_utf8: bool
+    lane_masks: bool
+    lane_inflates: bool
+    lane_deflates: bool
+    lane_max_payload: int
+    lane_max_send: int
+    lane_fragment: int
+    lane_restarts_ping: bool
+    lane_is_volatile: bool
+    lane_is_paused: bool
+    lane_is_dead: bool
+    lane_stats: Any
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+    @property
+    def lane_held(self) -> int: ...
+    @property
+    def lane_backlog(self) -> int: ...
+    def lane_refresh(self) -> None: ...
+    def lane_consume(self) -> None: ...
+    def lane_returned(self, result: Any) -> None: ...
+    def lane_failed(self, error: Exception) -> None: ...
+    def lane_inflate(self, payload: bytes, is_text: bool) -> bytes | None: ...
+    def lane_deflate(self, payload: bytes) -> bytes: ...
+    def lane_call_later(self) -> None: ...
+    def lane_use_socket(self, fd: int, asks: bool) -> None: ...
+    def lane_resume(self) -> None: ...
+    def lane_write(self, frame: bytes) -> None: ...
+    def lane_flush(self) -> None: ...
+    def lane_turn_ended(self) -> None: ...
+    def get_buffer(self, sizehint: int) -> memoryview: ...
+    def buffer_updated(self, nbytes: int) -> None: ...
+    def data_received(self, data: bytes) -> None: ...
+    def sendMessage(
+        self,
+        payload: bytes,
+        isBinary: bool = False,
+        fragmentSize: int | None = None,
+        sync: bool = False,
+        doNotCompress: bool = False,
+    ) -> None: ...
