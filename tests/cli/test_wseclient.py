@@ -92,7 +92,7 @@ def answer_once(listener: socket.socket, answer: bytes) -> threading.Thread:
     [
         (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "HTTP 404 Not Found"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", "HTTP 200 OK"),
-        (b"220 mail.example ESMTP\r\n", "did not answer with HTTP"),
+        (b"220 mail.example ESMTP\r\n", "is it a WebSocket server?"),
         (b"", "without answering"),
     ],
 )

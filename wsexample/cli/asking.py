@@ -7,7 +7,10 @@ import sys
 
 from wsexample.errors import OptionError
 
-__all__ = ["ask_secret"]
+__all__ = ["ASK", "ask_secret"]
+
+ASK = "?"
+"""Value of an option whose secret is asked for."""
 
 
 def ask_secret(what: str) -> str:

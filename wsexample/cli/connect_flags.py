@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from wsexample.cli.asking import ask_secret
+from wsexample.cli.asking import ASK, ask_secret
 from wsexample.cli.options import BYTES, SECONDS, option
 from wsexample.errors import OptionError
 from wsexample.wire.options import ConnectOptions, ProxyOptions, TlsOptions
@@ -21,8 +21,6 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 REQUEST, WAY, TLS, PROXY = "Request", "Way to the server", "TLS", "Proxy"
 READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
 DIRECTORY = click.Path(exists=True, file_okay=False, path_type=Path)
-ASK = "?"
-"""Value of a secret that is asked for at the terminal."""
 
 _FLAGS = (
     option("-H", "--header", multiple=True, metavar="'NAME: VALUE'", section=REQUEST, aliases=["--headers"],

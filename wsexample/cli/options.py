@@ -52,10 +52,18 @@ class Flag(click.Option):
         bare: str | None = None,
         **settings: Any,
     ) -> None:
+        if isinstance(settings.get("type"), click.IntRange | click.FloatRange):
+            settings.setdefault("metavar", "N")
         super().__init__([*names, *aliases], **settings)
         self.section = section
         self.aliases = tuple(aliases)
         self.bare = bare
+
+    def get_help_extra(self, ctx: click.Context) -> Any:
+        """Return what stands in brackets behind the help; ranges do not, the text says what is meant."""
+        extra = super().get_help_extra(ctx)
+        extra.pop("range", None)
+        return extra
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """Return the lines of the help, without the aliases."""

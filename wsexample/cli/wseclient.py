@@ -1,23 +1,18 @@
 """``wseclient``: a WebSocket client for the command line, for people at a terminal and for scripts.
 
-This file reads the command line and makes a plan; the conversation itself, the echo test, what is shown and where
-messages come from are files of their own.
+This file is the command line; `wsexample.cli.client_plan` reads it and `wsexample.cli.client_run` does it.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
-import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
 from wsexample.cli.completion import completion_flag
-from wsexample.cli.connect_flags import connect_flags, connect_options
+from wsexample.cli.connect_flags import connect_flags
 from wsexample.cli.exit_codes import ExitCode, exit_status_help
 from wsexample.cli.options import (
     CONTEXT,
@@ -31,13 +26,10 @@ from wsexample.cli.options import (
     version_option,
 )
 from wsexample.cli.profiles import profile_flags
-from wsexample.cli.running import Stop, run_command, say
-from wsexample.errors import OptionError
+from wsexample.cli.running import Stop, run_command
 
 __all__ = ["main"]
 
-DEFAULT_URL = "ws://127.0.0.1:9000"
-DEFAULT_WAIT_S = 2.0
 SENDING, ENDING, ALIVE, SHOWING = "Sending", "Ending", "Staying connected", "Showing"
 READABLE = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 
@@ -161,207 +153,16 @@ def main(url: str | None, connect_url: str | None, quiet: bool, debug: bool, col
 
     Without a URL it tests the echo server on this machine.
     """
-    address = url or connect_url or ("ws://localhost/" if given["unix_socket"] else None)
     if debug:
         logging.basicConfig(level=logging.DEBUG, format="%(asctime)s %(name)s %(levelname)s %(message)s")
 
     async def program(stop: Stop) -> int:
-        context = click.get_current_context()
-        context.color = None if color == "auto" else color == "always"
-        if given["test"] or (address is None and not _says_what_to_send(given)):
-            return await _test(address or DEFAULT_URL, given, stop, is_quiet=quiet)
-        return await _converse(address or DEFAULT_URL, given, stop, color=color, is_quiet=quiet)
+        from wsexample.cli.client_run import run_client
+
+        click.get_current_context().color = None if color == "auto" else color == "always"
+        return await run_client(url or connect_url, given, stop, color=color, is_quiet=quiet)
 
     run_command(program, debug=debug)
-
-
-def _says_what_to_send(given: Mapping[str, Any]) -> bool:
-    """Tell whether somebody who gave no URL nevertheless wants to send something of their own."""
-    return bool(
-        given["execute"] or given["files"] or given["is_one_shot"] or given["no_line"] or given["null_terminated"]
-    )
-
-
-async def _test(url: str, given: Mapping[str, Any], stop: Stop, *, is_quiet: bool) -> int:
-    from wsexample.cli.echo_check import check_echo
-
-    options = connect_options(url, given, trace=_trace(given))
-    return await check_echo(options, stop, interval_s=given["interval"], count=given["max_messages"], is_quiet=is_quiet)
-
-
-def _trace(given: Mapping[str, Any]) -> Any:
-    from wsexample.cli.verbose import VerboseTrace
-
-    level = 3 if given["trace"] or given["trace_hex"] else given["verbose"]
-    return VerboseTrace(level, is_hex=given["trace_hex"]) if level else None
-
-
-async def _converse(url: str, given: Mapping[str, Any], stop: Stop, *, color: str, is_quiet: bool) -> int:
-    from wsexample.cli.conversation import Conversation
-    from wsexample.cli.output import Output
-
-    plan = _plan(url, given)
-    with Output(given["output"]) as output, contextlib.ExitStack() as stack:
-        is_interactive = _wants_prompt(given)
-        source, prompt = _source(given, is_interactive, stop)
-        if prompt is not None and output.is_terminal:
-            above = stack.enter_context(prompt.above())
-
-            async def show(data: bytes) -> None:
-                above.write(data.decode("utf-8", "backslashreplace"))
-
-        elif output.is_terminal:
-
-            async def show(data: bytes) -> None:
-                output.write(data)
-
-        else:
-
-            async def show(data: bytes) -> None:
-                # Whoever reads the pipe may be slow; the connection must not wait for them.
-                await asyncio.to_thread(output.write, data)
-
-        def tell(sentence: str, *, color: str | None = None, is_chatter: bool = False) -> None:
-            if not is_quiet and (not is_chatter or is_interactive or given["verbose"]):
-                say(sentence, color=color)
-
-        conversation = Conversation(plan, source, _presenter(given, output.is_terminal, color), show, tell)
-        try:
-            if given["max_time"] is None:
-                return await conversation.run(stop)
-            return await _within(given["max_time"], conversation.run(stop))
-        finally:
-            if source is not None:
-                await source.close()
-
-
-async def _within(timeout_s: float, work: Any) -> int:
-    from wsexample.errors import DeadlineError
-
-    try:
-        async with asyncio.timeout(timeout_s):
-            code: int = await work
-            return code
-    except TimeoutError as error:
-        if isinstance(error, DeadlineError):
-            raise
-        raise DeadlineError(f"not done within {timeout_s:g} s", step="max-time", timeout_s=timeout_s) from None
-
-
-def _wants_prompt(given: Mapping[str, Any]) -> bool:
-    """Tell whether a person types: at a terminal, with nothing to send given, or with the wish to stay after it."""
-    if not sys.stdin.isatty() or given["is_one_shot"]:
-        return False
-    return Path("-") in given["files"] or not (given["execute"] or given["files"]) or _wait_s(given) is None
-
-
-def _wait_s(given: Mapping[str, Any]) -> float | None:
-    if given["no_close"]:
-        return None
-    if given["exit_on_eof"]:
-        return 0.0
-    if given["wait"] is None:
-        return None if given["is_one_shot"] or given["max_messages"] else DEFAULT_WAIT_S
-    return None if given["wait"] < 0 else float(given["wait"])
-
-
-def _plan(url: str, given: Mapping[str, Any]) -> Any:
-    from wsexample.cli.conversation import Plan, Reconnect
-    from wsexample.wire.connection import check_close
-
-    check_close(given["close_code"], given["close_reason"])
-    encoder = _encoder(given)
-    first = [encoder.encode(text.encode()) for text in given["execute"]]
-    first += [encoder.encode(path.read_bytes()) for path in given["files"] if path != Path("-")]
-    keepalive = given["keepalive"]
-    shows_rtts = given["print_ping_rtts"]
-    pings: dict[str, Any] = {}
-    if shows_rtts:
-        pings["ping_interval_s"] = 0.0
-    elif given["ping_interval"] is not None:
-        pings["ping_interval_s"] = given["ping_interval"]
-    if given["ping_timeout"] is not None:
-        pings["ping_timeout_s"] = given["ping_timeout"]
-    return Plan(
-        options=connect_options(url, given, trace=_trace(given), **pings),
-        first=tuple(first),
-        is_one_shot=given["is_one_shot"],
-        max_messages=given["max_messages"],
-        wait_s=_wait_s(given),
-        idle_timeout_s=given["idle_timeout"],
-        close_code=given["close_code"],
-        close_reason=given["close_reason"],
-        shows_pings=given["show_ping_pong"],
-        ping_interval_s=(given["ping_interval"] or 1.0) if shows_rtts else None,
-        ping_timeout_s=given["ping_timeout"] or 20.0,
-        keepalive=None if keepalive is None else encoder.encode(keepalive.encode()),
-        keepalive_interval_s=given["keepalive_interval"],
-        reconnect=None
-        if given["reconnect"] is None
-        else Reconnect(
-            delay_s=given["reconnect"],
-            max_delay_s=given["reconnect_max_delay"],
-            max_tries=given["reconnect_tries"],
-            resends_first=not given["no_resend"],
-        ),
-    )
-
-
-def _encoder(given: Mapping[str, Any]) -> Any:
-    from wsexample.cli.outgoing import Encoder
-
-    coding = given["coding"] or "plain"
-    is_binary = given["kind"] == "binary" or (given["kind"] is None and coding != "plain")
-    return Encoder(coding, is_binary)
-
-
-def _separator(given: Mapping[str, Any]) -> bytes | None:
-    if given["null_terminated"] and given["no_line"]:
-        raise OptionError("--null-terminated and --no-line exclude each other", option="null-terminated")
-    return b"\0" if given["null_terminated"] else None if given["no_line"] else b"\n"
-
-
-def _source(given: Mapping[str, Any], is_interactive: bool, stop: Stop) -> tuple[Any, Any]:
-    """Return where further messages come from, and the prompt when that is a person."""
-    from wsexample.cli.outgoing import Interpreter, Splitter
-    from wsexample.cli.sources import PipeSource, PromptSource
-
-    interpreter = Interpreter(
-        _encoder(given),
-        is_json=given["is_json"],
-        is_json_rpc=given["jsonrpc"],
-        has_slash=given["slash"] or is_interactive,
-    )
-    if is_interactive:
-        from wsexample.cli.prompt import Prompt, history_path
-
-        prompt = Prompt(stop.ask, history_path())
-
-        def complain(sentence: str) -> None:
-            say(sentence, color="red")
-
-        return PromptSource(prompt, interpreter, complain), prompt
-    if (given["execute"] or given["files"]) and Path("-") not in given["files"]:
-        return None, None
-    return PipeSource(Splitter(_separator(given)), interpreter), None
-
-
-def _presenter(given: Mapping[str, Any], is_terminal: bool, color: str) -> Any:
-    from wsexample.cli.incoming import Presenter
-    from wsexample.cli.terminal import wants_color
-
-    separator = _separator(given)
-    return Presenter(
-        is_terminal=is_terminal,
-        coding=given["coding"] or "plain",
-        is_raw=given["raw"],
-        is_pretty=given["is_json"],
-        has_color=given["output"] is None and wants_color(color, sys.stdout) and not given["raw"],
-        decodes_gzip=given["decode_gzip"],
-        timestamps=given["timestamps"] or "",
-        has_timings=given["timings"],
-        separator=b"" if separator is None else separator,
-    )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,104 @@
+"""One run of ``wseclient``: the echo test, or a conversation at a prompt or in a pipe."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any
+
+from wsexample.cli import client_plan
+from wsexample.cli.connect_flags import connect_options
+from wsexample.cli.conversation import Conversation
+from wsexample.cli.echo_check import check_echo
+from wsexample.cli.output import Output
+from wsexample.cli.prompt import Prompt, history_path
+from wsexample.cli.running import Stop, say
+from wsexample.cli.sources import PromptSource, Source
+from wsexample.errors import DeadlineError
+
+__all__ = ["run_client"]
+
+DEFAULT_URL = "ws://127.0.0.1:9000"
+
+
+async def run_client(url: str | None, given: Mapping[str, Any], stop: Stop, *, color: str, is_quiet: bool) -> int:
+    """Do what the command line says.
+
+    Parameters:
+        url: where to; None tests the echo server on this machine, unless there is something to send.
+        given: values of the flags, by their Python names.
+        stop: watched all the time.
+        color: when to use colours.
+        is_quiet: whether nothing but errors is said on stderr.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        WsExampleError: it failed.
+    """
+    if url is None and given["unix_socket"]:
+        url = "ws://localhost/"
+    if given["test"] or (url is None and not client_plan.says_what_to_send(given)):
+        options = connect_options(url or DEFAULT_URL, given, trace=client_plan.trace(given))
+        return await check_echo(
+            options, stop, interval_s=given["interval"], count=given["max_messages"], is_quiet=is_quiet
+        )
+    work = _converse(url or DEFAULT_URL, given, stop, color=color, is_quiet=is_quiet)
+    return await work if given["max_time"] is None else await _within(given["max_time"], work)
+
+
+async def _within(timeout_s: float, work: Coroutine[Any, Any, int]) -> int:
+    limit = asyncio.timeout(timeout_s)
+    try:
+        async with limit:
+            return await work
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        raise DeadlineError(f"not done within {timeout_s:g} s", step="max-time", timeout_s=timeout_s) from None
+
+
+async def _converse(url: str, given: Mapping[str, Any], stop: Stop, *, color: str, is_quiet: bool) -> int:
+    plan = client_plan.conversation_plan(url, given)
+    is_interactive = client_plan.wants_prompt(given)
+    with Output(given["output"]) as output, contextlib.ExitStack() as stack:
+        source: Source | None
+        show = _writer(output)
+        if is_interactive:
+            prompt = Prompt(stop.ask, history_path())
+            source = PromptSource(prompt, client_plan.interpreter(given, is_interactive=True), _complain)
+            above = stack.enter_context(prompt.above())
+            if output.is_terminal:
+
+                async def show(data: bytes) -> None:
+                    above.write(data.decode("utf-8", "backslashreplace"))
+
+        else:
+            source = client_plan.pipe_source(given)
+
+        def tell(sentence: str, *, color: str | None = None, is_chatter: bool = False) -> None:
+            if not is_quiet and (not is_chatter or is_interactive or given["verbose"]):
+                say(sentence, color=color)
+
+        presenter = client_plan.presenter(given, is_terminal=output.is_terminal, color=color)
+        try:
+            return await Conversation(plan, source, presenter, show, tell).run(stop)
+        finally:
+            if source is not None:
+                await source.close()
+
+
+def _writer(output: Output) -> Callable[[bytes], Awaitable[None]]:
+    async def write(data: bytes) -> None:
+        if output.is_terminal:
+            output.write(data)
+        else:  # whoever reads a pipe may be slow; the connection must not wait for them
+            await asyncio.to_thread(output.write, data)
+
+    return write
+
+
+def _complain(sentence: str) -> None:
+    say(sentence, color="red")
