@@ -8,7 +8,7 @@ from pathlib import Path
 import wsexample.brokers.kabu.simulator as simulator
 
 FOLDER = Path(simulator.__file__).parent
-SHELLS = {"http", "push", "control", "shell", "stats"}
+SHELLS = {"http", "push", "feed", "control", "shell", "stats"}
 IMPURE = {"asyncio", "socket", "ssl", "threading", "time", "aiohttp"}
 
 

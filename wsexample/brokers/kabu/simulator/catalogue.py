@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import Enum
 
-from wsexample.brokers.kabu.simulator.ticks import SEN
+from wsexample.brokers.kabu.simulator.ticks import PRICE_RANGE_GROUPS, SEN
 
 __all__ = ["EXCHANGE_NAMES", "Instrument", "Kind", "catalogue", "contract_months", "last_trading_day"]
 
@@ -339,8 +339,6 @@ def _futures(today: date, indices: Iterable[Instrument]) -> Iterable[Instrument]
 
 
 def _only_tick(group: str) -> int:
-    from wsexample.brokers.kabu.simulator.ticks import PRICE_RANGE_GROUPS
-
     return round(PRICE_RANGE_GROUPS[group][0][1] * SEN)
 
 

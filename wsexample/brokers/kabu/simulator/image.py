@@ -95,7 +95,7 @@ def _add_greeks(message: PushMessage, market: Market, view: View) -> None:
 def _add_book(message: PushMessage, market: Market, view: View) -> None:
     listing, day = view.listing, view.day
     is_stock = listing.instrument.kind is Kind.STOCK
-    quotes = _call_quotes(market, listing) if listing.phase.is_call else _continuous_quotes(market, listing)
+    quotes = _call_quotes(market, view) if listing.phase.is_call else _continuous_quotes(market, view)
     if is_stock:
         message.OverSellQty = float(quotes.over)
         message.UnderBuyQty = float(quotes.under)
@@ -161,7 +161,8 @@ def _deeper(levels: list[tuple[int, int]]) -> list[PushLevel]:
     return shown
 
 
-def _continuous_quotes(market: Market, listing: Listing) -> _Quotes:
+def _continuous_quotes(market: Market, view: View) -> _Quotes:
+    listing = view.listing
     asks, bids = listing.book.asks, listing.book.bids
     sells = [(price, asks.quantities[price]) for price in asks.best_first(LEVELS)]
     buys = [(price, bids.quantities[price]) for price in bids.best_first(LEVELS)]
@@ -169,7 +170,7 @@ def _continuous_quotes(market: Market, listing: Listing) -> _Quotes:
     if listing.phase is Phase.OPEN:  # one side empty at the daily limit: the other one shows a special quote
         sell_sign = "0102" if not buys else sell_sign
         buy_sign = "0102" if not sells else buy_sign
-    deep_sell, deep_buy = market.deep_quantities(listing)
+    deep_sell, deep_buy = market.deep_quantities(view)
     return _Quotes(
         sells=sells,
         buys=buys,
@@ -180,8 +181,9 @@ def _continuous_quotes(market: Market, listing: Listing) -> _Quotes:
     )
 
 
-def _call_quotes(market: Market, listing: Listing) -> _Quotes:
+def _call_quotes(market: Market, view: View) -> _Quotes:
     """Show orders that wait for an auction: around its price, what lies inside added to the best level."""
+    listing = view.listing
     book = listing.book
     auction = book.auction(listing.last)
     sells = [(price, book.asks.quantities[price]) for price in book.asks.best_first()]
@@ -192,7 +194,7 @@ def _call_quotes(market: Market, listing: Listing) -> _Quotes:
         sells = _gathered(sells, [row for row in sells if row[0] >= auction.price], book.market_sell)
         lowest = sells[0][0] if sells else auction.price + 1
         buys = _gathered(buys, [row for row in buys if row[0] < lowest], book.market_buy)
-    deep_sell, deep_buy = market.deep_quantities(listing)
+    deep_sell, deep_buy = market.deep_quantities(view)
     return _Quotes(
         sells=sells[:LEVELS],
         buys=buys[:LEVELS],

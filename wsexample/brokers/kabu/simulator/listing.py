@@ -112,7 +112,7 @@ class Listing:
 
     Parameters:
         instrument: what it is.
-        base: previous close, sen.
+        base: previous close, sen; the closest price on the grid is taken.
         previous_ns: midnight in Japan that begins the trading day before.
     """
 
@@ -137,8 +137,7 @@ class Listing:
         self.instrument = instrument
         self.grid = Grid(instrument.group)
         self.book = OrderBook()
-        self.base = base
-        self.last = base
+        self.base = self.last = base = self.grid.nearest(base)
         """Last price in sen, the previous close before the first trade."""
         self.low_limit, self.high_limit = self._limits(base)
         self.bid_ns = 0

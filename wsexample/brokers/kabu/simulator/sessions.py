@@ -1,6 +1,6 @@
 """When the exchange is open: the trading day as a table, in Japan Standard Time. Pure; time is an argument.
 
-Holidays are Saturdays, Sundays and the turn of the year (31 December to 3 January); others are left to the caller.
+Closed are Saturdays, Sundays and the turn of the year (31 December to 3 January); Japan's other holidays are not known here.
 """
 
 from __future__ import annotations
@@ -108,15 +108,13 @@ class Timetable:
     """The day."""
     has_weekends: bool = True
     """Whether Saturdays, Sundays and the turn of the year are closed."""
-    holidays: frozenset[date] = frozenset()
-    """Further closed days."""
 
     def is_trading_day(self, day: date) -> bool:
         """Tell whether a trading day of this name exists."""
         if not self.has_weekends:
             return True
         is_new_year = (day.month, day.day) in {(12, 31), (1, 1), (1, 2), (1, 3)}
-        return day.weekday() < 5 and not is_new_year and day not in self.holidays
+        return day.weekday() < 5 and not is_new_year
 
     def trading_day_before(self, day: date) -> date:
         """Return the last trading day before this one."""

@@ -15,6 +15,7 @@ from wsexample.brokers.kabu.messages import PushMessage
 from wsexample.brokers.kabu.simulator.catalogue import Instrument
 from wsexample.brokers.kabu.simulator.control import CONTROL_PATH, answer_control
 from wsexample.brokers.kabu.simulator.desk import PREFIX, Answer, Call, Desk, find_route
+from wsexample.brokers.kabu.simulator.feed import Feed
 from wsexample.brokers.kabu.simulator.flow import STEPS_PER_S
 from wsexample.brokers.kabu.simulator.http import (
     SERVER,
@@ -26,15 +27,12 @@ from wsexample.brokers.kabu.simulator.http import (
     windows_headers,
     windows_page,
 )
-from wsexample.brokers.kabu.simulator.image import draw
-from wsexample.brokers.kabu.simulator.listing import Key
-from wsexample.brokers.kabu.simulator.market import Change, Market, SessionMode
+from wsexample.brokers.kabu.simulator.market import Market, SessionMode
 from wsexample.brokers.kabu.simulator.push import PushSocket
-from wsexample.brokers.kabu.simulator.sessions import Phase
+from wsexample.brokers.kabu.simulator.sessions import JST, S
 from wsexample.brokers.kabu.simulator.station import Login, Refusal, Station
 from wsexample.brokers.kabu.simulator.stats import Facts, Stats
 from wsexample.brokers.kabu.simulator.switches import Switches
-from wsexample.brokers.kabu.simulator.thinning import Thinner
 from wsexample.clock import SystemClock
 from wsexample.errors import ListenError, OptionError, StateError
 from wsexample.ports import Clock
@@ -46,9 +44,6 @@ __all__ = ["KabuSimulator", "run_simulator"]
 
 log = logging.getLogger("wsexample.kabu.simulator")
 
-S = 1_000_000_000
-STEP_S = 0.01
-CHANGES_AT_A_TIME = 200  # then others get their turn on the loop
 WEBSOCKET_PATH = f"{PREFIX}websocket"
 
 
@@ -97,7 +92,6 @@ class KabuSimulator:
         self._clock: Clock = clock or SystemClock()
         self._host = host
         self._requested_port = port
-        self._speed = speed
         start_ns = self._clock.now_ns() if start is None else _in_japan(start)
         self.market = Market(
             seed=seed, start_ns=start_ns, session=session, ticks_per_s=ticks_per_s, instruments=instruments
@@ -113,12 +107,10 @@ class KabuSimulator:
         """Login, token, registration list and call counters."""
         self.stats = Stats()
         """Counters since the start."""
-        self._market_start_ns = start_ns
-        self._started_s = 0.0
         self._desk = Desk(self.market, self.station)
-        self._thinner = Thinner(self.switches.thinning_ms, self.switches.trade_thinning_ms)
         self._facts = Facts(self._numbers())
         self._push = PushSocket(self.switches, self.stats, self._facts, self._clock)
+        self._feed = Feed(self.market, self.station, self._push, self._clock, speed)
         self._is_controlled = control
         self.servers: list[Server] = []
         """The listening servers: one for each address family."""
@@ -133,8 +125,8 @@ class KabuSimulator:
 
     async def __aenter__(self) -> Self:
         await self._listen(self._requested_port)
-        self._started_s = self._clock.monotonic_s()
-        self._in_background(self._play())
+        self._feed.begin()
+        self._in_background(self._feed.play())
         return self
 
     async def __aexit__(
@@ -166,7 +158,7 @@ class KabuSimulator:
     @property
     def market_ns(self) -> int:
         """The time on the simulated market, UTC epoch nanoseconds."""
-        return self._market_start_ns + round((self._clock.monotonic_s() - self._started_s) * self._speed * S)
+        return self._feed.market_ns
 
     def __repr__(self) -> str:
         where = f"on port {self._port}" if self._port else "not listening"
@@ -176,7 +168,7 @@ class KabuSimulator:
 
     def board(self, symbol: str, exchange: int = 1) -> PushMessage:
         """Return a board as push would send it now; raises KeyError when it is not listed."""
-        return draw(self.market, self.market.views[symbol, exchange], self.switches)
+        return self._feed.board((symbol, exchange))
 
     async def wait_for(self, name: str, count: int = 1, timeout_s: float = 5.0) -> int:
         """Wait until a number is at least ``count`` and return it.
@@ -290,7 +282,7 @@ class KabuSimulator:
         port = self.port
         await self._exit()
         self.station.start(Login.IN if login_after_s == 0 else Login.STARTING)
-        self._thinner.clear()
+        self._feed.forget()
         if down_s > 0:
             await self._clock.sleep(down_s)
         await self._listen(port)
@@ -393,7 +385,7 @@ class KabuSimulator:
             await self._clock.sleep(answer.delay_s)
         if self.switches.snapshot_on_register:
             for key in answer.registered:
-                self._push_board(key)
+                self._feed.send(key)
         return answer
 
     async def _dawdle(self) -> None:
@@ -409,40 +401,6 @@ class KabuSimulator:
 
     def _now_ns(self) -> int:
         return round(self._clock.monotonic_s() * S)
-
-    async def _play(self) -> None:
-        while True:
-            await self._clock.sleep(STEP_S)
-            for played, change in enumerate(self.market.advance(self.market_ns), start=1):
-                self._note(change)
-                if played % CHANGES_AT_A_TIME == 0:
-                    self._push_due()
-                    await asyncio.sleep(0)
-            self._push_due()
-
-    def _note(self, change: Change) -> None:
-        """Decide whether a change is worth a board, now or soon."""
-        if not self._push.has_listener or not self.station.entries.get(change.key):
-            return
-        if self.switches.env == "verification":
-            return
-        if change.phase is Phase.BREAK_ORDERS and self.switches.lunch_and_after_hours_push == "off":
-            return
-        if self.switches.thinning_ms == 0:
-            self._push_board(change.key)
-        else:
-            is_close = change.traded and change.phase is Phase.PRE_CLOSE
-            self._thinner.change(change.key, traded=change.traded, is_urgent=is_close)
-
-    def _push_due(self) -> None:
-        for key in self._thinner.take_due(self._now_ns()):
-            if self.station.entries.get(key):
-                self._push_board(key)
-
-    def _push_board(self, key: Key) -> None:
-        symbol, exchange = key
-        if self._push.has_listener:
-            self._push.send(f"{symbol}@{exchange}", self.board(symbol, exchange))
 
     async def _later(self, delay_s: float, action: Callable[[], None]) -> None:
         await self._clock.sleep(delay_s)
@@ -461,8 +419,6 @@ class KabuSimulator:
 
 
 def _in_japan(moment: datetime) -> int:
-    from wsexample.brokers.kabu.simulator.sessions import JST
-
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=JST)
     return round(moment.timestamp() * S)

@@ -14,11 +14,10 @@ from random import Random
 from wsexample.brokers.kabu.codes import error_of
 from wsexample.brokers.kabu.messages import ErrorReply, SymbolEntry
 from wsexample.brokers.kabu.simulator.listing import Key
+from wsexample.brokers.kabu.simulator.sessions import S
 from wsexample.brokers.kabu.simulator.switches import Switches
 
 __all__ = ["Login", "RateGroup", "Refusal", "Station"]
-
-S = 1_000_000_000
 
 
 class Login(Enum):

@@ -23,9 +23,6 @@ class Thinner:
         self._waiting: dict[Key, int] = {}
         self._sent_ns: dict[Key, int] = {}
 
-    def __len__(self) -> int:
-        return len(self._waiting)
-
     def change(self, key: Key, *, traded: bool, is_urgent: bool = False) -> None:
         """Note that a board is no longer what it was.
 
@@ -46,10 +43,6 @@ class Thinner:
             del self._waiting[key]
             self._sent_ns[key] = now_ns
         return due
-
-    def forget(self, key: Key) -> None:
-        """Drop what waits for a symbol that is no longer registered."""
-        self._waiting.pop(key, None)
 
     def clear(self) -> None:
         """Drop everything that waits."""
