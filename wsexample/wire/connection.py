@@ -251,20 +251,24 @@ class Connection:
 
     async def __aiter__(self) -> AsyncIterator[str | bytes]:
         """Iterate over messages; ends when the connection was closed with 1000 or 1001, raises otherwise."""
-        async for payload, is_binary in self.payloads():
-            yield payload if is_binary else payload.decode(errors=self._on_bad_utf8)
+        inflow, take, on_bad_utf8 = self._inflow, self._inflow.take, self._on_bad_utf8
+        while inflow.queue or await inflow.wait(None):
+            payload, is_binary, _ = take()
+            yield payload if is_binary else str(payload, "utf-8", on_bad_utf8)
+        self._raise_unless_clean()
 
     async def payloads(self) -> AsyncIterator[tuple[bytes, bool]]:
         """Iterate over undecoded messages as (payload, is_binary); ends as iterating over the connection does."""
-        inflow = self._inflow
-        while True:
-            if not len(inflow) and not await inflow.wait(None):
-                error = self._closing_error()
-                if error.code in CLEAN_CODES:
-                    return
-                raise error
-            payload, is_binary, _ = inflow.take()
+        inflow, take = self._inflow, self._inflow.take
+        while inflow.queue or await inflow.wait(None):
+            payload, is_binary, _ = take()
             yield payload, is_binary
+        self._raise_unless_clean()
+
+    def _raise_unless_clean(self) -> None:
+        error = self._closing_error()
+        if error.code not in CLEAN_CODES:
+            raise error
 
     # -- keeping alive ---------------------------------------------------------------------------------------
 

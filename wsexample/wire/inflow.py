@@ -38,7 +38,7 @@ class Inflow:
         "_max_bytes",
         "_max_messages",
         "_pause",
-        "_queue",
+        "queue",
         "_resume",
         "_waiter",
         "discarded",
@@ -49,7 +49,8 @@ class Inflow:
     def __init__(
         self, *, max_messages: int, max_bytes: int, pause: Callable[[], None], resume: Callable[[], None]
     ) -> None:
-        self._queue: deque[Arrival] = deque()
+        self.queue: deque[Arrival] = deque()
+        """What waits, oldest first; for looking only, `take` takes."""
         self._bytes = 0
         self._max_messages = max_messages
         self._max_bytes = max_bytes
@@ -67,7 +68,7 @@ class Inflow:
         """Messages thrown away because they came after the room was full while the connection was being closed."""
 
     def __len__(self) -> int:
-        return len(self._queue)
+        return len(self.queue)
 
     @property
     def is_paused(self) -> bool:
@@ -78,7 +79,7 @@ class Inflow:
         """Take a message from the socket; this is the protocol's ``onMessage``."""
         now_ns = self.last_received_ns = _now_ns()
         self.received += 1
-        queue = self._queue
+        queue = self.queue
         queue.append((payload, is_binary, now_ns))
         self._bytes += len(payload)
         waiter = self._waiter
@@ -94,9 +95,9 @@ class Inflow:
             if not self._is_paused:
                 self._is_paused = True
                 self._pause()
-        elif len(self._queue) > 2 * self._max_messages or self._bytes > 2 * self._max_bytes:
+        elif len(self.queue) > 2 * self._max_messages or self._bytes > 2 * self._max_bytes:
             # Nobody takes them and the close frame behind them is wanted: memory stays bounded.
-            self._bytes -= len(self._queue.pop()[0])
+            self._bytes -= len(self.queue.pop()[0])
             self.discarded += 1
 
     def finish(self) -> None:
@@ -119,16 +120,16 @@ class Inflow:
 
     def take(self) -> Arrival:
         """Return the oldest message; raises IndexError when there is none."""
-        arrival = self._queue.popleft()
+        arrival = self.queue.popleft()
         self._bytes -= len(arrival[0])
-        if self._is_paused and len(self._queue) * 2 <= self._max_messages and self._bytes * 2 <= self._max_bytes:
+        if self._is_paused and len(self.queue) * 2 <= self._max_messages and self._bytes * 2 <= self._max_bytes:
             self._is_paused = False
             self._resume()
         return arrival
 
     async def wait(self, timeout_s: float | None) -> bool:
         """Wait until a message is there; returns False when none will come any more, raises TimeoutError."""
-        while not self._queue:
+        while not self.queue:
             if self._finished:
                 return False
             if self._waiter is not None:
