@@ -1,11 +1,11 @@
 """A broker's language for tests of sessions: JSON texts, a login, acknowledged topics, heartbeats; every part can be left out.
 
-    -> {"login": "key"}             <- {"login": "ok"} or {"login": "bad"} or {"login": "busy"}
-    -> {"want": ["A", "B"]}         <- {"have": ["A"], "not": ["B"]}
-    -> {"drop": ["A"]}
-    <- {"s": "A", "n": 7, "t": 1700000000000000000}      a trade
-    <- {"ping": 1}                  -> {"pong": 1}
-    -> {"beat": 1}                  <- {"beat": 1}
+-> {"login": "key"}             <- {"login": "ok"} or {"login": "bad"} or {"login": "busy"}
+-> {"want": ["A", "B"]}         <- {"have": ["A"], "not": ["B"]}
+-> {"drop": ["A"]}
+<- {"s": "A", "n": 7, "t": 1700000000000000000}      a trade
+<- {"ping": 1}                  -> {"pong": 1}
+-> {"beat": 1}                  <- {"beat": 1}
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ class ToyDialect(Dialect):
             case {"login": "busy"}:
                 return Step(failure=Failure(BrokerUnavailableError("come back later", venue=VENUE), is_final=False))
             case {"have": have, **rest}:
-                refused = [(topic, UnknownSymbolError(f"{topic} is unknown", venue=VENUE)) for topic in rest.get("not", ())]
+                refused = [
+                    (topic, UnknownSymbolError(f"{topic} is unknown", venue=VENUE)) for topic in rest.get("not", ())
+                ]
                 return Step(confirmed=have, refused=refused)
             case {"ping": number}:
                 return Step(replies=[json.dumps({"pong": number})])
@@ -79,7 +81,9 @@ class ToyDialect(Dialect):
     def heartbeat(self, now_ns: int) -> Step:
         self._beats_open += 1
         if self._beats_open > 3:
-            return Step(failure=Failure(BrokerUnavailableError("three heartbeats unanswered", venue=VENUE), is_final=False))
+            return Step(
+                failure=Failure(BrokerUnavailableError("three heartbeats unanswered", venue=VENUE), is_final=False)
+            )
         return Step(replies=['{"beat":1}'])
 
     def frame_heard(self, at_ns: int) -> None:

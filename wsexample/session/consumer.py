@@ -68,8 +68,11 @@ class Consumer:
         take = inbox.take
         began_s = perf_counter()
         while await self._ready():
-            while len(inbox):
-                record = take()
+            while True:
+                try:
+                    record = take()
+                except IndexError:
+                    break
                 if inbox.is_stalling:
                     self._make_room()
                 yield record

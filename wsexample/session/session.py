@@ -154,6 +154,8 @@ class Session:
         self._opened: Dialled | None = None
         self._stay: Stay | None = None
         self._is_closing = False
+        self._is_clearing_up = False
+        self._defect: Exception | None = None
         self._error: BaseException | None = None
 
     # -- beginning and end ---------------------------------------------------------------------------------------
@@ -399,16 +401,17 @@ class Session:
         )
 
     def _told(self, tap: Callable[[Event | Traffic], None]) -> Callable[[Event | Traffic], None]:
-        """Return a tap that is not called again after it failed: its first error ends the session."""
+        """Return a tap whose first error ends the session, wherever it happens; it is not called again."""
 
         def tell(item: Event | Traffic) -> None:
+            if self._defect is not None:
+                return
             try:
                 tap(item)
-            except BaseException as error:
-                self._parts.tap = None
-                if self._stay is not None and isinstance(error, Exception):
-                    self._stay.fail(Failure(error, is_final=True))
-                raise
+            except Exception as error:  # noqa: BLE001 - becomes the error of the session
+                self._defect = error
+                if self._task is not None and not self._is_clearing_up:
+                    self._task.cancel()
 
         return tell
 
@@ -420,17 +423,18 @@ class Session:
         try:
             error = await self._connect_again_and_again()
         except asyncio.CancelledError:
-            if not self._is_closing:
+            if self._defect is None and not self._is_closing:
                 raise
         except BaseException as unexpected:  # a defect, here or in a tap; whoever reads the session gets to see it
             error = unexpected
             if not isinstance(unexpected, Exception):
                 raise
         finally:
+            self._is_clearing_up = True
             try:
                 await self._clear_up()
             finally:
-                self._finish(error)
+                self._finish(error or self._defect)
 
     async def _connect_again_and_again(self) -> Exception | None:
         """Return what ended the session; None at the end of a feed."""
