@@ -76,8 +76,8 @@ class Connection:
         """The subprotocol agreed on."""
         self.peer: str = ""
         """``host:port`` of the other end."""
-        self.on_control: Callable[[int, bytes], None] | None = None
-        """Called with opcode (9 ping, 10 pong) and payload of each control frame but the close; set it if you want them."""
+        self.on_control = options.on_control if isinstance(options, ConnectOptions) else None
+        """Called with opcode (9 ping, 10 pong) and payload of each ping and pong that comes; may be set at any time."""
         self.latency_s: float | None = None
         """Round-trip time of the last keep-alive ping or `ping()`, None before the first answer."""
 
