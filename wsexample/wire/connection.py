@@ -10,8 +10,9 @@ import asyncio
 import os
 import socket
 import struct
+import sys
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -60,6 +61,9 @@ class Connection:
         self._on_bad_utf8 = "strict" if options.validate_utf8 else "replace"
         deflate = options.compression
         self._compress_from = deflate.min_bytes if not isinstance(deflate, bool) else 0
+        self._largest = -1 if self._compress_from else options.max_message_bytes or sys.maxsize
+        self._plain_bytes = self._largest
+        """Messages up to this length need no closer look: -1 while a message in fragments is being sent."""
         self._inflow = Inflow(
             max_messages=options.read_ahead_messages,
             max_bytes=options.read_ahead_bytes,
@@ -103,25 +107,34 @@ class Connection:
             StateError: another task is in the middle of `send_fragments`.
         """
         if isinstance(message, str):
-            self._send_payload(message.encode(), False)
+            payload, is_binary = message.encode(), False
         else:
-            self._send_payload(message if type(message) is bytes else bytes(message), True)
+            payload, is_binary = (message if type(message) is bytes else bytes(message)), True
+        if self._link.state == OPEN and len(payload) <= self._plain_bytes:
+            self._link.sendMessage(payload, is_binary)
+        else:
+            self._send_unusual(payload, is_binary)
 
     async def send_text(self, payload: bytes | bytearray | memoryview) -> None:
         """Send one text message that is UTF-8 already, such as JSON fresh from an encoder; else as `send`."""
         while self._fragmenting is not None:
             await asyncio.shield(self._fragmenting)
-        self._send_payload(payload if type(payload) is bytes else bytes(payload), False)
+        payload = payload if type(payload) is bytes else bytes(payload)
+        if self._link.state == OPEN and len(payload) <= self._plain_bytes:
+            self._link.sendMessage(payload, False)
+        else:
+            self._send_unusual(payload, False)
         if self._drain is not None:
             await self._drained()
 
-    def _send_payload(self, payload: bytes, is_binary: bool) -> None:
+    def _send_unusual(self, payload: bytes, is_binary: bool) -> None:
+        """Send what needs a closer look, or say why it cannot be sent."""
         link = self._link
         if link.state != OPEN:
             raise self._closing_error()
         if self._fragmenting is not None:
             raise StateError("a message in fragments is being sent; await send() to wait for its end")
-        if self._compress_from > len(payload):
+        if len(payload) < self._compress_from:
             link.sendMessage(payload, is_binary, doNotCompress=True)
         elif 0 < link.maxMessagePayloadSize < len(payload):
             self._send_large(payload, is_binary)
@@ -154,6 +167,7 @@ class Connection:
         while self._fragmenting is not None:
             await asyncio.shield(self._fragmenting)
         turn = self._fragmenting = self._loop.create_future()
+        self._plain_bytes = -1
         opcode: int | None = None
         try:
             async for part, is_last in with_last(parts):
@@ -168,6 +182,7 @@ class Connection:
             raise
         finally:
             self._fragmenting = None
+            self._plain_bytes = self._largest
             turn.set_result(None)
 
     async def send_frame(self, opcode: int, payload: bytes = b"", *, fin: bool = True, rsv: int = 0) -> None:
