@@ -111,7 +111,7 @@ def table(workload: str, lines: list[dict[str, Any]]) -> str:
     heads = (
         ["subject", "loop", "B/conn (PSS)", "min", "max", "RSS", "handshake us", "/ ours", "note"]
         if memory
-        else ["subject", "loop", f"us/{spec.unit}", "min", "max", "system", f"{spec.unit}s/s", "/ ours", "note"]
+        else ["subject", "loop", f"us/{spec.unit}", "min", "max", "system", "per s", "/ ours", "note"]
     )
     out = [heads]
     for line in lines:

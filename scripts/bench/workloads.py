@@ -165,6 +165,7 @@ WORKLOADS: dict[str, Workload] = {
         unit="delivery",
         job={"readers": 1000, "warm_messages": 20_000, "min_messages": 20_000},
         load={"readers": 1000},
+        ours="ours-connection",
         targets=(Target("picows", 1.0), Target("websockets", 3.0)),
     ),
     "memory": Workload(

@@ -86,7 +86,7 @@ async def idle_server(job: Job) -> None:
 
 
 async def broadcast(job: Job) -> None:
-    from wsexample.wire.server import Broadcaster
+    from wsexample.wire.broadcast import Broadcaster
 
     readers: list[Any] = []
     complete = asyncio.Event()
@@ -97,9 +97,14 @@ async def broadcast(job: Job) -> None:
             complete.set()
         await ws.wait_closed()
 
-    async with _serve(hold, job) as server:
-        job.listening(server.port)
-        await complete.wait()
-        broadcaster = Broadcaster(readers)
-        await job.broadcast(lambda payload: broadcaster.send(payload.decode()))
-        await server.close()
+    server = await _serve(hold, job)
+    job.listening(server.port)
+    await complete.wait()
+    broadcaster = Broadcaster()
+    for reader in readers:
+        broadcaster.add(reader)
+
+    def send_to_all(payload: bytes) -> None:
+        broadcaster.send(payload.decode())
+
+    await job.broadcast(send_to_all)
