@@ -38,11 +38,11 @@ class Inflow:
         "_max_bytes",
         "_max_messages",
         "_pause",
-        "queue",
         "_resume",
         "_waiter",
         "discarded",
         "last_received_ns",
+        "queue",
         "received",
     )
 
