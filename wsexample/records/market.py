@@ -12,7 +12,25 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-__all__ = ["Bar", "Board", "Book", "Level", "Price", "Quote", "Record", "Size", "TimeNs", "Trade"]
+__all__ = [
+    "Bar",
+    "Board",
+    "Book",
+    "Imbalance",
+    "Level",
+    "News",
+    "Price",
+    "PriceBand",
+    "Pricing",
+    "Quote",
+    "Record",
+    "Size",
+    "TimeNs",
+    "Trade",
+    "TradeCancel",
+    "TradeCorrection",
+    "TradingStatus",
+]
 
 _PRICE = Meta(extra={"unit": "price"})
 _SIZE = Meta(extra={"unit": "size"})
@@ -55,6 +73,14 @@ class Quote(Record, frozen=True, kw_only=True, gc=False, tag="quote"):
     """Lowest price at which somebody sells: where you can buy."""
     ask_size: Size = None
     """Size at the best ask."""
+    bid_exchange: str | None = None
+    """The venue's code of the exchange that has the best bid."""
+    ask_exchange: str | None = None
+    """The venue's code of the exchange that has the best ask."""
+    conditions: tuple[str, ...] = ()
+    """The venue's condition codes."""
+    tape: str | None = None
+    """The consolidated tape (US equities): "A", "B", "C" or "O"."""
 
 
 class Trade(Record, frozen=True, kw_only=True, gc=False, tag="trade"):
@@ -68,6 +94,12 @@ class Trade(Record, frozen=True, kw_only=True, gc=False, tag="trade"):
     """The venue's identifier of the trade."""
     aggressor: str | None = None
     """"buy" or "sell": the side that took liquidity; None where the venue does not say."""
+    exchange: str | None = None
+    """The venue's code of the exchange where it happened."""
+    conditions: tuple[str, ...] = ()
+    """The venue's condition codes."""
+    tape: str | None = None
+    """The consolidated tape (US equities): "A", "B", "C" or "O"."""
 
 
 class Bar(Record, frozen=True, kw_only=True, gc=False, tag="bar"):
@@ -89,6 +121,9 @@ class Bar(Record, frozen=True, kw_only=True, gc=False, tag="bar"):
     """Volume-weighted average price."""
     trade_count: int | None = None
     """Number of trades."""
+    state: str | None = None
+    """"final": the interval is over; "updated": replaces the bar of this interval that came before; "running": the
+    interval goes on; None where the venue does not say."""
 
 
 class Book(Record, frozen=True, kw_only=True, gc=False, tag="book"):
@@ -100,6 +135,127 @@ class Book(Record, frozen=True, kw_only=True, gc=False, tag="book"):
     """Sellers, lowest price first."""
     sequence: int | None = None
     """The venue's sequence number of this state."""
+
+
+class TradeCorrection(Record, frozen=True, kw_only=True, gc=False, tag="trade_correction"):
+    """A trade was published wrongly, and this is how it should have been."""
+
+    original_id: str | None = None
+    """Identifier of the trade that was wrong."""
+    original_price: Price = None
+    """Its price."""
+    original_size: Size = None
+    """Its size."""
+    original_conditions: tuple[str, ...] = ()
+    """Its condition codes."""
+    corrected_id: str | None = None
+    """Identifier of the trade in its place."""
+    corrected_price: Price = None
+    """The right price."""
+    corrected_size: Size = None
+    """The right size."""
+    corrected_conditions: tuple[str, ...] = ()
+    """The right condition codes."""
+    exchange: str | None = None
+    """The venue's code of the exchange where it happened."""
+    tape: str | None = None
+    """The consolidated tape."""
+
+
+class TradeCancel(Record, frozen=True, kw_only=True, gc=False, tag="trade_cancel"):
+    """A published trade does not count any more."""
+
+    trade_id: str | None = None
+    """Identifier of the trade."""
+    price: Price = None
+    """Its price."""
+    size: Size = None
+    """Its size."""
+    action: str | None = None
+    """"cancel" or "error", or the venue's code where it is another."""
+    exchange: str | None = None
+    """The venue's code of the exchange where it happened."""
+    tape: str | None = None
+    """The consolidated tape."""
+
+
+class TradingStatus(Record, frozen=True, kw_only=True, gc=False, tag="trading_status"):
+    """Whether an instrument may be traded: halts and resumptions."""
+
+    code: str | None = None
+    """The venue's code of the status, such as "H" for a halt."""
+    text: str | None = None
+    """The same in the venue's words."""
+    reason_code: str | None = None
+    """The venue's code of the reason."""
+    reason_text: str | None = None
+    """The reason in the venue's words."""
+    tape: str | None = None
+    """The consolidated tape; status and reason codes have their meaning by it."""
+
+
+class PriceBand(Record, frozen=True, kw_only=True, gc=False, tag="price_band"):
+    """Between which prices an instrument may trade now (limit up, limit down)."""
+
+    upper_price: Price = None
+    """Highest price allowed."""
+    lower_price: Price = None
+    """Lowest price allowed."""
+    indicator: str | None = None
+    """The venue's code for what the band is about."""
+    tape: str | None = None
+    """The consolidated tape."""
+
+
+class Imbalance(Record, frozen=True, kw_only=True, gc=False, tag="imbalance"):
+    """Where an auction would clear while orders do not match."""
+
+    price: Price = None
+    """Reference price of the auction."""
+    tape: str | None = None
+    """The consolidated tape."""
+
+
+class Pricing(Record, frozen=True, kw_only=True, gc=False, tag="pricing"):
+    """What a perpetual contract is valued at."""
+
+    index_price: Price = None
+    """Price of what the contract stands for."""
+    mark_price: Price = None
+    """Price at which positions are valued."""
+    funding_rate: float | None = None
+    """Rate of the next funding payment, as a fraction."""
+    open_interest: Size = None
+    """Contracts that are open."""
+    next_funding_ns: TimeNs = None
+    """When the next funding payment is due."""
+    exchange: str | None = None
+    """The venue's code of the exchange."""
+
+
+class News(Record, frozen=True, kw_only=True, gc=False, tag="news_item"):
+    """An article; ``symbol`` is the first of ``symbols``, "" when it names none."""
+
+    news_id: str
+    """The venue's identifier of the article; an updated article keeps it."""
+    headline: str = ""
+    """Its headline."""
+    symbols: tuple[str, ...] = ()
+    """Every instrument that it names."""
+    source: str | None = None
+    """Who published it."""
+    author: str | None = None
+    """Who wrote it."""
+    url: str | None = None
+    """Where it can be read."""
+    summary: str | None = None
+    """What it says, in short."""
+    content: str | None = None
+    """What it says; may be HTML, and large."""
+    created_ns: TimeNs = None
+    """When it was published."""
+    updated_ns: TimeNs = None
+    """When it was changed last; the same as ``exchange_ns``."""
 
 
 class Board(Record, frozen=True, gc=False, tag="board"):
