@@ -9,6 +9,7 @@ import shutil
 import ssl
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -55,8 +56,14 @@ def proxy_py(folder: Path, *more: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def squid(folder: Path) -> Iterator[str]:
-    """squid, the HTTP proxy of many companies."""
+def squid(_: Path) -> Iterator[str]:
+    """squid, the HTTP proxy of many companies; its user cannot enter pytest's folders, so it has one of its own."""
+    with tempfile.TemporaryDirectory(prefix="squid") as name, _squid_in(Path(name)) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def _squid_in(folder: Path) -> Iterator[str]:
     program = find("squid")
     helpers = glob.glob("/usr/lib*/squid/basic_ncsa_auth") + glob.glob("/usr/libexec/squid/basic_ncsa_auth")
     if not helpers:
@@ -82,9 +89,6 @@ def squid(folder: Path) -> Iterator[str]:
     if os.geteuid() == 0:  # squid gives up root, and its files must be its own then
         config += "cache_effective_user proxy\n"
         shutil.chown(folder, "proxy", "proxy")
-        for parent in [folder, *folder.parents]:
-            if parent.name.startswith(("pytest", "squid")):
-                parent.chmod(0o755)
     (folder / "squid.conf").write_text("\n".join(line.strip() for line in config.splitlines()))
     try:
         with running([program, "-N", "-n", name, "-f", str(folder / "squid.conf")], port, folder=folder):
