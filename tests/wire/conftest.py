@@ -109,5 +109,5 @@ def answering(response: bytes, *, then_close: bool = True) -> AbstractAsyncConte
 
 async def until(fact: Callable[[], object]) -> None:
     """Let the loop turn until something is so; the runner's deadline bounds the wait."""
-    while not fact():  # noqa: ASYNC110 - the fact has no event of its own
+    while not fact():
         await asyncio.sleep(0)

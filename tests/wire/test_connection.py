@@ -256,6 +256,26 @@ def test_a_ping_ends_with_the_connection(run: RunGrid) -> None:
     assert run(scenario()).code == 1006
 
 
+def test_a_peer_that_pings_and_does_not_read_is_answered_once(run: RunGrid) -> None:
+    """While the write buffer is full answers are not piled up; the last ping's follows when there is room."""
+
+    async def scenario() -> list[bytes]:
+        pongs: asyncio.Queue[bytes] = asyncio.Queue()
+        pings: asyncio.Queue[bytes] = asyncio.Queue()
+        async with pair(hold, on_control=lambda _, payload: pongs.put_nowait(payload)) as (server, ws):
+            other = next(iter(server.connections))
+            other.on_control = lambda _, payload: pings.put_nowait(payload)
+            other._link.pause_writing()
+            for payload in (b"1", b"2", b"3"):
+                await ws.send_frame(9, payload)
+                await pings.get()
+            other._link.resume_writing()
+            await ws.send_frame(9, b"4")
+            return [await pongs.get(), await pongs.get()]
+
+    assert run(scenario()) == [b"3", b"4"]
+
+
 def test_control_frames_can_be_watched(run: RunGrid) -> None:
     """Pings are answered and, like pongs, shown to who asks."""
 

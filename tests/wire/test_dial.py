@@ -610,6 +610,14 @@ def test_a_connected_socket_can_be_brought(run_grid: RunGrid, tls_contexts: Any)
     assert run_grid(scenario()) == ["x", "x"]
 
 
+def test_a_socket_that_is_not_connected_is_refused(run: RunGrid) -> None:
+    """The caller forgot a step, and learns which."""
+    with socket.socket() as sock:
+        error = run(failure("ws://127.0.0.1:9", sock=sock))
+    assert isinstance(error, OptionError)
+    assert error.option == "sock"
+
+
 KEEP_ALIVE = (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
 

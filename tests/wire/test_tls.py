@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,16 @@ def test_a_file_that_cannot_be_used_is_named(files: Path, settings: dict[str, An
     }
     with pytest.raises(OptionError, match=words):
         client_context(TlsOptions(**paths))
+
+
+def test_a_context_is_shared_until_a_file_changes(files: Path, tmp_path: Path) -> None:
+    """Connecting again does not read the system's store again; a renewed certificate is noticed."""
+    assert client_context(TlsOptions()) is client_context(TlsOptions())
+    ca = tmp_path / "ca.pem"
+    ca.write_bytes((files / "ca.pem").read_bytes())
+    before = client_context(TlsOptions(ca_file=ca))
+    os.utime(ca, ns=(1, 1))
+    assert client_context(TlsOptions(ca_file=ca)) is not before
 
 
 def test_settings_are_checked_when_made() -> None:

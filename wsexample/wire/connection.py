@@ -220,6 +220,11 @@ class Connection:
         transport = self._link.transport
         return transport.get_write_buffer_size() if transport is not None else 0
 
+    @property
+    def is_writing_paused(self) -> bool:
+        """Whether the write buffer is above high water, so that `send` would wait."""
+        return self._drain is not None
+
     # -- receiving -------------------------------------------------------------------------------------------
 
     async def receive_stamped(self, timeout_s: float | None = None) -> Arrival:

@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
-from wsexample.errors import DeadlineError, HandshakeError, NetworkError, TlsError
+from wsexample.errors import DeadlineError, HandshakeError, NetworkError, OptionError, TlsError
 from wsexample.wire.connection import Connection
 from wsexample.wire.link import ClientLink
 from wsexample.wire.options import ConnectOptions, Target, checked_headers
@@ -114,6 +114,10 @@ def _description(transport: asyncio.Transport) -> str:
 def _own_socket(options: ConnectOptions) -> socket.socket:
     sock = options.sock
     assert sock is not None
+    try:
+        sock.getpeername()
+    except OSError:
+        raise OptionError("sock is not connected; connect it first", option="sock") from None
     sock.setblocking(False)
     set_options(sock, options.socket_options)
     return sock

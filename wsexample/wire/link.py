@@ -40,6 +40,7 @@ class _Link:
     lost_with: BaseException | None = None
     tracer: Tracer | None = None
     _plain: bytes | None = None
+    _owed_pong: bytes | None = None
     # Autobahn's fields, as far as they are used here
     data: Any
     state: int
@@ -64,7 +65,12 @@ class _Link:
     def onPing(self, payload: bytes) -> None:
         if self.connection is not None:
             self.connection.ping_received(payload)
-        if self.answer_pings:
+        if not self.answer_pings:
+            return
+        if self.connection is not None and self.connection.is_writing_paused:
+            # A peer that asks and does not read must not fill our memory: the last ping's answer will do (section 5.5.3).
+            self._owed_pong = payload
+        else:
             self.sendPong(payload)  # type: ignore[attr-defined]
 
     def onPong(self, payload: bytes) -> None:
@@ -122,6 +128,9 @@ class _Link:
     def resume_writing(self) -> None:
         if self.connection is not None:
             self.connection.writing_resumed()
+        if self._owed_pong is not None:
+            owed, self._owed_pong = self._owed_pong, None
+            self.sendPong(owed)  # type: ignore[attr-defined]
 
     # -- what the connection tells -------------------------------------------------------------------------------
 

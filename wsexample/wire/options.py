@@ -10,7 +10,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from wsexample.errors import OptionError
 from wsexample.wire.masking import MASK, mask_headers, mask_url
@@ -20,7 +20,7 @@ from wsexample.wire.tls import TlsOptions
 
 if TYPE_CHECKING:
     from wsexample.wire.deflate import DeflateOptions
-    from wsexample.wire.scripted import Script
+    from wsexample.wire.link import ClientLink
     from wsexample.wire.trace import Trace
 
 __all__ = ["ConnectOptions", "Headers", "ProxyOptions", "ServeOptions", "Target", "TlsOptions", "checked_headers"]
@@ -29,6 +29,15 @@ MIB = 1024 * 1024
 
 Headers = Mapping[str, str] | Sequence[tuple[str, str]] | Sequence[str]
 """Headers as a mapping, as pairs, or as ``"Name: value"`` lines."""
+
+
+class Opener(Protocol):
+    """What opens connections in place of the network; `wsexample.wire.scripted.Script` is one."""
+
+    def open(self, make_link: Callable[[], ClientLink]) -> ClientLink:
+        """Make a link and call its ``connection_made`` with a transport."""
+        ...
+
 
 FROM_ENVIRONMENT = ProxyOptions()
 _SECRET_FIELDS = frozenset({"auth", "bearer", "cookie"})
@@ -136,7 +145,8 @@ class ConnectOptions:
     close_timeout_s: float = 5.0
     """Seconds to wait for the peer's part of the closing handshake."""
     tls: ssl.SSLContext | TlsOptions | None = None
-    """TLS settings for ``wss``; None verifies against the system's store."""
+    """TLS settings for ``wss``; None verifies against the system's store. A client certificate in `TlsOptions` is shown to
+    no other host after a redirect; what is in a context of your own cannot be taken out of it."""
     server_hostname: str | None = None
     """Name sent (SNI) and verified instead of the URL's host."""
     proxy: ProxyOptions | str | None = FROM_ENVIRONMENT
@@ -153,7 +163,7 @@ class ConnectOptions:
     """Local address and port (0: any) to connect from."""
     socket_options: Sequence[tuple[int, int, int | bytes]] = ()
     """Arguments of ``setsockopt``, applied before connecting; TCP_NODELAY is always set."""
-    opener: Script | None = None
+    opener: Opener | None = None
     """What opens connections in place of the network: a script for tests."""
 
     # -- messages

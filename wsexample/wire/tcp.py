@@ -14,7 +14,7 @@ from typing import Any
 from wsexample.errors import ConnectError, DeadlineError, OptionError, ResolveError
 from wsexample.wire.options import ConnectOptions
 
-__all__ = ["connect_tcp", "connect_unix", "resolve"]
+__all__ = ["connect_tcp", "connect_unix", "resolve", "set_options"]
 
 AddrInfo = tuple[int, int, int, str, tuple[Any, ...]]
 

@@ -10,6 +10,7 @@ import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any
 
 from wsexample.errors import OptionError
@@ -69,7 +70,23 @@ class TlsOptions:
 
 
 def client_context(options: TlsOptions) -> ssl.SSLContext:
-    """Make a client's context; raises `OptionError` that names the file and the reason."""
+    """Return a client's context; raises `OptionError` that names the file and the reason.
+
+    Reading the system's store takes tens of milliseconds, so contexts are kept and shared until a file changes.
+    """
+    files = (options.ca_file, options.client_cert, options.client_key)
+    return _client_context(options, os.environ.get("SSLKEYLOGFILE"), tuple(_changed_ns(path) for path in files))
+
+
+def _changed_ns(path: str | os.PathLike[str] | None) -> int:
+    try:
+        return os.stat(path).st_mtime_ns if path is not None else 0
+    except OSError:
+        return -1  # making the context says what is wrong with it
+
+
+@lru_cache(maxsize=32)
+def _client_context(options: TlsOptions, keylog: str | None, changed_ns: tuple[int, ...]) -> ssl.SSLContext:
     context = _trusting(options.ca_file, options.ca_dir, options.ca_pem)
     context.check_hostname = options.verify and options.check_hostname and not options.checks_name_itself
     context.verify_mode = ssl.CERT_REQUIRED if options.verify else ssl.CERT_NONE
