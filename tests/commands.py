@@ -50,7 +50,7 @@ class Running:
     def _read(self, stream: IO[bytes], lines: list[str]) -> None:
         for line in stream:
             with self._told:
-                lines.append(line.decode().rstrip("\r\n"))
+                lines.append(line.decode("utf-8", "backslashreplace").rstrip("\r\n"))
                 self._told.notify_all()
         with self._told:
             self._told.notify_all()
@@ -221,6 +221,18 @@ class OnTerminal:
     def type(self, text: str) -> None:
         """Type something; "\\r" is the return key, "\\x03" Ctrl-C."""
         os.write(self._ours, text.encode())
+
+    def type_until(self, text: str, part: str) -> int:
+        """Type something as often as it takes until ``part`` is shown behind what is shown now."""
+        before = len(self.shown)
+        ends_s = time.monotonic() + DEADLINE_S
+        while True:
+            self.type(text)
+            with self._told:
+                if self._told.wait_for(lambda: part in self.shown[before:], timeout=1.0):
+                    return self.shown.index(part, before) + len(part)
+            if time.monotonic() > ends_s:
+                raise AssertionError(f"{self.args} never showed {part!r}:\n{self.shown!r}")
 
     def finish(self) -> int:
         """Wait for the end and return the exit status."""

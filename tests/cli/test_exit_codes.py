@@ -16,6 +16,7 @@ from wsexample.cli.exit_codes import ExitCode, exit_code_for, exit_status_help
         (errors.OptionError("x"), 2),
         (errors.ConnectionClosed(code=4001), 3),
         (errors.MissingExtraError("x", extra="y"), 4),
+        (errors.ResolveError("x", of_proxy=True), 5),
         (errors.ResolveError("x"), 6),
         (errors.ConnectError("x", refused=True), 7),
         (errors.ProxyError("x", status=407), 7),
@@ -47,7 +48,11 @@ def test_each_error_has_its_status(error: Exception, code: int) -> None:
 
 def test_no_error_of_the_tree_counts_as_a_defect() -> None:
     """Every class of the tree but its root has a row of its own or of a base."""
-    with_facts = {errors.ConnectionClosed, errors.TlsError}  # these look at their facts; see the table above
+    with_facts = {
+        errors.ConnectionClosed,
+        errors.ResolveError,
+        errors.TlsError,
+    }  # these look at their facts; see the table above
     for name, kind in inspect.getmembers(errors, inspect.isclass):
         if issubclass(kind, errors.WsExampleError) and kind not in {errors.WsExampleError, *with_facts}:
             assert exit_code_for(kind.__new__(kind)) is not ExitCode.INTERNAL, name

@@ -125,7 +125,7 @@ def pipe_source(given: Mapping[str, Any]) -> PipeSource | None:
     return PipeSource(Splitter(_separator(given)), interpreter(given, is_interactive=False))
 
 
-def presenter(given: Mapping[str, Any], *, is_terminal: bool, color: str) -> Presenter:
+def presenter(given: Mapping[str, Any], *, is_terminal: bool, is_interactive: bool, color: str) -> Presenter:
     """Return how received messages are shown."""
 
     separator = _separator(given)
@@ -133,6 +133,7 @@ def presenter(given: Mapping[str, Any], *, is_terminal: bool, color: str) -> Pre
         is_terminal=is_terminal,
         coding=given["coding"] or "plain",
         is_raw=given["raw"],
+        mark="< " if is_interactive and is_terminal and not given["raw"] else "",
         is_pretty=given["is_json"],
         has_color=given["output"] is None and wants_color(color, sys.stdout) and not given["raw"],
         decodes_gzip=given["decode_gzip"],

@@ -82,7 +82,9 @@ async def _converse(url: str, given: Mapping[str, Any], stop: Stop, *, color: st
             if not is_quiet and (not is_chatter or is_interactive or given["verbose"]):
                 say(sentence, color=color)
 
-        presenter = client_plan.presenter(given, is_terminal=output.is_terminal, color=color)
+        presenter = client_plan.presenter(
+            given, is_terminal=output.is_terminal, is_interactive=is_interactive, color=color
+        )
         try:
             return await Conversation(plan, source, presenter, show, tell).run(stop)
         finally:

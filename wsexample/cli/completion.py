@@ -21,7 +21,7 @@ def completion_flag(command: Any) -> Any:
         expose_value=False,
         callback=_print_script,
         section="Set-up",
-        help='Print a completion script; for bash: eval "$(wseclient --completion bash)".',
+        help='Print a completion script; for bash: eval "$(COMMAND --completion bash)".',
     )(command)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from wsexample.cli.exit_codes import NORMAL_CLOSE_CODES
+from wsexample.cli.exit_codes import NORMAL_CLOSE_CODES, ExitCode
 from wsexample.cli.incoming import Presenter
 from wsexample.cli.outgoing import SLASH_HELP, Message, Slash
 from wsexample.cli.round_trips import format_duration
@@ -143,24 +143,26 @@ class Conversation:
 
     async def _converse(self, stop: Stop) -> int:
         """Open one connection and talk until it ends."""
-        ws = await _unless_asked(stop, _open(self._plan.options))
+        begun_ns = time.time_ns()
+        options = self._plan.options
+        if self._plan.shows_pings:
+            options = options.replace(on_control=self._control_received)
+        ws = await _unless_asked(stop, _open(options))
         if ws is None:
             return stop.exit_code
         is_first = not self._has_opened and self._unsent is None and not self._input_ended
         self._has_opened = True
         async with ws:
-            if self._plan.shows_pings:
-                ws.on_control = self._control_received
             self._say(f"connected to {mask_url(self._plan.options.url)}", color="green", is_chatter=True)
-            return await self._talk(ws, stop, is_first=is_first)
+            return await self._talk(ws, stop, begun_ns, is_first=is_first)
 
-    async def _talk(self, ws: Connection, stop: Stop, *, is_first: bool) -> int:
+    async def _talk(self, ws: Connection, stop: Stop, begun_ns: int, *, is_first: bool) -> int:
         jobs: list[Coroutine[Any, Any, Any]] = [stop.wait(), self._send(ws, is_first=is_first)]
         if self._plan.ping_interval_s:
             jobs.append(self._ping(ws, self._plan.ping_interval_s))
         if self._plan.keepalive is not None:
             jobs.append(self._keep_alive(ws, self._plan.keepalive))
-        receiver = asyncio.ensure_future(self._receive(ws))
+        receiver = asyncio.ensure_future(self._receive(ws, begun_ns))
         tasks = [asyncio.ensure_future(job) for job in jobs]
         try:
             done, _ = await asyncio.wait({receiver, *tasks}, return_when=asyncio.FIRST_COMPLETED)
@@ -170,7 +172,7 @@ class Conversation:
         except _Enough:
             pass
         except ConnectionClosed as closed:
-            self._judge(closed)
+            return self._judge(closed) or stop.exit_code
         finally:
             for task in (receiver, *tasks):
                 task.cancel()
@@ -191,18 +193,21 @@ class Conversation:
         for error in errors:
             raise error
 
-    def _judge(self, closed: ConnectionClosed) -> None:
-        """Decide whether the end of the connection is the end that was wanted; raises it when not."""
+    def _judge(self, closed: ConnectionClosed) -> int:
+        """Return the exit status for an end of the connection that may be one; raises it when it is none."""
         if not closed.by_peer and closed.code == self._close[0]:
-            return
+            return ExitCode.OK
         if closed.code not in NORMAL_CLOSE_CODES:
             raise closed
-        if self._wanted and self.received < self._wanted:
-            raise ConnectionClosed(code=closed.code, reason=f"{closed.reason} (before it had answered)".strip())
+        words = f": {closed.reason}" if closed.reason else ""
+        sentence = f"the server closed the connection with {closed.code}{words}"
         if self._plan.reconnect is not None and closed.code != 1000:
             raise closed
-        words = f": {closed.reason}" if closed.reason else ""
-        self._say(f"the server closed the connection with {closed.code}{words}", color="yellow", is_chatter=True)
+        if self._wanted is not None and self.received < self._wanted:
+            self._say(f"{sentence}, before it had answered", color="red")
+            return ExitCode.CLOSED
+        self._say(sentence, color="yellow", is_chatter=True)
+        return ExitCode.OK
 
     @property
     def _wanted(self) -> int | None:
@@ -210,8 +215,7 @@ class Conversation:
 
     # -- the parts of a conversation ------------------------------------------------------------------------------
 
-    async def _receive(self, ws: Connection) -> None:
-        opened_ns = time.time_ns()
+    async def _receive(self, ws: Connection, begun_ns: int) -> None:
         while True:
             if self._wanted is not None and self.received >= self._wanted:
                 raise _Enough
@@ -225,7 +229,7 @@ class Conversation:
                 arrivals += ws.take_waiting()[:limit]
             self.received += len(arrivals)
             present = self._presenter.present
-            await self._show(b"".join(present(*arrival[:3], opened_ns) for arrival in arrivals))
+            await self._show(b"".join(present(*arrival[:3], begun_ns) for arrival in arrivals))
 
     async def _send(self, ws: Connection, *, is_first: bool) -> None:
         """Send what is to be sent, then wait as the plan says; returning ends the conversation."""

@@ -74,7 +74,6 @@ _BY_KIND: tuple[tuple[type[Exception], ExitCode], ...] = (
     (CallerError, ExitCode.USAGE),
     (HandshakeError, ExitCode.REFUSED),
     (PeerError, ExitCode.STRANGE_REPLY),
-    (ResolveError, ExitCode.HOST_NOT_RESOLVED),
     (DeadlineError, ExitCode.TIMEOUT),
     (ListenError, ExitCode.LISTEN),
     (NetworkError, ExitCode.CONNECT),
@@ -97,6 +96,8 @@ def exit_code_for(error: BaseException) -> ExitCode:
     if isinstance(error, TlsError):
         by_certificate = {"server": ExitCode.SERVER_CERTIFICATE, "client": ExitCode.CLIENT_CERTIFICATE}
         return by_certificate.get(error.certificate, ExitCode.TLS)
+    if isinstance(error, ResolveError):
+        return ExitCode.PROXY_NOT_RESOLVED if error.of_proxy else ExitCode.HOST_NOT_RESOLVED
     for kind, code in _BY_KIND:
         if isinstance(error, kind):
             return code

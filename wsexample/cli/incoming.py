@@ -38,41 +38,44 @@ class Presenter:
     """Whether colours are used."""
     decodes_gzip: bool = False
     """Whether gzip and deflate payloads are unpacked first, as some exchanges send them."""
+    mark: str = ""
+    """What stands before each message, to tell it from what was typed."""
     timestamps: str = ""
     """Format of the time before each message: "iso", "unix", a strftime format, or "" for none."""
     has_timings: bool = False
-    """Whether the seconds since the connection was opened stand before each message."""
+    """Whether the seconds since the connection was begun stand before each message."""
     separator: bytes = b"\n"
     """What is written after each message."""
 
-    def present(self, payload: bytes, is_binary: bool, received_ns: int, opened_ns: int = 0) -> bytes:
+    def present(self, payload: bytes, is_binary: bool, received_ns: int, begun_ns: int = 0) -> bytes:
         """Return what to write for a message, its separator included.
 
         Parameters:
             payload: the message.
             is_binary: whether it is a binary message.
             received_ns: when it came, UTC epoch nanoseconds.
-            opened_ns: when the connection was opened, UTC epoch nanoseconds.
+            begun_ns: when the connection was begun, UTC epoch nanoseconds.
         """
         if self.decodes_gzip and is_binary:
             unpacked = inflate(payload)
             if unpacked is not None:
                 payload, is_binary = unpacked, not _is_text(unpacked)
-        prefix = self._prefix(received_ns, opened_ns).encode()
+        prefix = self._prefix(received_ns, begun_ns).encode()
         if is_binary:
             return prefix + self._binary(payload)
         return prefix + self._text(payload) + self.separator
 
-    def _prefix(self, received_ns: int, opened_ns: int) -> str:
+    def _prefix(self, received_ns: int, begun_ns: int) -> str:
         parts = []
         if self.timestamps:
             parts.append(stamp(received_ns, self.timestamps))
         if self.has_timings:
-            parts.append(f"+{(received_ns - opened_ns) / 1e9:.6f}")
+            parts.append(f"+{(received_ns - begun_ns) / 1e9:.6f}")
+        mark = click.style(self.mark, fg="cyan", bold=True) if self.mark and self.has_color else self.mark
         if not parts:
-            return ""
+            return mark
         text = " ".join(parts)
-        return (click.style(text, dim=True) if self.has_color else text) + " "
+        return mark + (click.style(text, dim=True) if self.has_color else text) + " "
 
     def _binary(self, payload: bytes) -> bytes:
         if self.coding == "hex":

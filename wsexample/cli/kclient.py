@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 
+from wsexample.cli.completion import completion_flag
 from wsexample.cli.exit_codes import ExitCode, exit_status_help
 from wsexample.cli.options import (
     CONTEXT,
@@ -116,6 +117,7 @@ Without an account: run "wsexample sim kabu" in another window; it shows a KEY t
     section="Output",
     help="Rising prices in red as in Japan, or in green; auto asks the locale.",
 )
+@completion_flag
 @color_options
 @quiet_option
 @debug_option

@@ -37,6 +37,8 @@ class Prompt:
     def __init__(self, interrupted: Callable[[int], None], history: Path | None) -> None:
         from prompt_toolkit import PromptSession
 
+        # Asking the terminal where its cursor is serves menus, which there are none of; some never answer.
+        os.environ.setdefault("PROMPT_TOOLKIT_NO_CPR", "1")
         self._interrupted = interrupted
         self._session: PromptSession[str] = PromptSession(
             history=_history(history), enable_open_in_editor=False, complete_while_typing=False

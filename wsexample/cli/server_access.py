@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from wsexample.cli.server_status import Traffic
@@ -75,26 +75,31 @@ class Gate:
     Parameters:
         access: what a client must show.
         traffic: counts who is turned away.
+        note: told of each refusal: who, why, and the HTTP status.
         is_oneshot: whether only the first client is let in.
     """
 
-    def __init__(self, access: Access, traffic: Traffic, *, is_oneshot: bool = False) -> None:
+    def __init__(
+        self, access: Access, traffic: Traffic, note: Callable[[str, str, int], None], *, is_oneshot: bool = False
+    ) -> None:
         self._access = access
         self._traffic = traffic
+        self._note = note
         self._is_oneshot = is_oneshot
 
     async def accept(self, request: Request) -> Reject | None:
         """Return None to let a client in."""
         if self._access.paths and request.path not in self._access.paths:
-            return self._refuse("path", Reject(404, "nothing is served here\n"))
+            return self._refuse(request, "path", Reject(404, "nothing is served here\n"))
         if not self._access.knows(request.headers, request.query):
             schemes = (["Basic"] if self._access.users else []) + (["Bearer"] if self._access.tokens else [])
             headers = {"WWW-Authenticate": ", ".join(f'{scheme} realm="wseserver"' for scheme in schemes)}
-            return self._refuse("credentials", Reject(401, "credentials are wanted\n", headers))
+            return self._refuse(request, "credentials", Reject(401, "credentials are wanted\n", headers))
         if self._is_oneshot and self._traffic.accepted:
-            return self._refuse("oneshot", Reject(503, "this server was there for one client\n"))
+            return self._refuse(request, "oneshot", Reject(503, "this server was there for one client\n"))
         return None
 
-    def _refuse(self, why: str, answer: Reject) -> Reject:
+    def _refuse(self, request: Request, why: str, answer: Reject) -> Reject:
         self._traffic.refused[why] += 1
+        self._note(request.remote, why, answer.status)
         return answer

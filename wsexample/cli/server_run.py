@@ -49,7 +49,7 @@ class House:
         self._traffic.mode = self._mode.name
         self._faults = server_plan.faults(given)
         access = server_plan.access(given)
-        self._gate = Gate(access, self._traffic, is_oneshot=given["oneshot"])
+        self._gate = Gate(access, self._traffic, self._say_refusal, is_oneshot=given["oneshot"])
         files = server_plan.static_files(given)
         self._pages = StatusPages(self._traffic, files, access.knows)
         self._options = server_plan.serve_options(given)
@@ -60,9 +60,9 @@ class House:
         async with contextlib.AsyncExitStack() as stack:
             servers = [await stack.enter_async_context(self._serve(**where)) for where in self._addresses]
             urls = [_url(server, where) for server, where in zip(servers, self._addresses, strict=True)]
-            for url in urls:
-                self._note("listening", f"{self._mode.name} on {url}", url=url, mode=self._mode.name)
             with _announced(urls, self._given):
+                for url in urls:
+                    self._note("listening", f"{self._mode.name} on {url}; Ctrl-C stops", url=url, mode=self._mode.name)
                 beside = asyncio.ensure_future(self._mode.run())
                 try:
                     await self._stop.wait()
@@ -102,6 +102,9 @@ class House:
             await self._say_farewell(ws, client, time.monotonic() - started_s)
             if self._given["oneshot"]:
                 self._stop.ask()
+
+    def _say_refusal(self, remote: str, why: str, status: int) -> None:
+        self._note("refused", f"{remote} refused with {status}: {why}", peer=remote, reason=why, status=status)
 
     async def _say_farewell(self, ws: ServerConnection, client: Client, lasted_s: float) -> None:
         if ws.is_open:  # the handler failed; the wire closes with 1011 and says why
@@ -156,7 +159,9 @@ def _announced(urls: list[str], given: Mapping[str, Any]) -> Iterator[None]:
         yield
         return
     try:
-        file.write_text("".join(f"{url}\n" for url in urls), encoding="utf-8")
+        unfinished = file.with_name(f"{file.name}.part")  # whoever waits for the file shall find all of it
+        unfinished.write_text("".join(f"{url}\n" for url in urls), encoding="utf-8")
+        unfinished.replace(file)
     except OSError as error:
         raise StorageError(f"{file} cannot be written: {error.strerror}", url=str(file)) from error
     try:
