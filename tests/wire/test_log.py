@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from tests.wire.conftest import echo
+from wsexample.wire.connection import connect
 from wsexample.wire.log import WireLog
+from wsexample.wire.options import ServeOptions
+from wsexample.wire.server import serve
 
 
 @pytest.mark.parametrize(
@@ -26,6 +32,32 @@ def test_a_line_that_cannot_be_formatted_is_shown_as_it_is(text: str, caplog: py
     with caplog.at_level(logging.DEBUG, "wsexample.wire"):
         WireLog().error(text)
     assert caplog.messages == [text]
+
+
+def test_debugging_a_whole_connection_shows_no_secret(
+    run: Callable[[Any], Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Every debug line of both sides is formatted once, with a secret in each place where one can be."""
+
+    async def scenario() -> None:
+        secrets = {
+            "X-API-KEY": "s3cret",
+            "APCA-API-SECRET-KEY": "s3cret",
+            "Cookie": "a=s3cret",
+            "Authorization": "s3cret",
+        }
+        options = ServeOptions(headers={"Set-Cookie": "sid=s3cret"})
+        async with (
+            serve(echo, options=options) as server,
+            connect(f"{server.url}/?token=s3cret", headers=secrets) as ws,
+        ):
+            await ws.send('{"password": "s3cret"}')
+            await ws.receive(5)
+
+    with caplog.at_level(logging.DEBUG, "wsexample.wire"):
+        run(scenario())
+    assert len(caplog.messages) > 20
+    assert [line for line in caplog.messages if "s3cret" in line] == []
 
 
 def test_the_finest_detail_is_never_shown(caplog: pytest.LogCaptureFixture) -> None:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from wsexample.wire.masking import holds_secret, is_secret_header, mask_head, mask_headers, mask_text, mask_url
+from wsexample.wire.masking import (
+    holds_secret,
+    is_secret_header,
+    mask_head,
+    mask_headers,
+    mask_log,
+    mask_text,
+    mask_url,
+)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +75,22 @@ def test_urls_lose_their_secrets(url: str, shown: str) -> None:
 def test_messages_lose_their_secrets(text: str, shown: str) -> None:
     """JSON members, forms and authorizations are masked, nested, quoted and cut off."""
     assert mask_text(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        (
+            "b'GET /?token=s HTTP/1.1\\r\\nX-API-KEY: k\\r\\nHost: h\\r\\n'",
+            "b'GET /?token=*** HTTP/1.1\\r\\nX-API-KEY: ***\\r\\nHost: h\\r\\n'",
+        ),
+        ("head:\nCookie: a=b\nHost: h", "head:\nCookie: ***\nHost: h"),
+        ("{'apca-api-key-id': 'k', 'host': 'h'}", "{'apca-api-key-id': '***', 'host': 'h'}"),
+    ],
+)
+def test_log_lines_lose_their_secrets(line: str, shown: str) -> None:
+    """Requests quoted as text, bytes or a mapping are masked."""
+    assert mask_log(line) == shown
 
 
 def test_binary_login_frames_are_recognised() -> None:

@@ -58,7 +58,8 @@ class Connection:
         self._heartbeat: Heartbeat | None = None
         self._beat: tuple[bytes, float] | None = None
         self._pings: dict[bytes, tuple[asyncio.Future[float], float]] = {}
-        self._on_bad_utf8 = "strict" if options.validate_utf8 else "replace"
+        # a fragment may end in the middle of a character
+        self._on_bad_utf8 = "strict" if options.validate_utf8 and not options.deliver_fragments else "replace"
         deflate = options.compression
         self._compress_from = deflate.min_bytes if not isinstance(deflate, bool) else 0
         self._largest = -1 if self._compress_from else options.max_message_bytes or sys.maxsize

@@ -1,12 +1,14 @@
 """Autobahn's log lines under our links: what it warns about reaches the caller as an error already, so it is said quietly.
 
-Lines go to the standard logger ``wsexample.wire``; a program that configures logging sees them.
+Lines go to the standard logger ``wsexample.wire``; a program that configures logging sees them, with secrets masked.
 """
 
 from __future__ import annotations
 
 import logging
 from typing import Any
+
+from wsexample.wire.masking import mask_log
 
 __all__ = ["WireLog"]
 
@@ -24,7 +26,7 @@ class WireLog:
                 message = text.format(**facts)
             except (KeyError, IndexError, ValueError):
                 message = text
-            _logger.log(level, "%s", message)
+            _logger.log(level, "%s", mask_log(message))
 
     def trace(self, text: str = "", **facts: Any) -> None:
         """Say the finest detail; never shown."""

@@ -16,6 +16,7 @@ __all__ = [
     "is_secret_key",
     "mask_head",
     "mask_headers",
+    "mask_log",
     "mask_text",
     "mask_url",
 ]
@@ -50,6 +51,10 @@ _VALUE = re.compile(
     | [^\s,}\]\[{"']+                 # a number or a word
     """,
     re.DOTALL | re.VERBOSE,
+)
+# A header inside a log line, where line ends may be shown as escapes.
+_HEADER = re.compile(
+    r"(?:^|(?<=\\n))(?P<name>[A-Za-z][\w-]*)(?P<colon>:[ \t]*)(?P<value>.*?)(?=\\r\\n|\r|\n|$)", re.MULTILINE
 )
 _PAIR = re.compile(r"(?P<name>[A-Za-z][\w-]*)=(?P<value>[^&\s\"',;]+)")
 _SCHEME = re.compile(r"\b(?P<scheme>Bearer|Basic)\s+[\w.~+/=-]+", re.IGNORECASE)
@@ -115,6 +120,15 @@ def mask_head(head: str) -> str:
     return "\r\n".join(shown)
 
 
+def mask_log(line: str) -> str:
+    """Return a log line that may quote whole requests and answers with every secret in it replaced."""
+
+    def header(match: re.Match[str]) -> str:
+        return f"{match['name']}{match['colon']}{MASK}" if is_secret_header(match["name"]) else match[0]
+
+    return mask_text(_HEADER.sub(header, line))
+
+
 def mask_text(text: str) -> str:
     """Return a message with the values of secret JSON members, form fields and authorizations replaced.
 
@@ -134,7 +148,8 @@ def _mask_members(text: str) -> str:
     while (name := _NAME.search(text, position)) is not None:
         shown.append(text[position : name.end()])
         position = name.end()
-        if is_secret_key(name["name"]) and (value := _VALUE.match(text, position)) is not None:
+        is_secret = is_secret_key(name["name"]) or is_secret_header(name["name"])
+        if is_secret and (value := _VALUE.match(text, position)) is not None:
             shown.append(f"{name['quote']}{MASK}{name['quote']}")
             position = value.end()
     return "".join(shown) + text[position:]
