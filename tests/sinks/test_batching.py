@@ -60,7 +60,7 @@ def quotes(*numbers: int) -> list[Record]:
 
 async def until(fact: Callable[[], bool]) -> None:
     """Wait for a fact; the runner's deadline ends a wait for one that never comes."""
-    while not fact():  # noqa: ASYNC110 - counters have no event to wait for
+    while not fact():
         await asyncio.sleep(0.001)
 
 
