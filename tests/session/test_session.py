@@ -1043,6 +1043,36 @@ def test_what_waits_can_be_taken_after_the_end(run: Runner[None]) -> None:
     run(main())
 
 
+def test_closing_a_blocked_session_loses_nothing_that_came(run: Runner[None]) -> None:
+    """Messages that waited behind a full inbox are delivered too; the inbox overshoots rather than lose them."""
+
+    async def main() -> None:
+        dialer = toy_dialer()
+        async with Session(ToyDialect(), ["A"], dial=dialer, policy="block", limit=2) as session:
+            dialer.connection.say(*(said("A", number) for number in range(9)))
+            await settle()
+            assert session.stats.received == 2
+        assert numbers([record async for record in session]) == list(range(9))
+
+    run(main())
+
+
+def test_a_blocked_session_notices_a_lost_connection(run: Runner[None]) -> None:
+    """Though nobody takes records, a connection that is over is replaced; what it brought is kept."""
+
+    async def main() -> None:
+        clock = ManualClock()
+        dialer = toy_dialer(clock=clock)
+        async with Session(ToyDialect(), ["A"], dial=dialer, clock=clock, policy="block", limit=2) as session:
+            dialer.connection.say(*(said("A", number) for number in range(9)))
+            await settle()
+            dialer.connection.drop()
+            assert await advance_until(clock, lambda: session.stats.reconnects == 1) <= 1.6
+            assert numbers(await taken(session)) == list(range(9))
+
+    run(main())
+
+
 def test_a_session_can_be_closed_from_its_consumer(run: Runner[None]) -> None:
     """close() inside the loop returns, and the loop ends after what waits."""
 

@@ -223,8 +223,17 @@ class Stay:
 
     @property
     def _may_block(self) -> bool:
-        """Whether a full inbox stops the reading: not while an answer is waited for, it may be the next message."""
-        return self.parts.machine.phase is Phase.LIVE and not self.parts.askers and not self._end.done()
+        """Whether a full inbox stops the reading.
+
+        Not while an answer is waited for, which may be the next message; and not when the connection is over, for then
+        little is left to read, and behind it stands the news that another connection is needed.
+        """
+        return (
+            self.parts.machine.phase is Phase.LIVE
+            and not self.parts.askers
+            and not self._end.done()
+            and self.connection.close_code is None
+        )
 
     def _digest(self, slack: int | None) -> None:
         """Decode and deliver what has arrived, until that many records came of it; None for all."""
@@ -432,6 +441,8 @@ class Stay:
             if self._is_blocked:  # we do not read, so that the other side's silence means nothing
                 machine.message_heard(now_s)
                 self._beaten_s = now_s
+                if self.connection.close_code is not None:
+                    parts.delivery.room.set()
                 continue
             overdue = machine.overdue(now_s, dialect.silence(now_ns))
             if overdue is not None:

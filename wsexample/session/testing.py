@@ -89,10 +89,19 @@ def no_waiting(*, attempts: int | None = 1, clock: Clock | None = None, seed: in
         _now.reset(token)
 
 
-async def settle(turns: int = 30) -> None:
-    """Let every task that can run do so, without any time passing."""
+async def settle(turns: int = 200) -> None:
+    """Let every task that can run do so, without any time passing.
+
+    Parameters:
+        turns: turns of the loop after which it is enough; asyncio's own loop shows earlier when nothing is left to do.
+    """
+    ready = getattr(asyncio.get_running_loop(), "_ready", None)
+    idle = 0
     for _ in range(turns):
         await asyncio.sleep(0)
+        idle = idle + 1 if ready is not None and not ready else 0
+        if idle == 2:  # once may be the turn in which a socket is looked at
+            return
 
 
 async def advance_until(clock: ManualClock, is_done: Callable[[], object], *, limit_s: float = 3600.0) -> float:
