@@ -94,4 +94,4 @@ def _show(message: str | bytes, trip_s: float | None) -> None:
     if trip_s is None:
         click.echo(text)
     else:
-        click.echo(f"{text}  {click.style(format_duration(trip_s), fg='cyan')}")
+        click.echo(f"{text:<20}{click.style(f'{format_duration(trip_s):>8}', fg='cyan')}")

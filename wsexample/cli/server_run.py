@@ -14,7 +14,7 @@ import click
 
 from wsexample.cli import server_plan
 from wsexample.cli.exit_codes import ExitCode
-from wsexample.cli.running import Stop, say
+from wsexample.cli.running import Stop
 from wsexample.cli.server_access import Gate
 from wsexample.cli.server_modes import Client
 from wsexample.cli.server_status import StatusPages, Traffic
@@ -128,6 +128,9 @@ class House:
 Note = Callable[..., None]
 
 
+_EVENT_COLORS = {"listening": "cyan", "connected": "green", "refused": "yellow", "failed": "red", "command": "red"}
+
+
 def _log(*, is_quiet: bool, as_json: bool) -> Note:
     """Return what writes a line of the log: for people, or as JSON."""
 
@@ -135,11 +138,12 @@ def _log(*, is_quiet: bool, as_json: bool) -> Note:
         if is_quiet:
             return
         if as_json:
-            click.echo(
-                json.dumps({"time": round(time.time(), 6), "event": event, **facts}, ensure_ascii=False), err=True
-            )
+            line = json.dumps({"time": round(time.time(), 6), "event": event, **facts}, ensure_ascii=False)
         else:
-            say(f"{time.strftime('%H:%M:%S')} {sentence}")
+            color = _EVENT_COLORS.get(event)
+            line = f"{click.style(time.strftime('%H:%M:%S'), dim=True)}  {click.style(sentence, fg=color)}"
+        with contextlib.suppress(OSError):  # nobody reads the log any more; the server goes on
+            click.echo(line, err=True)
 
     return note
 
