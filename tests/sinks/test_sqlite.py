@@ -22,13 +22,9 @@ from wsexample.sinks.sqlite import SqliteOptions, SqliteSink, read_records
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
-class QuoteOfTomorrow(Record, frozen=True, kw_only=True, tag="quote"):
+class QuoteOfTomorrow(Quote, frozen=True, kw_only=True, tag="quote"):
     """What `Quote` may look like in a later version."""
 
-    bid_price: float | None = None
-    bid_size: float | None = None
-    ask_price: float | None = None
-    ask_size: float | None = None
     mood: str = "calm"
     exact: bool = True
     levels: tuple[float, ...] = ()
