@@ -116,7 +116,8 @@ def imported_by(folder: Path) -> set[str]:
                 found |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 found.add(node.module or "")
-    return tops(found) - sys.stdlib_module_names - {"wsexample", "tests"}
+    of_scripts = {path.stem for path in (ROOT / "scripts").iterdir()}
+    return tops(found) - sys.stdlib_module_names - of_scripts - {"wsexample", "tests"}
 
 
 def undeclared(imported: set[str], requirements: list[str]) -> set[str]:
