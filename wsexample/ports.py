@@ -13,6 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 import msgspec
 
 from wsexample.records.journal import ConnectionEvent, Gap
+from wsexample.records.kinds import is_market_data, kind_of
 from wsexample.records.market import Record
 
 __all__ = [
@@ -28,6 +29,8 @@ __all__ = [
     "Silence",
     "SinkStats",
     "Step",
+    "is_market_data",
+    "kind_of",
 ]
 
 

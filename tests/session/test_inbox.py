@@ -6,9 +6,10 @@ import pytest
 
 from tests.session.toy import trade
 from wsexample.errors import OptionError
-from wsexample.ports import ConnectionEvent, Gap, Record
-from wsexample.records.market import Bar, Quote
-from wsexample.session.inbox import Inbox, kind_of
+from wsexample.ports import ConnectionEvent, Gap, Record, is_market_data, kind_of
+from wsexample.records.kinds import record_kinds
+from wsexample.records.market import Bar, Quote, TradeCancel
+from wsexample.session.inbox import LOSSLESS, Inbox, _Kinds, key_of
 
 
 def quote(symbol: str, bid: float) -> Quote:
@@ -69,6 +70,21 @@ def test_conflation_tells_kinds_and_bars_apart() -> None:
     inbox = Inbox("conflate", 10)
     inbox.put([quote("A", 1), trade("A", 1), bar(0, 1), bar(60, 2), bar(0, 3)])
     assert taken(inbox) == [quote("A", 1), trade("A", 1), bar(0, 3), bar(60, 2)]
+
+
+def test_what_no_newer_record_replaces_is_not_conflated() -> None:
+    """Cancellations and corrections of one symbol stand each for itself."""
+    inbox = Inbox("conflate", 10)
+    cancels = [TradeCancel(venue="toy", symbol="A", trade_id=str(n), received_ns=n) for n in range(3)]
+    inbox.put(cancels)
+    assert taken(inbox) == cancels
+
+
+def test_every_kind_that_is_not_market_data_is_lossless() -> None:
+    """Orders, fills, positions, balances, accounts and the journal are never let go of, whatever the room adds."""
+    kinds = [kind for kind in record_kinds().values() if not is_market_data(kind)]
+    assert {"order", "fill", "account", "position", "gap", "connection"} <= {kind_of(kind) for kind in kinds}
+    assert {_Kinds(frozenset(), key_of).look_up(kind) for kind in kinds} == {LOSSLESS}
 
 
 def test_conflate_is_bounded_by_its_limit() -> None:

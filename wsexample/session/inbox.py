@@ -23,29 +23,27 @@ from typing import Any, Protocol
 import msgspec
 
 from wsexample.errors import OptionError
-from wsexample.ports import Record
+from wsexample.ports import Record, is_market_data, kind_of
 
-__all__ = ["LOSSLESS_KINDS", "Inbox", "InboxStats", "key_of", "kind_of"]
-
-LOSSLESS_KINDS = frozenset(
-    {"order", "order_update", "fill", "execution", "account", "balance", "position", "gap", "connection"}
-)
-"""Kinds of records (their ``kind`` tag) that no policy conflates or drops."""
+__all__ = ["Inbox", "InboxStats", "key_of"]
 
 Key = Callable[[Any], Hashable]
 
-
-def kind_of(kind: type) -> str:
-    """Return the tag of a class of records, such as "board"."""
-    config: Any = getattr(kind, "__struct_config__", None)
-    return str(config.tag) if config is not None and config.tag is not None else kind.__name__.lower()
+SINGULAR_KINDS = frozenset({"trade_correction", "trade_cancel", "news_item"})
+"""Market data of which a newer record does not replace an older one."""
 
 
 def key_of(record: Any) -> Hashable:
-    """Return what conflation tells records apart by: the kind and the symbol, for bars their interval and start too."""
+    """Return what conflation tells records apart by.
+
+    The kind and the symbol; for bars their interval and start too; corrections, cancellations and news each for itself.
+    """
+    kind = record.__class__
     if hasattr(record, "interval_s"):
-        return (record.__class__, record.symbol, record.interval_s, record.exchange_ns)
-    return (record.__class__, record.symbol)
+        return (kind, record.symbol, record.interval_s, record.exchange_ns)
+    if kind_of(kind) in SINGULAR_KINDS:
+        return (kind, id(record))
+    return (kind, record.symbol)
 
 
 class InboxStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,14 +99,17 @@ class _Kinds:
     def __init__(self, lossless: frozenset[str], key: Key) -> None:
         self._lossless = lossless
         self.key = key
-        self.known: dict[type, int] = {}
+        self.known: dict[type[Record], int] = {}
 
-    def look_up(self, kind: type) -> int:
+    def look_up(self, kind: type[Record]) -> int:
         """Return LOSSLESS, BY_SYMBOL or BY_KEY."""
-        if kind_of(kind) in self._lossless:
+        name = kind_of(kind)
+        if not is_market_data(kind) or name in self._lossless:
             how = LOSSLESS
+        elif self.key is not key_of or hasattr(kind, "interval_s") or name in SINGULAR_KINDS:
+            how = BY_KEY
         else:
-            how = BY_SYMBOL if self.key is key_of and not hasattr(kind, "interval_s") else BY_KEY
+            how = BY_SYMBOL
         self.known[kind] = how
         return how
 
@@ -231,7 +232,7 @@ class Inbox:
         """Set by the session while it waits for this inbox, so that the consumer tells it when there is room."""
         self._dropped = 0
         self._conflated = 0
-        kinds = _Kinds(LOSSLESS_KINDS | frozenset(lossless), key)
+        kinds = _Kinds(frozenset(lossless), key)
         if policy in ("block", "fail"):
             self._new_line: Callable[[], _Line] = _PlainLine
         elif policy == "conflate":

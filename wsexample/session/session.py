@@ -16,14 +16,14 @@ from typing import Any, Self
 
 from wsexample.clock import SystemClock
 from wsexample.errors import DeadlineError, StateError
-from wsexample.ports import Clock, ConnectionEvent, Dialect, Errands, Failure, Gap, Record
+from wsexample.ports import Clock, ConnectionEvent, Dialect, Errands, Failure, Gap, Record, kind_of
 from wsexample.session import events
 from wsexample.session.consumer import Consumer
 from wsexample.session.delivery import Delivery
 from wsexample.session.events import EndOfFeed, Event, Traffic
 from wsexample.session.failures import asked_wait_s
 from wsexample.session.gaps import Gaps
-from wsexample.session.inbox import InboxStats, kind_of
+from wsexample.session.inbox import InboxStats
 from wsexample.session.journal import as_record
 from wsexample.session.machine import AttemptPace, Deadline, Machine, Phase
 from wsexample.session.options import SessionOptions
@@ -576,7 +576,7 @@ class Session:
 
 def _filter(kinds: frozenset[str], symbols: frozenset[str]) -> Callable[[Record], bool]:
     """Return what lets records of these kinds and symbols through."""
-    by_class: dict[type, bool] = {}
+    by_class: dict[type[Record], bool] = {}
 
     def passes(record: Record) -> bool:
         if symbols and record.symbol and record.symbol not in symbols:
