@@ -38,6 +38,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--connections", type=int, help="connections of the memory workload; 10000")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every measurement and the summary here")
+    parser.add_argument("--profile", action="store_true", help="sample with perf and print where the time goes")
     parser.add_argument("--cpus", default="0,1", help="core under test and core of the load; '' pins nothing; 0,1")
     parser.add_argument("--list", action="store_true", help="print workloads and subjects, and stop")
     return parser.parse_args(arguments)
@@ -84,7 +85,7 @@ def main(arguments: list[str]) -> int:
     installed = [name for name, subject in SUBJECTS.items() if importlib.util.find_spec(subject.needs)]
     subjects = chosen(options.peers or ("ours" if options.transports else None), installed, "subject")
     loops = chosen(options.loop, [*ALL_LOOPS, "blocking"], "loop")
-    repeat = options.repeat or (1 if options.quick else 5)
+    repeat = options.repeat or (1 if options.quick or options.profile else 5)
     cpus = pinning(options.cpus)
     document: dict[str, object] = {"machine": describe_machine(cpus), "arguments": arguments}
     measurements: list[dict[str, object]] = []
@@ -96,9 +97,10 @@ def main(arguments: list[str]) -> int:
             certificate=write_certificate(Path(folder)),
             cpu_under_test=cpus[0] if cpus else None,
             cpu_load=cpus[1] if cpus else None,
-            window_s=0.1 if options.quick else 0.3,
+            window_s=2.0 if options.profile else 0.1 if options.quick else 0.3,
             warm_s=0.02 if options.quick else 0.1,
             connections=options.connections or (1000 if options.quick else 10_000),
+            profile=Path(folder) if options.profile else None,
         )
         for name in workloads:
             workload = WORKLOADS[name]
@@ -107,6 +109,8 @@ def main(arguments: list[str]) -> int:
             for turn, row in in_turn(rows, repeat):
                 began = time.perf_counter()
                 result = measure(name, workload, row, plan)
+                if "profile" in result:
+                    reports.append(f"### {name}, {row.subject} on {row.loop}: samples\n\n{result.pop('profile')}")
                 results[row].append(result)
                 measurements.append(
                     {"workload": name, "subject": row.subject, "loop": row.loop, "turn": turn, **result}

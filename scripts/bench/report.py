@@ -7,6 +7,7 @@ import statistics
 import sys
 import time
 from importlib import metadata
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,7 @@ def standings(workload: str, lines: list[dict[str, Any]]) -> list[str]:
 
 
 def family_tables(lines: list[dict[str, Any]]) -> str:
-    """Return one table per family: a row for each subject and loop, a column for each workload."""
+    """Return two tables per family: the cost of a message by burst, and that of each further message in a larger burst."""
     families: dict[str, list[str]] = {}
     for line in lines:
         family = WORKLOADS[line["workload"]].family
@@ -169,18 +170,25 @@ def family_tables(lines: list[dict[str, Any]]) -> str:
     out = []
     for family, names in families.items():
         names = [name for name in WORKLOADS if name in names]
+        sizes = [int(name.rpartition("-")[2]) for name in names]
         cells = {(line["subject"], line["loop"], line["workload"]): line.get("median") for line in lines}
-        rows = [["subject", "loop", *(name.rpartition("-")[2] for name in names), "max/min from 10 on"]]
+        costs = [["subject", "loop", *map(str, sizes)]]
+        steps = list(pairwise(sizes))
+        further = [["subject", "loop", *(f"{few} to {many}" for few, many in steps), "max/min from 10 on"]]
         for subject, loop in dict.fromkeys(
             (line["subject"], line["loop"]) for line in lines if line["workload"] in names
         ):
             found = [cells.get((subject, loop, name)) for name in names]
-            flat = [
-                value for name, value in zip(names, found, strict=True) if value and int(name.rpartition("-")[2]) >= 10
-            ]
-            spread = f"{max(flat) / min(flat):.2f}" if len(flat) > 1 else "-"
-            rows.append([subject, loop, *("-" if value is None else f"{value:.3f}" for value in found), spread])
-        out.append(f"### {family}, us of CPU per message by frames per burst\n\n{_markdown(rows)}")
+            costs.append([subject, loop, *("-" if value is None else f"{value:.3f}" for value in found)])
+            totals = [value * size for value, size in zip(found, sizes, strict=True) if value is not None]
+            if len(totals) == len(sizes) > 1:
+                each = [(b - a) / (many - few) for (a, b), (few, many) in zip(pairwise(totals), steps, strict=True)]
+                flat = [value for value, (few, _) in zip(each, steps, strict=True) if few >= 10]
+                spread = f"{max(flat) / min(flat):.2f}" if len(flat) > 1 and min(flat) > 0 else "-"
+                further.append([subject, loop, *(f"{value:.3f}" for value in each), spread])
+        out.append(f"### {family}, us of CPU per message by frames per burst\n\n{_markdown(costs)}")
+        if len(further) > 1:
+            out.append(f"### {family}, us of CPU for each further message\n\n{_markdown(further)}")
     return "\n\n".join(out)
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.profiles import Sampler
 from bench.subjects import SUBJECTS
 from bench.workloads import Workload
 
@@ -41,6 +42,8 @@ class Plan:
     window_s: float
     warm_s: float
     connections: int
+    profile: Path | None = None
+    """Where samples are kept for the time of a measurement; None samples nothing."""
 
 
 def rows_of(workload: Workload, subjects: list[str], loops: list[str]) -> list[Row]:
@@ -151,11 +154,17 @@ def _run_pair(
         processes.append(process)
         return process
 
+    def sampled(process: subprocess.Popen[str]) -> Sampler | None:
+        return Sampler(process.pid, plan.profile) if plan.profile else None
+
     if workload.under_test == "client":
         peer = start("bench.load", load, plan.cpu_load, {})
         job["port"] = _port(peer)
         tested = start("bench.under_test", job, plan.cpu_under_test, env)
+        sampler = sampled(tested)
         result = _result(tested)
+        if sampler:
+            result["profile"] = sampler.stop()
         try:
             _, stderr = peer.communicate(timeout=5)
         except subprocess.TimeoutExpired:
@@ -165,8 +174,12 @@ def _run_pair(
         return result
     tested = start("bench.under_test", job, plan.cpu_under_test, env)
     load["port"], load["pid"] = _port(tested), tested.pid
+    sampler = sampled(tested)
     peer = start("bench.load", load, plan.cpu_load, {})
-    return _result(tested if workload.act == "readers" else peer)
+    result = _result(tested if workload.act == "readers" else peer)
+    if sampler:
+        result["profile"] = sampler.stop()
+    return result
 
 
 def _port(process: subprocess.Popen[str]) -> int:

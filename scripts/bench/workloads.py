@@ -102,6 +102,9 @@ WORKLOADS: dict[str, Workload] = {
     "receive-16k-tls": Workload(
         "receive 16 kB of JSON over TLS", "receive", "json16k", "stream", tls=True, job=LARGE, targets=AT_MOST_PICOWS
     ),
+    "receive-16k-binary-tls": Workload(
+        "receive 16 kB binary over TLS", "receive", "bin16k", "stream", tls=True, job=LARGE, targets=AT_MOST_PICOWS
+    ),
     "request-reply": Workload(
         "request and reply of 140 B, one at a time",
         "request_reply",

@@ -121,12 +121,16 @@ async def _listen(job: Job, listener: Any) -> None:
 async def echo_server(job: Job) -> None:
     import picows
 
+    # uvloop's own transport keeps what it cannot write at once, and picows' memoryview is gone by then
+    lends = job.loop != "uvloop"
+
     class Echo(picows.WSListener):  # type: ignore[misc]
         def on_ws_frame(self, transport: Any, frame: Any) -> None:
             if frame.msg_type == picows.WSMsgType.CLOSE:
                 transport.disconnect()
                 return
-            transport.send(frame.msg_type, frame.get_payload_as_memoryview())
+            payload = frame.get_payload_as_memoryview() if lends else frame.get_payload_as_bytes()
+            transport.send(frame.msg_type, payload)
 
     await _listen(job, Echo)
     await asyncio.Event().wait()
