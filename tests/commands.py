@@ -162,7 +162,13 @@ class OnTerminal:
     """A command that believes to be at a terminal: what it shows is collected, what is typed is sent."""
 
     def __init__(
-        self, module: str, *args: str, env: dict[str, str] | None = None, columns: int = 120, lines: int = 40
+        self,
+        module: str,
+        *args: str,
+        env: dict[str, str] | None = None,
+        stdout: IO[bytes] | None = None,
+        columns: int = 120,
+        lines: int = 40,
     ) -> None:
         import fcntl
         import pty
@@ -184,7 +190,7 @@ class OnTerminal:
         self.process = subprocess.Popen(
             [sys.executable, "-c", take_terminal, sys.executable, "-m", f"wsexample.cli.{module}", *args],
             stdin=theirs,
-            stdout=theirs,
+            stdout=theirs if stdout is None else stdout,
             stderr=theirs,
             env=environment,
             start_new_session=True,
@@ -256,7 +262,13 @@ class LaunchOnTerminal(Protocol):
     """What the `terminal` fixture is."""
 
     def __call__(
-        self, module: str, *args: str, env: dict[str, str] | None = None, columns: int = 120, lines: int = 40
+        self,
+        module: str,
+        *args: str,
+        env: dict[str, str] | None = None,
+        stdout: IO[bytes] | None = None,
+        columns: int = 120,
+        lines: int = 40,
     ) -> OnTerminal:
         """Start a command at a terminal."""
         ...
@@ -269,10 +281,8 @@ def terminal() -> Iterator[LaunchOnTerminal]:
         pytest.skip("Windows has no pseudo-terminals that Python can open")
     started: list[OnTerminal] = []
 
-    def start(
-        module: str, *args: str, env: dict[str, str] | None = None, columns: int = 120, lines: int = 40
-    ) -> OnTerminal:
-        running = OnTerminal(module, *args, env=env, columns=columns, lines=lines)
+    def start(module: str, *args: str, **settings: Any) -> OnTerminal:
+        running = OnTerminal(module, *args, **settings)
         started.append(running)
         return running
 

@@ -878,7 +878,7 @@ def home(tmp_path: Path) -> dict[str, str]:
 
 def test_a_prompt_sends_and_shows(echo_url: str, terminal: LaunchOnTerminal, home: dict[str, str]) -> None:
     """What is typed is sent; the answer appears above what is being typed; Ctrl-D ends with 0."""
-    client = terminal("wseclient", echo_url, "-w", "0", env=home)
+    client = terminal("wseclient", echo_url, env=home)
     client.wait_for("connected to")
     client.type("hello\r")
     at = client.wait_for("hello", after=client.wait_for("< "))
@@ -886,6 +886,20 @@ def test_a_prompt_sends_and_shows(echo_url: str, terminal: LaunchOnTerminal, hom
     client.wait_for("unfinished", after=at)
     client.type("\x15\x04")
     assert client.finish() == 0
+
+
+def test_a_prompt_before_a_pipe_stays_out_of_it(
+    echo_url: str, terminal: LaunchOnTerminal, home: dict[str, str], tmp_path: Path
+) -> None:
+    """``wseclient URL | jq`` at a terminal: the prompt is on the terminal, and nothing but messages is in the pipe."""
+    with (tmp_path / "pipe").open("wb") as pipe:
+        client = terminal("wseclient", echo_url, "-w", "200ms", env=home, stdout=pipe)
+        client.wait_for(">", after=client.wait_for("connected to"))
+        client.type("hello\r")
+        client.wait_for(">", after=client.wait_for("hello"))
+        client.type("\x04")
+        assert client.finish() == 0
+    assert (tmp_path / "pipe").read_bytes() == b"hello\n"
 
 
 def test_ctrl_c_at_the_prompt_closes(echo_url: str, terminal: LaunchOnTerminal, home: dict[str, str]) -> None:
@@ -911,7 +925,7 @@ def test_escape_sequences_do_not_reach_the_terminal(
 
 def test_history_is_kept_for_its_owner_only(echo_url: str, terminal: LaunchOnTerminal, home: dict[str, str]) -> None:
     """The last line comes back with the up key, in the next run too; the file is nobody else's to read."""
-    first = terminal("wseclient", echo_url, "-w", "0", env=home)
+    first = terminal("wseclient", echo_url, env=home)
     first.wait_for("connected to")
     first.type("remember me\r")
     first.wait_for("remember me", after=first.wait_for("remember me"))
@@ -919,7 +933,7 @@ def test_history_is_kept_for_its_owner_only(echo_url: str, terminal: LaunchOnTer
     assert first.finish() == 0
     (history,) = Path(home["HOME"]).rglob("wseclient_history")
     assert history.stat().st_mode & 0o077 == 0
-    second = terminal("wseclient", echo_url, "-w", "0", env=home)
+    second = terminal("wseclient", echo_url, env=home)
     second.wait_for(">", after=second.wait_for("connected to"))
     second.type_until("\x1b[A", "remember me")
     second.type("\r\x04")

@@ -39,22 +39,29 @@ def trace(given: Mapping[str, Any]) -> VerboseTrace | None:
 
 def wants_prompt(given: Mapping[str, Any]) -> bool:
     """Tell whether a person types: at a terminal, with nothing to send given, or with the wish to stay after it."""
-    if not sys.stdin.isatty() or given["is_one_shot"]:
+    if not sys.stdin.isatty() or not (sys.stdout.isatty() or sys.stderr.isatty()) or given["is_one_shot"]:
         return False
-    return STDIN in given["files"] or not (given["execute"] or given["files"]) or _wait_s(given) is None
+    return STDIN in given["files"] or not (given["execute"] or given["files"]) or _stays(given)
 
 
-def _wait_s(given: Mapping[str, Any]) -> float | None:
-    if given["no_close"]:
-        return None
+def _stays(given: Mapping[str, Any]) -> bool:
+    return bool(given["no_close"] or (given["wait"] is not None and given["wait"] < 0))
+
+
+def _wait_s(given: Mapping[str, Any], *, is_interactive: bool) -> float | None:
+    """Return how long messages are awaited after the input, seconds; a person who ends the input wants to leave."""
+    if _stays(given):
+        return 0.0 if is_interactive else None
     if given["exit_on_eof"]:
         return 0.0
-    if given["wait"] is None:
-        return None if given["is_one_shot"] or given["max_messages"] else DEFAULT_WAIT_S
-    return None if given["wait"] < 0 else float(given["wait"])
+    if given["wait"] is not None:
+        return float(given["wait"])
+    if is_interactive:
+        return 0.0
+    return None if given["is_one_shot"] or given["max_messages"] else DEFAULT_WAIT_S
 
 
-def conversation_plan(url: str, given: Mapping[str, Any]) -> Plan:
+def conversation_plan(url: str, given: Mapping[str, Any], *, is_interactive: bool) -> Plan:
     """Return the plan of the conversation; raises `OptionError` for what cannot be sent or wanted."""
 
     check_close(given["close_code"], given["close_reason"])
@@ -75,7 +82,7 @@ def conversation_plan(url: str, given: Mapping[str, Any]) -> Plan:
         first=tuple(first),
         is_one_shot=given["is_one_shot"],
         max_messages=given["max_messages"],
-        wait_s=_wait_s(given),
+        wait_s=_wait_s(given, is_interactive=is_interactive),
         idle_timeout_s=given["idle_timeout"],
         close_code=given["close_code"],
         close_reason=given["close_reason"],

@@ -61,8 +61,8 @@ async def _within(timeout_s: float, work: Coroutine[Any, Any, int]) -> int:
 
 
 async def _converse(url: str, given: Mapping[str, Any], stop: Stop, *, color: str, is_quiet: bool) -> int:
-    plan = client_plan.conversation_plan(url, given)
     is_interactive = client_plan.wants_prompt(given)
+    plan = client_plan.conversation_plan(url, given, is_interactive=is_interactive)
     with Output(given["output"]) as output, contextlib.ExitStack() as stack:
         source: Source | None
         show = _writer(output)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
@@ -36,9 +37,13 @@ class Prompt:
 
     def __init__(self, interrupted: Callable[[int], None], history: Path | None) -> None:
         from prompt_toolkit import PromptSession
+        from prompt_toolkit.application import get_app_session
 
         # Asking the terminal where its cursor is serves menus, which there are none of; some never answer.
         os.environ.setdefault("PROMPT_TOOLKIT_NO_CPR", "1")
+        with contextlib.redirect_stdout(sys.stdout if sys.stdout.isatty() else sys.stderr):
+            # Made on first use, for what is standard output then: where that is a pipe, the prompt stays out of it.
+            _ = get_app_session().output
         self._interrupted = interrupted
         self._session: PromptSession[str] = PromptSession(
             history=_history(history), enable_open_in_editor=False, complete_while_typing=False
@@ -56,13 +61,14 @@ class Prompt:
 
     @contextlib.contextmanager
     def above(self) -> Iterator[TextIO]:
-        """Have everything that is printed in this block appear above the line that is being typed."""
+        """Have what is said on standard error in this block, and written to the stream that it yields, appear above the
+        line that is being typed."""
         from prompt_toolkit.patch_stdout import StdoutProxy
 
         # A short pause between writes lets bursts be painted at once; the default of 0.2 s is felt as a delay.
         with StdoutProxy(sleep_between_writes=0.02, raw=True) as proxy:
             stream = cast("TextIO", proxy)
-            with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
+            with contextlib.redirect_stderr(stream):
                 yield stream
 
 
