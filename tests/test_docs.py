@@ -22,7 +22,7 @@ from tests.commands import echo_url, launch  # noqa: F401 - fixtures
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
 COMMANDS: dict[str, str] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
-OF_OTHERS = {"cd", "curl", "git", "jq", "pip", "sqlite3"}
+OF_OTHERS = {"cd", "curl", "echo", "git", "jq", "pip", "printf", "sqlite3"}
 DEADLINE_S = 40
 
 
