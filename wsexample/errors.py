@@ -140,11 +140,14 @@ class HandshakeError(PeerError):
     """The peer did not open a WebSocket.
 
     Attributes:
+        step: "handshake", as for the steps of `DialError` before it.
         status: HTTP status code of the answer, None when it was not HTTP.
         reason: HTTP reason phrase, "" when unknown.
         headers: response headers, lower-case names.
         body: the beginning of the response body as it came, at most 64 KiB.
     """
+
+    step = "handshake"
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -111,3 +112,23 @@ async def until(fact: Callable[[], object]) -> None:
     """Let the loop turn until something is so; the runner's deadline bounds the wait."""
     while not fact():
         await asyncio.sleep(0)
+
+
+async def failure(url: str, **options: Any) -> Any:
+    """Connect in vain and return the error."""
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - each test looks at the kind
+        await connect(url, **options)
+    return caught.value
+
+
+async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Take everything and say nothing."""
+    while await reader.read(65536):
+        pass
+
+
+def free_port() -> int:
+    """Return a port on which nobody listens."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])

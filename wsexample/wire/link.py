@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from wsexample.errors import ConnectionClosed, HandshakeError, TlsError
+from wsexample.errors import ConnectionClosed, HandshakeError, OptionError, TlsError
 from wsexample.wire.autobahn import WebSocketClientProtocol, WebSocketServerProtocol
 from wsexample.wire.deflate import usable_offers
 from wsexample.wire.handshake import read_answer, refusal_body, refusal_response, request_head
@@ -206,7 +206,7 @@ class _OwnMasks:
         link = self._link
         key = mask or self._mask_key()
         if len(key) != 4:
-            raise ValueError(f"a masking key has 4 bytes, not {len(key)}")
+            raise OptionError(f"a masking key has 4 bytes, not {len(key)}", option="mask_key")
         if link.tracer is not None:
             link.tracer.frame(SENT, opcode, fin, rsv, payload)
         frame = build_frame(opcode, payload, key)
