@@ -53,6 +53,7 @@ def test_a_wrong_masking_key_is_found_at_once(run: Run) -> None:
             with pytest.raises(OptionError, match="4 bytes"):
                 await ws.send("x")
             ws.abort()
+            await ws.wait_closed()
         return len(script.frames)
 
     assert run(scenario()) == 0
