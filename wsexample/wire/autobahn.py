@@ -126,6 +126,8 @@ class _Lane(_Core):
     is_server: bool
     log: Any
     lane_is_open = False
+    lane_shares: frozenset[str] = frozenset()
+    """Receive hooks that a class overrides for fragments only: a message in one frame still goes by the lane."""
 
     _listeners = _option("_listeners")
     _perMessageCompress = _option("_perMessageCompress")
@@ -317,13 +319,13 @@ def _socket_of(transport: Any) -> tuple[int, bool]:
     return (sock.fileno() if sock is not None else -1), home != "asyncio.selector_events"
 
 
-def _class_facts(cls: type, _known: dict[type, tuple[bool, bool, bool]] = {}) -> tuple[bool, bool, bool]:  # noqa: B006
+def _class_facts(cls: Any, _known: dict[type, tuple[bool, bool, bool]] = {}) -> tuple[bool, bool, bool]:  # noqa: B006
     """Tell of a protocol class: may it receive by the lane, may it send by it, and do its options hide ours."""
     facts = _known.get(cls)
     if facts is None:
         ours = WebSocketServerProtocol if issubclass(cls, WebSocketServerProtocol) else WebSocketClientProtocol
         facts = _known[cls] = (
-            all(getattr(cls, name) is getattr(ours, name) for name in RECEIVE_HOOKS),
+            all(name in cls.lane_shares or getattr(cls, name) is getattr(ours, name) for name in RECEIVE_HOOKS),
             all(getattr(cls, name) is getattr(ours, name) for name in SEND_HOOKS),
             any(getattr(cls, name) is not getattr(ours, name) for name in LANE_OPTIONS),
         )

@@ -10,7 +10,7 @@ import inspect
 import socket
 import ssl
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from wsexample.errors import DeadlineError, HandshakeError, NetworkError, OptionError, TlsError
 from wsexample.wire.connection import Connection
@@ -22,19 +22,27 @@ from wsexample.wire.tcp import connect_tcp, connect_unix, set_options
 from wsexample.wire.tls import TlsOptions, certificate_names, client_context, names_match
 from wsexample.wire.trace import Tracer, active_trace
 
-__all__ = ["dial"]
+__all__ = ["dial", "dial_as"]
 
+C = TypeVar("C")
 MakeLink = Callable[[], ClientLink]
 
 
 async def dial(options: ConnectOptions) -> Connection:
     """Open a WebSocket as the options say; every step has its deadline and its own error."""
+    return await dial_as(options, ClientLink, Connection)
+
+
+async def dial_as(
+    options: ConnectOptions, link_class: type[ClientLink], connection_class: Callable[[Any, ConnectOptions], C]
+) -> C:
+    """Open a WebSocket whose link and connection are of other classes; else as `dial`."""
     trace = options.trace or active_trace()
     tracer = trace.begin() if trace is not None else None
     followed = 0
     while True:
         try:
-            return await _attempt(options, tracer)
+            return await _attempt(options, tracer, link_class, connection_class)
         except HandshakeError as refusal:
             options = next_hop(options, refusal, followed)
             followed += 1
@@ -44,15 +52,23 @@ async def dial(options: ConnectOptions) -> Connection:
             raise
 
 
-async def _attempt(options: ConnectOptions, tracer: Tracer | None) -> Connection:
+async def _attempt(
+    options: ConnectOptions,
+    tracer: Tracer | None,
+    link_class: type[ClientLink],
+    connection_class: Callable[[Any, ConnectOptions], C],
+) -> C:
     target = options.target
-    make_link = _link_factory(target, options, await _request_headers(options), tracer)
+    headers = await _request_headers(options)
+    make_link = _link_factory(target, options, headers, tracer, link_class, connection_class)
     if options.opener is not None:
         link = options.opener.open(make_link)
     else:
         tls = _tls_arguments(target, options)
         link = await _reach(target, options, make_link, tls, tracer)
-    return await _open(link, target, options)
+    await _open(link, target, options)
+    connection: Any = link.connection
+    return connection  # type: ignore[no-any-return]
 
 
 async def _request_headers(options: ConnectOptions) -> tuple[tuple[str, str], ...]:
@@ -253,7 +269,12 @@ def _tls_error(error: ssl.SSLError, address: str) -> TlsError:
 
 
 def _link_factory(
-    target: Target, options: ConnectOptions, headers: tuple[tuple[str, str], ...], tracer: Tracer | None
+    target: Target,
+    options: ConnectOptions,
+    headers: tuple[tuple[str, str], ...],
+    tracer: Tracer | None,
+    link_class: type[ClientLink],
+    connection_class: Callable[[Any, ConnectOptions], object],
 ) -> MakeLink:
     from wsexample import __version__
     from wsexample.wire.autobahn import WebSocketClientFactory
@@ -262,7 +283,7 @@ def _link_factory(
     factory = WebSocketClientFactory(
         f"{target.scheme}://localhost{target.resource}", protocols=list(options.subprotocols)
     )
-    factory.protocol = ClientLink
+    factory.protocol = link_class
     factory.setProtocolOptions(
         failByDrop=False,
         echoCloseCodeReason=True,
@@ -292,7 +313,7 @@ def _link_factory(
         link.use_tracer(tracer)
         if options.mask_key is not None:
             link.mask_with(options.mask_key)
-        Connection(link, options)
+        connection_class(link, options)
         return link
 
     return make
@@ -306,7 +327,7 @@ def _compression(options: ConnectOptions) -> dict[str, Any]:
     return client_deflate(DeflateOptions() if options.compression is True else options.compression)
 
 
-async def _open(link: ClientLink, target: Target, options: ConnectOptions) -> Connection:
+async def _open(link: ClientLink, target: Target, options: ConnectOptions) -> None:
     """Wait for the opening handshake."""
     connection = link.connection
     assert connection is not None
@@ -329,7 +350,7 @@ async def _open(link: ClientLink, target: Target, options: ConnectOptions) -> Co
         connection.abort()
         raise
     if link.is_open.done():
-        return connection
+        return
     if link.refusal is not None:
         raise link.refusal
     if isinstance(link.lost_with, ssl.SSLError):  # with TLS 1.3 a server judges our certificate after its own Finished
