@@ -334,3 +334,26 @@ def kabu(launch: Launch) -> SimulatedKabu:
     running = launch("main", "sim", "kabu", *arguments)
     facts = json.loads(running.wait_for("token", on="out"))
     return SimulatedKabu(running, facts["port"], facts["rest_url"], facts["token"])
+
+
+def wait_until_stuck(pipe: int) -> None:
+    """Wait until a pipe takes no more."""
+    ends_s = time.monotonic() + 20
+    waiting = -1
+    while time.monotonic() < ends_s:
+        before, waiting = waiting, bytes_waiting(pipe)
+        if waiting == before > 0:
+            return
+        time.sleep(0.2)
+    raise AssertionError("the pipe never filled")
+
+
+def bytes_waiting(pipe: int) -> int:
+    """Return how many bytes a pipe holds."""
+    import array
+    import fcntl
+    import termios
+
+    count = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, count)
+    return count[0]

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.commands import Launch, LaunchOnTerminal, Running, SimulatedKabu
+from tests.commands import Launch, LaunchOnTerminal, Running, SimulatedKabu, wait_until_stuck
 from wsexample.cli.kclient import Credentials, find_credentials
 from wsexample.records.fields import decode_json
 from wsexample.records.market import Board
@@ -165,6 +165,29 @@ def test_a_closed_pipe_is_a_quiet_end(kabu: SimulatedKabu, tmp_path: Path) -> No
         assert client.wait(20) == 0
     assert "rror" not in said
     assert ("9433@1", first["received_ns"]) in rows(file)
+
+
+@WINDOWS
+def test_a_reader_that_does_not_read_loses_no_record(kabu: SimulatedKabu, tmp_path: Path) -> None:
+    """SIGTERM ends it though whoever reads the pipe has stopped reading, and what came is stored."""
+    file = tmp_path / "boards.db"
+    arguments = (kabu.token, "9433", "7203", "8306", *kabu.arguments, "--store", str(file))
+    with subprocess.Popen(
+        [sys.executable, "-m", "wsexample.cli.kclient", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    ) as client:
+        assert client.stdout is not None
+        assert client.stderr is not None
+        assert client.stdout.read(1) == "{"
+        wait_until_stuck(client.stdout.fileno())
+        client.terminate()
+        assert client.wait(20) == 143
+        said = client.stderr.read()
+    (counts,) = re.findall(r"([\d,]+) messages received in .*?, ([\d,]+) stored, 0 lost", said)
+    assert counts[0] == counts[1] == f"{len(rows(file)):,}"
 
 
 def test_quiet_stores_and_prints_nothing(kabu: SimulatedKabu, launch: Launch, tmp_path: Path) -> None:

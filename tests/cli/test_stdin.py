@@ -24,7 +24,7 @@ def pipe() -> Iterator[Pipe]:
 
 
 async def read_all(reader: StdinReader) -> bytes:
-    """Read to the end."""
+    """Read to the end, so that the reader's thread is done with the pipe."""
     found = b""
     while block := await reader.read():
         found += block
@@ -64,10 +64,10 @@ def test_nothing_is_read_before_it_is_wanted(run: Callable[[Any], Any], pipe: Pi
         waiting = os.read(ours, 100)
         os.set_blocking(ours, True)
         os.write(theirs, waiting)
-        return await reader.read()
+        os.close(theirs)
+        return await read_all(reader)
 
     assert run(scenario()) == b"first line\n"
-    os.close(theirs)
 
 
 def test_a_cancelled_read_takes_nothing(run: Callable[[Any], Any], pipe: Pipe) -> None:
@@ -80,7 +80,7 @@ def test_a_cancelled_read_takes_nothing(run: Callable[[Any], Any], pipe: Pipe) -
             async with asyncio.timeout(0.05):
                 await reader.read()
         os.write(theirs, b"late")
-        return await reader.read()
+        os.close(theirs)
+        return await read_all(reader)
 
     assert run(scenario()) == b"late"
-    os.close(theirs)

@@ -20,7 +20,7 @@ from typing import Any
 import click
 import pytest
 
-from tests.commands import Launch, LaunchOnTerminal, Running
+from tests.commands import Launch, LaunchOnTerminal, Running, wait_until_stuck
 from tests.conftest import missing
 from wsexample import ServeOptions, __version__, serve
 from wsexample.wire.server import Request, ServerConnection
@@ -597,6 +597,22 @@ def test_a_closed_pipe_is_a_quiet_end(echo_url: str) -> None:
         client.stdout.close()
         assert client.stderr.read() == b""
         assert client.wait(20) == 0
+
+
+@WINDOWS
+def test_a_reader_that_does_not_read_cannot_keep_it_alive(echo_url: str) -> None:
+    """SIGTERM ends it though whoever reads the pipe has stopped reading."""
+    flags = ("--keepalive", "x" * 10_000, "--keepalive-interval", "1ms", "-w", "-1", "-P")
+    with subprocess.Popen(
+        [sys.executable, "-m", "wsexample.cli.wseclient", echo_url, *flags],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+    ) as client:
+        assert client.stdout is not None
+        assert client.stdout.read(1) == b"x"
+        wait_until_stuck(client.stdout.fileno())
+        client.terminate()
+        assert client.wait(20) == 143
 
 
 # -- the request and the way to the server -------------------------------------------------------------------------------

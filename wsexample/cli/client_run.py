@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from wsexample.cli import client_plan
@@ -65,7 +65,7 @@ async def _converse(url: str, given: Mapping[str, Any], stop: Stop, *, color: st
     plan = client_plan.conversation_plan(url, given, is_interactive=is_interactive)
     with Output(given["output"]) as output, contextlib.ExitStack() as stack:
         source: Source | None
-        show = _writer(output)
+        show = output.send
         if is_interactive:
             prompt = Prompt(stop.ask, history_path())
             source = PromptSource(prompt, client_plan.interpreter(given, is_interactive=True), _complain)
@@ -90,16 +90,6 @@ async def _converse(url: str, given: Mapping[str, Any], stop: Stop, *, color: st
         finally:
             if source is not None:
                 await source.close()
-
-
-def _writer(output: Output) -> Callable[[bytes], Awaitable[None]]:
-    async def write(data: bytes) -> None:
-        if output.is_terminal:
-            output.write(data)
-        else:  # whoever reads a pipe may be slow; the connection must not wait for them
-            await asyncio.to_thread(output.write, data)
-
-    return write
 
 
 def _complain(sentence: str) -> None:

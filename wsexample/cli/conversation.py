@@ -17,7 +17,7 @@ from wsexample.cli.exit_codes import NORMAL_CLOSE_CODES, ExitCode
 from wsexample.cli.incoming import Presenter
 from wsexample.cli.outgoing import SLASH_HELP, Message, Slash
 from wsexample.cli.round_trips import format_duration
-from wsexample.cli.running import Stop
+from wsexample.cli.running import LAST_WORDS_S, Stop
 from wsexample.cli.sources import Source
 from wsexample.errors import ConnectionClosed, DeadlineError, HandshakeError, NetworkError, OptionError, StateError
 from wsexample.wire.connection import Connection, connect
@@ -167,8 +167,9 @@ class Conversation:
         try:
             done, _ = await asyncio.wait({receiver, *tasks}, return_when=asyncio.FIRST_COMPLETED)
             if receiver not in done:
-                await self._finish(ws, receiver, done - {tasks[0]})
-            receiver.result()
+                await self._finish(ws, receiver, done - {tasks[0]}, tasks[0])
+            if receiver.done():
+                receiver.result()
         except _Enough:
             pass
         except ConnectionClosed as closed:
@@ -181,7 +182,9 @@ class Conversation:
             await ws.close(*self._close)
         return stop.exit_code
 
-    async def _finish(self, ws: Connection, receiver: asyncio.Task[None], done: set[asyncio.Task[Any]]) -> None:
+    async def _finish(
+        self, ws: Connection, receiver: asyncio.Task[None], done: set[asyncio.Task[Any]], asked: asyncio.Task[Any]
+    ) -> None:
         """Close from our side, show what still comes before the server's part of it, and raise what made us close."""
         errors = [error for task in done if (error := task.exception()) is not None]
         if any(isinstance(error, ConnectionClosed | StateError) for error in errors):
@@ -189,7 +192,8 @@ class Conversation:
         with contextlib.suppress(StateError):
             ws.start_close(*self._close)
         await ws.wait_closed()
-        await asyncio.wait({receiver})
+        await asyncio.wait({receiver, asked}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({receiver}, timeout=LAST_WORDS_S)
         for error in errors:
             raise error
 

@@ -18,7 +18,7 @@ from wsexample.brokers.kabu.dialect import spell
 from wsexample.cli.exit_codes import ExitCode, exit_code_for
 from wsexample.cli.output import Output
 from wsexample.cli.render import BoardTable, Colors, StreamState, count_of
-from wsexample.cli.running import Stop, say
+from wsexample.cli.running import LAST_WORDS_S, Stop, say
 from wsexample.errors import ConnectionClosed, OptionError, StorageError
 from wsexample.records.fields import encode_json
 from wsexample.records.market import Board
@@ -231,7 +231,7 @@ class _Stream:
                 self._table.take(board, now_s)
         elif not self._plan.is_quiet and boards:
             lines = b"".join(encode_json(board) + b"\n" for board in boards)
-            await asyncio.to_thread(self._output.write, lines)
+            await self._stop.race(self._output.send(lines), grace_s=LAST_WORDS_S)
 
     # -- what people see -------------------------------------------------------------------------------------
 

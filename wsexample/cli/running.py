@@ -20,10 +20,13 @@ import click
 from wsexample.cli.exit_codes import ExitCode, exit_code_for
 from wsexample.errors import WsExampleError
 
-__all__ = ["LOOP_ENVIRONMENT", "Stop", "loop_factory", "loop_name", "run_command", "say_error"]
+__all__ = ["LAST_WORDS_S", "LOOP_ENVIRONMENT", "Stop", "loop_factory", "loop_name", "run_command", "say_error"]
 
 LOOP_ENVIRONMENT = "WSEXAMPLE_LOOP"
 """Environment variable that chooses the event loop: "uvloop" or "asyncio"."""
+
+LAST_WORDS_S = 2.0
+"""How long what was received is still printed to somebody who does not read, once the user wants the program to end."""
 
 STOP_SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
@@ -60,8 +63,12 @@ class Stop:
         """Return when the program was asked to end."""
         await self._asked.wait()
 
-    async def race(self, work: Coroutine[Any, Any, Any]) -> bool:
+    async def race(self, work: Coroutine[Any, Any, Any], *, grace_s: float = 0.0) -> bool:
         """Run ``work`` until it ends or until the program was asked to end.
+
+        Parameters:
+            work: what to do.
+            grace_s: seconds that the work may go on once the program was asked to end.
 
         Returns:
             True when the work ended by itself; False when it was given up. What it raised is raised.
@@ -70,6 +77,8 @@ class Stop:
         asked = asyncio.ensure_future(self._asked.wait())
         try:
             await asyncio.wait({task, asked}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done() and grace_s:
+                await asyncio.wait({task}, timeout=grace_s)
             if task.done():
                 task.result()
                 return True
