@@ -213,8 +213,8 @@ class Fill(Record, frozen=True, kw_only=True, gc=False, tag="fill"):
     """The order, as whoever placed it calls it."""
     side: str | None = None
     """"buy" or "sell"."""
-    price: Annotated[Decimal, _PRICE]
-    """Price of this execution."""
+    price: OrderPrice = None
+    """Price of this execution; None only where the venue takes one back without saying it."""
     size: Annotated[Decimal, _SIZE]
     """Size of this execution, never negative."""
     cumulative_size: Amount = None
