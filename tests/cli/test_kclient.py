@@ -384,3 +384,36 @@ def test_a_lost_terminal_does_not_lose_records(kabu: SimulatedKabu, launch: Laun
     os.kill(client.process.pid, signal.SIGHUP)
     assert client.finish() == 130
     assert rows(file) == printed(client)
+
+
+@pytest.mark.parametrize(("flag", "color"), [("japan", "\x1b[31m"), ("west", "\x1b[32m")])
+def test_rising_prices_have_the_colour_asked_for(
+    kabu: SimulatedKabu, terminal: LaunchOnTerminal, flag: str, color: str
+) -> None:
+    """--up-color paints what rises; a shock upwards shows it."""
+    client = terminal("kclient", kabu.token, "9433", *kabu.arguments, "--up-color", flag, columns=140)
+    client.wait_for("ＫＤＤＩ")
+    kabu.fault("shock", symbol="9433", fraction=0.05)
+    at = client.wait_for("▲")
+    row = client.shown[client.shown.rindex("9433@1", 0, at) : at]
+    assert color.removeprefix("\x1b[").removesuffix("m") in re.findall(
+        r"\d+", "".join(re.findall(r"\x1b\[[\d;]*m", row))
+    )
+    client.type("\x03")
+    assert client.finish() == 130
+
+
+def test_without_colours_nothing_is_painted(kabu: SimulatedKabu, terminal: LaunchOnTerminal) -> None:
+    """--color never leaves no colour in the table."""
+    client = terminal("kclient", kabu.token, "9433", *kabu.arguments, "--color", "never", "--duration", "1500ms")
+    client.wait_for("ＫＤＤＩ")
+    assert client.finish() == 0
+    table = client.shown[client.shown.index("Symbol") :]
+    assert not re.search(r"\x1b\[(?:\d+;)*3[1-7]m", table)
+
+
+def test_the_host_may_be_an_address(kabu: SimulatedKabu, launch: Launch) -> None:
+    """--host 127.0.0.1 works as well: the request says localhost, as kabu Station wants it."""
+    client = launch("kclient", kabu.token, "9433", *kabu.arguments, "--host", "127.0.0.1", "--duration", "1s")
+    assert client.finish() == 0, client.story
+    assert printed(client)

@@ -58,3 +58,24 @@ def test_a_wrong_switch_is_named(launch: Launch, setting: str, words: str) -> No
     simulator = launch("main", "sim", "kabu", "--port", "0", "--switch", setting)
     assert simulator.finish() == 2
     assert words in simulator.err[-1]
+
+
+def test_the_market_begins_when_it_was_told(launch: Launch) -> None:
+    """--session clock, --start and --speed choose the hours; five minutes before the open nothing has traded."""
+    flags = ("--session", "clock", "--start", "2026-03-04T08:55", "--speed", "1", "--announce", "--port", "0", "-q")
+    simulator = launch("main", "sim", "kabu", *flags)
+    facts = json.loads(simulator.wait_for("token", on="out"))
+    request = urllib.request.Request(f"{facts['rest_url']}/board/9433@1", headers={"X-API-KEY": facts["token"]})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        board = json.load(answer)
+    assert board["OpeningPrice"] is None
+    simulator.terminate()
+    assert simulator.finish() == 0
+    assert simulator.err == []
+
+
+def test_debug_shows_the_traceback(launch: Launch) -> None:
+    """With --debug an error comes with its traceback."""
+    simulator = launch("main", "sim", "kabu", "--switch", "nonsense=1", "--debug")
+    assert simulator.finish() == 2
+    assert any(line.startswith("Traceback") for line in simulator.err)

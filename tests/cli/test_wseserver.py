@@ -694,3 +694,61 @@ def test_settings_that_cannot_work_are_usage_errors(launch: Launch, flags: tuple
     server = launch("wseserver", "0", *flags)
     assert server.finish() == 2
     assert words in server.err[-1]
+
+
+# -- set-up --------------------------------------------------------------------------------------------------------------
+
+
+def test_echo_is_the_default_and_may_be_said(serving: Callable[..., str], run: Callable[[Any], Any]) -> None:
+    """--echo and its other name change nothing."""
+    for flags in ((), ("--echo",), ("--mirror",)):
+        assert run(converse(serving(*flags), "x")) == ["x"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no unix sockets in asyncio")
+def test_no_unlink_leaves_a_stale_socket(launch: Launch, tmp_path: Path) -> None:
+    """With --no-unlink a socket that is in the way is an error, and stays."""
+    path = tmp_path / "ws.sock"
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(path))
+    server = launch("wseserver", "--unix-socket", str(path), "--no-unlink")
+    assert server.finish() == 45
+    assert path.exists()
+
+
+@pytest.mark.parametrize(("passphrase", "status"), [("sesame", 0), ("wrong", 2)])
+def test_a_key_may_have_a_passphrase(
+    launch: Launch, tmp_path: Path, certificates: dict[str, str], passphrase: str, status: int
+) -> None:
+    """--passphrase opens the key; a wrong one is a usage error."""
+    from cryptography.hazmat.primitives import serialization
+
+    key = serialization.load_pem_private_key(Path(certificates["key"]).read_bytes(), None)
+    (tmp_path / "key.pem").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"sesame"),
+        )
+    )
+    ours = ("--cert", certificates["cert"], "--key", str(tmp_path / "key.pem"))
+    server = launch("wseserver", "0", "--announce", *ours, f"--passphrase={passphrase}")
+    if status == 0:
+        server.wait_for("wss://", on="out")
+        server.terminate()
+    assert server.finish() == status
+
+
+def test_profiles_give_the_server_defaults(launch: Launch, run: Callable[[Any], Any], tmp_path: Path) -> None:
+    """--config and --profile work as the client's."""
+    file = tmp_path / "profiles.toml"
+    file.write_text('announce = true\nport = 0\n[profile.parrot]\nreply = "polly"\n', encoding="utf-8")
+    server = launch("wseserver", "--config", str(file), "--profile", "parrot")
+    assert run(converse(server.wait_for("ws://", on="out"), "x")) == ["polly"]
+
+
+def test_debug_shows_the_traceback(launch: Launch) -> None:
+    """With --debug an error comes with its traceback."""
+    server = launch("wseserver", "0", "--chmod", "999", "--debug")
+    assert server.finish() == 2
+    assert any(line.startswith("Traceback") for line in server.err)
