@@ -6,11 +6,11 @@ from datetime import date
 
 import msgspec
 
+from wsexample.brokers.kabu.dialect.hours import jst_ns
 from wsexample.brokers.kabu.simulator.catalogue import Instrument, catalogue
 from wsexample.brokers.kabu.simulator.image import draw
 from wsexample.brokers.kabu.simulator.listing import View
 from wsexample.brokers.kabu.simulator.market import Market, SessionMode
-from wsexample.brokers.kabu.simulator.sessions import jst_ns
 from wsexample.brokers.kabu.simulator.switches import Switches
 
 DAY = date(2026, 3, 4)

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wsexample.brokers.kabu.dialect import KabuDialect
+from wsexample.brokers.kabu.dialect.hours import Phase
 from wsexample.brokers.kabu.simulator.catalogue import Kind
 from wsexample.brokers.kabu.simulator.image import draw
 from wsexample.brokers.kabu.simulator.listing import View
 from wsexample.brokers.kabu.simulator.market import Market
-from wsexample.brokers.kabu.simulator.sessions import Phase
 from wsexample.brokers.kabu.simulator.switches import Switches
 from wsexample.records.market import Board
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wsexample.brokers.kabu.dialect.hours import Phase
 from wsexample.brokers.kabu.simulator.catalogue import Kind
 from wsexample.brokers.kabu.simulator.listing import Listing
 from wsexample.brokers.kabu.simulator.market import Market
-from wsexample.brokers.kabu.simulator.sessions import Phase
 
 from .market_samples import S, at, boards, future, instruments, option, play, play_for, small_market
 

@@ -1,6 +1,6 @@
 """A kabu Station to program against: REST, push and a market that moves like a real one, on one local port.
 
-`KabuSimulator` joins the parts. Pure, with time as an argument: ``ticks`` and ``sessions`` (rules of the exchange),
+`KabuSimulator` joins the parts. Pure, with time as an argument: ``ticks`` (rules of the exchange),
 ``catalogue`` (what is listed), ``book``, ``flow``, ``listing``, ``pricing``, ``beliefs``, ``past`` and ``market`` (what
 happens), ``image`` (the board as the vendor shows it), ``station``, ``desk``, ``reads``, ``rankings`` (what kabu Station
 remembers and answers), ``thinning``. With sockets and clocks: ``http``, ``push``, ``feed``, ``control``, ``shell``.

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from random import Random
 
+from wsexample.brokers.kabu.dialect.hours import jst_ns
 from wsexample.brokers.kabu.simulator.catalogue import Instrument, Kind
 from wsexample.brokers.kabu.simulator.flow import TRADING_DAY_S
 from wsexample.brokers.kabu.simulator.listing import Listing
 from wsexample.brokers.kabu.simulator.pricing import Worth, black, smile
-from wsexample.brokers.kabu.simulator.sessions import jst_ns
 from wsexample.brokers.kabu.simulator.ticks import SEN
 
 __all__ = ["Beliefs"]

@@ -13,8 +13,8 @@ import msgspec
 
 from wsexample.brokers.kabu.codes import FX_EXCHANGE
 from wsexample.brokers.kabu.messages import RegisterRequest, RegistryReply, SymbolEntry, TokenReply, TokenRequest
+from wsexample.brokers.kabu.messages.reads import SoftLimitReply, SymbolNameReply, SymbolReply
 from wsexample.brokers.kabu.simulator import reads
-from wsexample.brokers.kabu.simulator.bodies import SoftLimitReply, SymbolNameReply, SymbolReply
 from wsexample.brokers.kabu.simulator.image import draw, draw_nothing
 from wsexample.brokers.kabu.simulator.listing import Key, View
 from wsexample.brokers.kabu.simulator.market import Market
@@ -211,7 +211,7 @@ class Desk:
         rate = reads.fx_rate(self._market.seed, argument, self._market.now_ns)
         if rate is None:
             return _no(4002001)
-        refusal = self._station.occupy((rate.Symbol, FX_EXCHANGE))
+        refusal = self._station.occupy((rate.Symbol or argument, FX_EXCHANGE))
         return _refuse(refusal) if refusal else Answer(rate)
 
     # -- other reads -----------------------------------------------------------------------------------------

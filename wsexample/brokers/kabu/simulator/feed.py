@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import asyncio
 
+from wsexample.brokers.kabu.dialect.hours import Phase, S
 from wsexample.brokers.kabu.messages import PushMessage
 from wsexample.brokers.kabu.simulator.image import draw
 from wsexample.brokers.kabu.simulator.listing import Key
 from wsexample.brokers.kabu.simulator.market import Change, Market
 from wsexample.brokers.kabu.simulator.push import PushSocket
-from wsexample.brokers.kabu.simulator.sessions import Phase, S
 from wsexample.brokers.kabu.simulator.station import Station
 from wsexample.brokers.kabu.simulator.thinning import Thinner
 from wsexample.ports import Clock

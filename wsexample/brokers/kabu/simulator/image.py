@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from msgspec import UNSET
 
+from wsexample.brokers.kabu.dialect.hours import DAY_NS, Phase, S, day_of, iso, jst_ns
 from wsexample.brokers.kabu.messages import BestLevel, PushLevel, PushMessage
 from wsexample.brokers.kabu.simulator.catalogue import Kind
 from wsexample.brokers.kabu.simulator.listing import Day, Listing, View
 from wsexample.brokers.kabu.simulator.market import Market
-from wsexample.brokers.kabu.simulator.sessions import DAY_NS, Phase, S, day_of, iso, jst_ns
 from wsexample.brokers.kabu.simulator.switches import Switches
 from wsexample.brokers.kabu.simulator.ticks import SEN
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+from wsexample.brokers.kabu.dialect.hours import Phase
 from wsexample.brokers.kabu.simulator.book import Fill, OrderBook
 from wsexample.brokers.kabu.simulator.catalogue import EXCHANGE_NAMES, Instrument, Kind
-from wsexample.brokers.kabu.simulator.sessions import Phase
 from wsexample.brokers.kabu.simulator.ticks import Grid, daily_limits
 
 __all__ = ["CLOSED_STATUS", "Day", "Key", "Listing", "View"]

@@ -14,13 +14,7 @@ from dataclasses import replace
 from random import Random
 from typing import Literal, NamedTuple
 
-from wsexample.brokers.kabu.simulator.beliefs import Beliefs
-from wsexample.brokers.kabu.simulator.catalogue import Instrument, Kind, catalogue
-from wsexample.brokers.kabu.simulator.flow import STEPS_PER_S, Flow
-from wsexample.brokers.kabu.simulator.listing import Key, Listing, View
-from wsexample.brokers.kabu.simulator.past import make_up_past
-from wsexample.brokers.kabu.simulator.pricing import Worth
-from wsexample.brokers.kabu.simulator.sessions import (
+from wsexample.brokers.kabu.dialect.hours import (
     ALWAYS,
     DERIVATIVES,
     STOCKS,
@@ -31,6 +25,12 @@ from wsexample.brokers.kabu.simulator.sessions import (
     day_of,
     jst_ns,
 )
+from wsexample.brokers.kabu.simulator.beliefs import Beliefs
+from wsexample.brokers.kabu.simulator.catalogue import Instrument, Kind, catalogue
+from wsexample.brokers.kabu.simulator.flow import STEPS_PER_S, Flow
+from wsexample.brokers.kabu.simulator.listing import Key, Listing, View
+from wsexample.brokers.kabu.simulator.past import make_up_past
+from wsexample.brokers.kabu.simulator.pricing import Worth
 
 __all__ = ["Change", "Market", "SessionMode"]
 

@@ -9,10 +9,10 @@ import math
 from collections.abc import Sequence
 from random import Random
 
+from wsexample.brokers.kabu.dialect.hours import S, Span
 from wsexample.brokers.kabu.simulator.catalogue import Kind
 from wsexample.brokers.kabu.simulator.flow import TRADING_DAY_S
 from wsexample.brokers.kabu.simulator.listing import Listing
-from wsexample.brokers.kabu.simulator.sessions import S, Span
 
 __all__ = ["make_up_past"]
 

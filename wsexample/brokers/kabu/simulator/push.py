@@ -10,8 +10,9 @@ import logging
 
 import msgspec
 
+from wsexample.brokers.base.facts import Facts
 from wsexample.brokers.kabu.messages import PushMessage
-from wsexample.brokers.kabu.simulator.stats import Facts, Stats
+from wsexample.brokers.kabu.simulator.stats import Stats
 from wsexample.brokers.kabu.simulator.switches import Switches
 from wsexample.ports import Clock
 from wsexample.wire.server import ServerConnection

@@ -9,16 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from wsexample.brokers.kabu.simulator.bodies import RankingReply
+from wsexample.brokers.kabu.dialect.hours import iso
+from wsexample.brokers.kabu.messages.reads import (
+    MarginRank,
+    MarginRankingReply,
+    SectorRank,
+    SectorRankingReply,
+    StockRank,
+    StockRankingReply,
+)
 from wsexample.brokers.kabu.simulator.catalogue import Kind
 from wsexample.brokers.kabu.simulator.listing import View
 from wsexample.brokers.kabu.simulator.market import Market
-from wsexample.brokers.kabu.simulator.sessions import iso
 from wsexample.brokers.kabu.simulator.ticks import SEN
 
 __all__ = ["DIVISIONS", "SECTORS", "ranking"]
 
-Row = dict[str, object]
+RankingReply = StockRankingReply | MarginRankingReply | SectorRankingReply
 
 DIVISIONS: dict[str, tuple[str, ...]] = {
     "ALL": ("東証プ", "東証ス", "東証グ", "名証プ"),
@@ -77,12 +84,10 @@ def ranking(market: Market, kind: int, division: str) -> RankingReply | None:
         if view.listing.instrument.kind is Kind.STOCK and view.exchange_name in sections and view.day.last is not None
     ]
     if kind >= 14:
-        rows = _sectors(views, is_up=kind == 14)
-    elif kind >= 8:
-        rows = _margins(market.seed, views, kind)
-    else:
-        rows = _prices(views, kind)
-    return RankingReply(Type=str(kind), ExchangeDivision=division, Ranking=rows)
+        return SectorRankingReply(str(kind), division, _sectors(views, is_up=kind == 14))
+    if kind >= 8:
+        return MarginRankingReply(str(kind), division, _margins(market.seed, views, kind))
+    return StockRankingReply(str(kind), division, _prices(views, kind))
 
 
 def _change(view: View) -> float:
@@ -106,84 +111,88 @@ _ORDERS: dict[int, Callable[[View], float]] = {
 }
 
 
-def _prices(views: list[View], kind: int) -> list[Row]:
-    rows: list[Row] = []
+def _prices(views: list[View], kind: int) -> list[StockRank]:
+    rows = []
     for number, view in enumerate(sorted(views, key=_ORDERS[kind], reverse=True), start=1):
         instrument, day = view.listing.instrument, view.day
         last = day.last or 0
-        row: Row = {
-            "No": number,
-            "Trend": "0",
-            "AverageRanking": 999.0,
-            "Symbol": instrument.symbol,
-            "SymbolName": instrument.name,
-            "CurrentPrice": last / SEN,
-            "ChangeRatio": (last - day.previous_close) / SEN,
-            "ChangePercentage": round(_change(view) * 100, 2),
-            "CurrentPriceTime": iso(day.last_ns)[11:16],
-            "TradingVolume": day.volume / 1_000,
-            "Turnover": round(day.value / SEN / 1_000_000, 1),
-            "ExchangeName": view.exchange_name,
-            "CategoryName": SECTORS.get(instrument.category, ""),
-        }
+        row = StockRank(
+            No=number,
+            Trend="0",
+            AverageRanking=999.0,
+            Symbol=instrument.symbol,
+            SymbolName=instrument.name,
+            CurrentPrice=last / SEN,
+            ChangeRatio=(last - day.previous_close) / SEN,
+            ChangePercentage=round(_change(view) * 100, 2),
+            CurrentPriceTime=iso(day.last_ns)[11:16],
+            TradingVolume=day.volume / 1_000,
+            Turnover=round(day.value / SEN / 1_000_000, 1),
+            ExchangeName=view.exchange_name,
+            CategoryName=SECTORS.get(instrument.category, ""),
+        )
         if kind == 5:
-            row |= {"TickCount": day.trades, "UpCount": day.ups, "DownCount": day.downs}
+            row.TickCount, row.UpCount, row.DownCount = day.trades, day.ups, day.downs
         elif kind == 6:
-            row["RapidTradePercentage"] = round(_surge(view) * 100, 2)
+            row.RapidTradePercentage = round(_surge(view) * 100, 2)
         elif kind == 7:
-            row["RapidPaymentPercentage"] = round(_ORDERS[7](view) * 100, 2)
+            row.RapidPaymentPercentage = round(_ORDERS[7](view) * 100, 2)
         rows.append(row)
     return rows
 
 
-def _margins(seed: int, views: list[View], kind: int) -> list[Row]:
-    rows: list[Row] = []
+_MARGIN_ORDERS: dict[int, Callable[[MarginRank], float]] = {
+    8: lambda row: row.SellLastWeekRatio or 0.0,
+    9: lambda row: row.SellLastWeekRatio or 0.0,
+    10: lambda row: row.BuyLastWeekRatio or 0.0,
+    11: lambda row: row.BuyLastWeekRatio or 0.0,
+    12: lambda row: row.Ratio or 0.0,
+    13: lambda row: row.Ratio or 0.0,
+}
+
+
+def _margins(seed: int, views: list[View], kind: int) -> list[MarginRank]:
+    rows = []
     for view in views:
         instrument = view.listing.instrument
         rng = Random(f"{seed}/margin/{instrument.symbol}")
         sold = rng.uniform(0.01, 1.0) * instrument.daily_volume
         bought = rng.uniform(0.1, 6.0) * instrument.daily_volume
         rows.append(
-            {
-                "No": 0,
-                "Symbol": instrument.symbol,
-                "SymbolName": instrument.name,
-                "SellRapidPaymentPercentage": round(sold / 1_000, 1),
-                "SellLastWeekRatio": round(rng.gauss(0, 0.2) * sold / 1_000, 1),
-                "BuyRapidPaymentPercentage": round(bought / 1_000, 1),
-                "BuyLastWeekRatio": round(rng.gauss(0, 0.2) * bought / 1_000, 1),
-                "Ratio": round(bought / sold, 2),
-                "ExchangeName": view.exchange_name,
-                "CategoryName": SECTORS.get(instrument.category, ""),
-            }
+            MarginRank(
+                Symbol=instrument.symbol,
+                SymbolName=instrument.name,
+                SellRapidPaymentPercentage=round(sold / 1_000, 1),
+                SellLastWeekRatio=round(rng.gauss(0, 0.2) * sold / 1_000, 1),
+                BuyRapidPaymentPercentage=round(bought / 1_000, 1),
+                BuyLastWeekRatio=round(rng.gauss(0, 0.2) * bought / 1_000, 1),
+                Ratio=round(bought / sold, 2),
+                ExchangeName=view.exchange_name,
+                CategoryName=SECTORS.get(instrument.category, ""),
+            )
         )
-    field = {8: "Sell", 9: "Sell", 10: "Buy", 11: "Buy"}.get(kind)
-    name = f"{field}LastWeekRatio" if field else "Ratio"
-    rows.sort(key=lambda row: float(str(row[name])), reverse=kind % 2 == 0)
+    rows.sort(key=_MARGIN_ORDERS[kind], reverse=kind % 2 == 0)
     for number, row in enumerate(rows, start=1):
-        row["No"] = number
+        row.No = number
     return rows
 
 
-def _sectors(views: list[View], *, is_up: bool) -> list[Row]:
+def _sectors(views: list[View], *, is_up: bool) -> list[SectorRank]:
     by_sector: dict[str, list[View]] = {}
     for view in views:
         by_sector.setdefault(view.listing.instrument.category, []).append(view)
     changes = {code: sum(map(_change, members)) / len(members) for code, members in by_sector.items()}
-    rows: list[Row] = []
-    for number, code in enumerate(sorted(changes, key=changes.__getitem__, reverse=is_up), start=1):
-        level = 1_000 * (1 + changes[code])
-        rows.append(
-            {
-                "No": number,
-                "Trend": "0",
-                "AverageRanking": 999.0,
-                "Category": code,
-                "CategoryName": SECTORS.get(code, ""),
-                "CurrentPrice": round(level, 2),
-                "ChangeRatio": round(level - 1_000, 2),
-                "CurrentPriceTime": iso(max(view.day.last_ns for view in by_sector[code]))[11:16],
-                "ChangePercentage": round(changes[code] * 100, 2),
-            }
+    return [
+        SectorRank(
+            No=number,
+            Trend="0",
+            AverageRanking=999.0,
+            Category=code,
+            CategoryName=SECTORS.get(code, ""),
+            CurrentPrice=round(1_000 * (1 + changes[code]), 2),
+            ChangeRatio=round(1_000 * changes[code], 2),
+            CurrentPriceTime=iso(max(view.day.last_ns for view in by_sector[code]))[11:16],
+            ChangePercentage=round(changes[code] * 100, 2),
         )
-    return rows
+        for number, code in enumerate(sorted(changes, key=changes.__getitem__, reverse=is_up), start=1)
+    ]

@@ -9,11 +9,13 @@ from __future__ import annotations
 import math
 from random import Random
 
-from wsexample.brokers.kabu.simulator.bodies import (
+from wsexample.brokers.kabu.dialect.hours import iso
+from wsexample.brokers.kabu.messages.reads import (
     FxRate,
     MarginPremium,
     MarginPremiumReply,
     PrimaryExchangeReply,
+    Regulation,
     RegulationsReply,
     SymbolNameReply,
     SymbolReply,
@@ -23,7 +25,6 @@ from wsexample.brokers.kabu.simulator.bodies import (
 from wsexample.brokers.kabu.simulator.catalogue import Instrument, Kind
 from wsexample.brokers.kabu.simulator.listing import View
 from wsexample.brokers.kabu.simulator.market import Market
-from wsexample.brokers.kabu.simulator.sessions import iso
 from wsexample.brokers.kabu.simulator.ticks import SEN
 
 __all__ = [
@@ -133,18 +134,18 @@ def primary_exchange(market: Market, code: str) -> PrimaryExchangeReply | None:
 def regulations(view: View) -> RegulationsReply:
     """Answer ``/regulations``: new short positions are refused where the instrument cannot be sold short."""
     instrument = view.listing.instrument
-    info: list[dict[str, object]] = []
+    info: list[Regulation] = []
     if not instrument.can_short:
         info.append(
-            {
-                "Exchange": 0,
-                "Product": 2,
-                "Side": "1",
-                "Reason": "新規売建停止",
-                "LimitStartDay": "2026/01/05 00:00",
-                "LimitEndDay": "2029/12/31 00:00",
-                "Level": 2,
-            }
+            Regulation(
+                Exchange=0,
+                Product=2,
+                Side="1",
+                Reason="新規売建停止",
+                LimitStartDay="2026/01/05 00:00",
+                LimitEndDay="2029/12/31 00:00",
+                Level=2,
+            )
         )
     return RegulationsReply(Symbol=instrument.symbol, RegulationsInfo=info)
 

@@ -11,9 +11,11 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from wsexample.brokers.base.control import CONTROL_PATH, answer_control
+from wsexample.brokers.base.facts import Facts
+from wsexample.brokers.kabu.dialect.hours import JST, S
 from wsexample.brokers.kabu.messages import PushMessage
 from wsexample.brokers.kabu.simulator.catalogue import Instrument
-from wsexample.brokers.kabu.simulator.control import CONTROL_PATH, answer_control
 from wsexample.brokers.kabu.simulator.desk import PREFIX, Answer, Call, Desk, find_route
 from wsexample.brokers.kabu.simulator.feed import Feed
 from wsexample.brokers.kabu.simulator.flow import STEPS_PER_S
@@ -29,9 +31,8 @@ from wsexample.brokers.kabu.simulator.http import (
 )
 from wsexample.brokers.kabu.simulator.market import Market, SessionMode
 from wsexample.brokers.kabu.simulator.push import PushSocket
-from wsexample.brokers.kabu.simulator.sessions import JST, S
 from wsexample.brokers.kabu.simulator.station import Login, Refusal, Station
-from wsexample.brokers.kabu.simulator.stats import Facts, Stats
+from wsexample.brokers.kabu.simulator.stats import Stats
 from wsexample.brokers.kabu.simulator.switches import Switches
 from wsexample.clock import SystemClock
 from wsexample.errors import ListenError, OptionError, StateError

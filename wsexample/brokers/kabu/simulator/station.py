@@ -12,9 +12,9 @@ from enum import Enum
 from random import Random
 
 from wsexample.brokers.kabu.codes import error_of
+from wsexample.brokers.kabu.dialect.hours import S
 from wsexample.brokers.kabu.messages import ErrorReply, SymbolEntry
 from wsexample.brokers.kabu.simulator.listing import Key
-from wsexample.brokers.kabu.simulator.sessions import S
 from wsexample.brokers.kabu.simulator.switches import Switches
 
 __all__ = ["Login", "RateGroup", "Refusal", "Station"]

@@ -1,16 +1,12 @@
-"""What the simulator has done so far, for tests and people: plain counters, and waiting until one of them is reached."""
+"""What the simulator has done so far, for tests and people: plain counters."""
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from wsexample.errors import DeadlineError, OptionError
-
-__all__ = ["Facts", "Stats"]
+__all__ = ["Stats"]
 
 
 @dataclass(slots=True)
@@ -61,50 +57,3 @@ class Stats:
             "exits": self.exits,
             "restarts": self.restarts,
         }
-
-
-class Facts:
-    """Numbers by name that a test can wait for.
-
-    Parameters:
-        numbers: name -> function that returns the present number.
-    """
-
-    def __init__(self, numbers: dict[str, Callable[[], int]]) -> None:
-        self._numbers = numbers
-        self._waiters: set[asyncio.Future[None]] = set()
-
-    def changed(self) -> None:
-        """Wake whoever waits, to look again."""
-        for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-
-    def value(self, name: str) -> int:
-        """Return a number; raises `OptionError` for a name that does not exist."""
-        if name not in self._numbers:
-            known = ", ".join(sorted(self._numbers))
-            raise OptionError(f"nothing is called {name!r}; there are {known}", option="name")
-        return self._numbers[name]()
-
-    async def wait_for(self, name: str, count: int, timeout_s: float) -> int:
-        """Wait until a number is at least ``count`` and return it.
-
-        Raises:
-            DeadlineError: it was not reached in time; says how far it came.
-            OptionError: there is no such number.
-        """
-        try:
-            async with asyncio.timeout(timeout_s):
-                while (value := self.value(name)) < count:
-                    waiter = asyncio.get_running_loop().create_future()
-                    self._waiters.add(waiter)
-                    try:
-                        await waiter
-                    finally:
-                        self._waiters.discard(waiter)
-                return value
-        except TimeoutError:
-            raise DeadlineError(
-                f"{name} is {self.value(name)}, not {count}, after {timeout_s:g} s", step=name, timeout_s=timeout_s
-            ) from None

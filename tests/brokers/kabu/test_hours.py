@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsexample.brokers.kabu.simulator.sessions import (
+from wsexample.brokers.kabu.dialect.hours import (
     ALWAYS,
     DERIVATIVES,
     STOCKS,

@@ -1,8 +1,6 @@
-"""kabu Station's JSON as typed structs with the vendor's own names, for both ends of the wire.
+"""The board: one message of the push stream, and the answer to ``GET /board``.
 
-The client decodes into them, the simulator encodes from them, so the two cannot drift apart. Fields stand in the order
-seen on the wire. A key that is absent is ``UNSET`` (the field does not apply to this product), a key that is null is None
-(no value yet); encoding leaves ``UNSET`` out. Meanings and units are in `wsexample.brokers.kabu.dialect`.
+Meanings and units are in `wsexample.brokers.kabu.dialect.boards`.
 """
 
 from __future__ import annotations
@@ -10,17 +8,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET, UnsetType
 
-__all__ = [
-    "BestLevel",
-    "ErrorReply",
-    "PushLevel",
-    "PushMessage",
-    "RegisterRequest",
-    "RegistryReply",
-    "SymbolEntry",
-    "TokenReply",
-    "TokenRequest",
-]
+__all__ = ["BestLevel", "PushLevel", "PushMessage"]
 
 Number = float | None | UnsetType
 Text = str | None | UnsetType
@@ -113,48 +101,3 @@ class PushMessage(msgspec.Struct, gc=False):
     LowPrice: Number = UNSET
     LowPriceTime: Text = UNSET
     SecurityType: Code = UNSET
-
-
-class TokenRequest(msgspec.Struct):
-    """Body of ``POST /token``."""
-
-    APIPassword: str
-
-    def __repr__(self) -> str:
-        return "TokenRequest(APIPassword='***')"
-
-
-class TokenReply(msgspec.Struct):
-    """Answer to ``POST /token``."""
-
-    ResultCode: int
-    Token: str
-
-    def __repr__(self) -> str:
-        return f"TokenReply(ResultCode={self.ResultCode}, Token='***')"
-
-
-class SymbolEntry(msgspec.Struct, frozen=True):
-    """One entry of the registration list: a code on one market."""
-
-    Symbol: str
-    Exchange: int
-
-
-class RegisterRequest(msgspec.Struct):
-    """Body of ``PUT /register`` and ``PUT /unregister``; without ``Symbols`` the vendor answers 4001018."""
-
-    Symbols: list[SymbolEntry] | UnsetType = UNSET
-
-
-class RegistryReply(msgspec.Struct):
-    """Answer to all three registration calls: the whole present list (the vendor's spelling)."""
-
-    RegistList: list[SymbolEntry]
-
-
-class ErrorReply(msgspec.Struct):
-    """Body of every JSON reply that is not 200."""
-
-    Code: int
-    Message: str = ""

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta
 from enum import Enum
 from functools import lru_cache
+
+from wsexample.brokers.kabu.dialect.times import DAY_NS, JST
 
 __all__ = [
     "ALWAYS",
@@ -26,9 +28,7 @@ __all__ = [
     "jst_ns",
 ]
 
-JST = timezone(timedelta(hours=9), "JST")
 S = 1_000_000_000
-DAY_NS = 86_400 * S
 _JST_NS = 9 * 3600 * S
 _EPOCH = date(1970, 1, 1)
 
