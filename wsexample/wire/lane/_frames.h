@@ -56,6 +56,8 @@ static size_t lane_utf8(const unsigned char *s, size_t start, size_t n, int *bad
     while (i < n) {
         unsigned char c = s[i];
         if (c < 0x80) {
+            if (++i < n && s[i] >= 0x80)
+                continue; /* one letter between two characters of another script */
 #if defined(__SSE2__)
             while (i + 32 <= n) {
                 __m128i a = _mm_loadu_si128((const __m128i *)(s + i));
@@ -78,7 +80,7 @@ static size_t lane_utf8(const unsigned char *s, size_t start, size_t n, int *bad
         }
         if (c >= 0xE1 && c <= 0xEF && c != 0xED) {
             /* The three-byte range of Japanese text: twelve bytes, four characters, at a time. */
-            while (i + 12 <= n) {
+            while (i + 12 <= n && s[i + 3] >= 0xE1) {
                 unsigned char l0 = s[i], l1 = s[i + 3], l2 = s[i + 6], l3 = s[i + 9];
                 if ((unsigned char)(l0 - 0xE1) > 0x0B || (unsigned char)(l1 - 0xE1) > 0x0B ||
                     (unsigned char)(l2 - 0xE1) > 0x0B || (unsigned char)(l3 - 0xE1) > 0x0B)
