@@ -205,6 +205,33 @@ def test_a_break_leaves_a_gap_and_the_topics_are_asked_for_again(run: Runner[Non
     run(main())
 
 
+@pytest.mark.parametrize(
+    ("lag_s", "pong_after_s", "earlier_s"),
+    [(0.25, 0.0, 0.25), (3600.0, 0.0, 60.0), (-5.0, 0.0, 0.0), (0.25, 30.0, 1.25), (0.25, 0.5, 0.75)],
+)
+def test_a_gap_begins_when_nothing_can_be_missing(
+    run: Runner[None], lag_s: float, pong_after_s: float, earlier_s: float
+) -> None:
+    """What was under way had happened before: a gap begins at the venue's time of the newest record, or a later pong's."""
+
+    async def main() -> None:
+        clock = ManualClock()
+        dialer = toy_dialer(clock=clock)
+        async with Session(ToyDialect(), ["A"], dial=dialer, clock=clock) as session:
+            clock.advance(100.0)
+            dialer.connection.say(said("A", 1, t=clock.now_ns() - round(lag_s * 1e9)))
+            await settle()
+            clock.advance(pong_after_s)
+            dialer.connection.show_life()
+            heard_ns = clock.now_ns()
+            dialer.connection.drop()
+            await advance_until(clock, lambda: session.stats.gaps == 1)
+            gap = next(record for record in await taken(session) if isinstance(record, Gap))
+            assert gap.from_ns == heard_ns - round(earlier_s * 1e9)
+
+    run(main())
+
+
 def test_silence_beyond_the_dialects_limit_is_a_break(run: Runner[None]) -> None:
     """A connection that says nothing for longer than the market's pulse allows is replaced."""
 

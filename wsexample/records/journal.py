@@ -17,7 +17,7 @@ class Gap(Record, frozen=True, kw_only=True, gc=False, tag="gap"):
     symbol: str = ""
     """The symbol concerned; "" for everything that the connection carried."""
     from_ns: int
-    """Arrival of the last message before the gap, UTC epoch nanoseconds."""
+    """Last sign of life before the gap, less the lag of the stream behind its venue, UTC epoch nanoseconds."""
     to_ns: int
     """When the stream was live again, UTC epoch nanoseconds."""
     reason: str = ""

@@ -115,7 +115,7 @@ class Gap(Event, frozen=True, kw_only=True):
     """Data may be missing from the stream between two moments."""
 
     from_ns: int
-    """Last sign of life before, UTC epoch nanoseconds."""
+    """Last sign of life before, less the lag of the stream behind its venue, UTC epoch nanoseconds."""
     to_ns: int
     """When the stream was live again, UTC epoch nanoseconds."""
     reason: str

@@ -90,6 +90,9 @@ class SessionOptions:
     """Seconds for fetching what was missed in a gap; after them the gap counts as not filled."""
     backfill_limit: int = 100_000
     """Records fetched for one gap; with more the gap counts as not filled."""
+    lag_allowance_s: float = 60.0
+    """Most by which a gap begins before the last sign of life, seconds: it begins at the venue's time of the newest record,
+    for what is lost had happened before it would have arrived; a record that is older than this says nothing about that."""
     dedupe_memory: int = 100_000
     """Keys remembered for telling records that came twice."""
     journal: bool = False
@@ -102,6 +105,7 @@ class SessionOptions:
             raise OptionError(f"policy must be one of {', '.join(POLICIES)}, not {self.policy!r}", option="policy")
         _check(self, "limit", "open_timeout_s", "errand_timeout_s", "login_timeout_s", "subscribe_timeout_s")
         _check(self, "backfill_timeout_s", "backfill_limit", "dedupe_memory")
+        _check(self, "lag_allowance_s", zero=True)
         if isinstance(self.lossless, str) or not isinstance(self.lossless, Iterable):
             raise OptionError("lossless must be a list of kinds such as ['trade']", option="lossless")
         object.__setattr__(self, "lossless", frozenset(self.lossless))

@@ -39,6 +39,9 @@ __all__ = ["Dial", "Session", "SessionStats"]
 
 log = logging.getLogger("wsexample.session")
 
+JITTER_NS = 10**9
+"""By how much the lag of a stream may differ from one message to the next."""
+
 Dial = Callable[[ConnectOptions], Awaitable[Dialled]]
 """Opens a connection; the seam at which tests and tapes feed a session without a socket."""
 
@@ -374,7 +377,7 @@ class Session:
     def stats(self) -> SessionStats:
         """All counts at this moment."""
         parts, stay = self._parts, self._stay
-        counts, newest = parts.delivery.stats, parts.delivery.newest
+        counts = parts.delivery.stats
         heard_ns = max(parts.heard_ns, stay.connection.last_received_ns if stay is not None else 0)
         return SessionStats(
             received=counts.received,
@@ -389,7 +392,7 @@ class Session:
             gaps=parts.gaps.count,
             attempts=parts.machine.connections,
             reconnects=max(parts.machine.times_live - 1, 0),
-            lag_ns=newest.received_ns - newest.exchange_ns if newest and newest.exchange_ns is not None else None,
+            lag_ns=self._lag_ns(),
             silence_s=max((parts.clock.now_ns() - heard_ns) / 1e9, 0.0) if heard_ns else None,
         )
 
@@ -509,7 +512,27 @@ class Session:
         parts = self._parts
         parts.gaps.abandon()
         if failure is not None and (parts.machine.times_live or parts.delivery.has_delivered):
-            parts.gaps.broke(heard_ns, str(failure.error))
+            parts.gaps.broke(self._certain_until_ns(heard_ns), str(failure.error))
+
+    def _certain_until_ns(self, heard_ns: int) -> int:
+        """Return until when, by the venue's clock where it shows one, nothing can be missing.
+
+        What was under way when the connection broke had happened before it would have arrived. TCP keeps the order, so
+        nothing is missing from before the newest record; a later frame without a record says the same of a later moment,
+        but for the lag of the stream and its jitter.
+        """
+        parts, lag_ns = self._parts, self._lag_ns()
+        if lag_ns is None or parts.delivery.newest is None:
+            return heard_ns
+        arrived_ns = parts.delivery.newest.received_ns
+        certain_ns = min(arrived_ns - lag_ns, heard_ns)
+        if heard_ns > arrived_ns:
+            certain_ns = max(certain_ns, heard_ns - max(lag_ns, 0) - JITTER_NS)
+        return max(certain_ns, heard_ns - round(parts.options.lag_allowance_s * 1e9))
+
+    def _lag_ns(self) -> int | None:
+        newest = self._parts.delivery.newest
+        return newest.received_ns - newest.exchange_ns if newest and newest.exchange_ns is not None else None
 
     def _say_farewell(self, connection: Dialled, failure: Failure | None) -> None:
         """Close a connection in the background, so that nothing waits for a peer that does not answer."""

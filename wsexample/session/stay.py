@@ -250,7 +250,10 @@ class Stay:
                 step = receive(payload, is_binary, received_ns)
             except Exception:  # a dialect promises not to raise; one bad message must not cost the connection
                 parts.unread += 1
-                log.exception("%s: the dialect stumbled over a message", parts.dialect.venue)
+                level = (
+                    logging.ERROR if parts.unread == 1 else logging.DEBUG
+                )  # a flood of messages is no flood of lines
+                log.log(level, "%s: the dialect stumbled over a message", parts.dialect.venue, exc_info=True)
                 continue
             if step.records:
                 batch.extend(step.records)

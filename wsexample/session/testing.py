@@ -243,8 +243,8 @@ class ScriptedDialer:
 
     Parameters:
         script: what each attempt meets, in order: an exception that it raises, or messages that arrive on a connection
-            which is lost after the last of them. After the last entry the feed ends, and the session with it. None:
-            every attempt opens a silent connection, and the test goes on from there.
+            which is lost after the last of them. With the last entry the feed ends, and the session with it. None: every
+            attempt opens a silent connection, and the test goes on from there.
         clock: stamps what comes.
         answer: called with every message sent; returns what the other side replies at once.
     """
@@ -256,7 +256,7 @@ class ScriptedDialer:
         clock: Clock | None = None,
         answer: Answer | None = None,
     ) -> None:
-        self._script = iter(script) if script is not None else None
+        self._script = deque(script) if script is not None else None
         self._clock = clock
         self._answer = answer
         self._ahead: deque[Exception | None] = deque()
@@ -298,13 +298,16 @@ class ScriptedDialer:
                 raise error
         connection = ScriptedConnection(self._clock, self._answer)
         if self._script is not None:
-            entry = next(self._script, None)
-            if entry is None:
+            if not self._script:
                 raise EndOfFeed
+            entry = self._script.popleft()
             if isinstance(entry, Exception):
                 raise entry
             connection.say(*entry)
-            connection.drop()
+            if self._script:
+                connection.drop()
+            else:
+                connection.finish()
         self.connections.append(connection)
         self._opened.set()
         return connection
