@@ -27,6 +27,7 @@ _HOMES = {
     "Connection": "wsexample.wire.connection",
     "ConnectOptions": "wsexample.wire.options",
     "ServeOptions": "wsexample.wire.options",
+    "Session": "wsexample.session.session",
     "WebSocketClientFactory": "wsexample.wire.autobahn",
     "WebSocketClientProtocol": "wsexample.wire.autobahn",
     "WebSocketServerFactory": "wsexample.wire.autobahn",
@@ -41,6 +42,7 @@ __all__ = [
     "ConnectOptions",
     "Connection",
     "ServeOptions",
+    "Session",
     "WebSocketClientFactory",
     "WebSocketClientProtocol",
     "WebSocketServerFactory",
@@ -54,6 +56,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from wsexample.errors import WsExampleError
+    from wsexample.session.session import Session
     from wsexample.sinks.base import open_sink
     from wsexample.wire.autobahn import (
         WebSocketClientFactory,

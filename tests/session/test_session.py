@@ -375,6 +375,26 @@ def test_a_peer_that_does_not_read_is_left(run: Runner[None]) -> None:
     run(main())
 
 
+def test_a_new_connection_can_be_asked_for(run: Runner[None]) -> None:
+    """reconnect() replaces a live connection with a gap; while backing off it ends the wait."""
+
+    async def main() -> None:
+        clock = ManualClock()
+        dialer = toy_dialer(clock=clock)
+        async with Session(ToyDialect(), ["A"], dial=dialer, clock=clock) as session:
+            session.reconnect("the book looks wrong")
+            await settle()
+            assert session.phase == "backing_off"
+            clock.advance(0.1)
+            session.reconnect()
+            await settle()
+            assert session.is_live
+            gaps = [record for record in await taken(session) if isinstance(record, Gap)]
+            assert [gap.reason for gap in gaps] == ["the book looks wrong"]
+
+    run(main())
+
+
 def test_a_wait_that_the_broker_asks_for_is_kept(run: Runner[None]) -> None:
     """Retry-After of a refused handshake, and the wait of a rate limit, are least waits."""
 

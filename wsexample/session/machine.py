@@ -189,6 +189,10 @@ class Machine:
         wait_s = max(self._due_s, self._pace.earliest_s(now_s)) - now_s
         return wait_s if wait_s > GRAIN_S else 0.0
 
+    def hurry(self, now_s: float) -> None:
+        """Let the next attempt be due now; the pace is kept all the same."""
+        self._due_s = now_s
+
     def dial(self, now_s: float) -> int:
         """Begin an attempt; returns its number since the session was last proven live, from 1."""
         if self.phase is Phase.BACKING_OFF:

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from wsexample.clock import SystemClock
-from wsexample.errors import DeadlineError, StateError
+from wsexample.errors import DeadlineError, NetworkError, StateError
 from wsexample.ports import Clock, ConnectionEvent, Dialect, Errands, Failure, Gap, Record, kind_of
 from wsexample.session import events
 from wsexample.session.consumer import Consumer
@@ -134,6 +134,7 @@ class Session:
         self._heeds_waits = testing is None
         self._events = EventLog()
         self._changed = Wakeup()
+        self._hurry = Wakeup()
         self._parts = Parts(
             dialect=dialect,
             errands=errands,
@@ -197,6 +198,18 @@ class Session:
             if self.phase is Phase.CLOSED:
                 raise self._error or StateError("the session was closed before it was live")
             await self._changed.wait()
+
+    def reconnect(self, reason: str = "a new connection was asked for") -> None:
+        """Replace the connection, or end the wait for the next one; returns at once.
+
+        It counts as any other loss: with a gap, a back-off and the limits of trying again. For connections that are open
+        and yet of no use, which only you can know.
+        """
+        if self._stay is not None:
+            self._stay.fail(Failure(NetworkError(reason), is_final=False))
+        else:
+            self._parts.machine.hurry(self._parts.clock.monotonic_s())
+            self._hurry.set()
 
     async def close(self) -> None:
         """End the session from wherever you are; when this returns no task of it runs. Closing twice is harmless.
@@ -444,13 +457,23 @@ class Session:
         parts = self._parts
         while True:
             while (wait_s := parts.machine.wait_s(parts.clock.monotonic_s())) > 0:
-                await parts.clock.sleep(wait_s)
+                await self._wait_or_hurry(wait_s)
             failure = await self._attempt()
             if failure is None:
                 return None
             self._emit(events.Failed, phase=self.phase.value, error=failure.error, is_final=failure.is_final)
             if failure.is_final or not self._backs_off(failure.error):
                 return failure.error
+
+    async def _wait_or_hurry(self, wait_s: float) -> None:
+        """Wait, or until `reconnect` is called."""
+        waits = [asyncio.ensure_future(self._parts.clock.sleep(wait_s)), asyncio.ensure_future(self._hurry.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
 
     def _backs_off(self, error: Exception) -> bool:
         """Begin to wait for the next attempt; returns False when the limits of trying again are reached."""
