@@ -25,6 +25,7 @@ __all__ = [
     "Quote",
     "Record",
     "Size",
+    "Ticker",
     "TimeNs",
     "Trade",
     "TradeCancel",
@@ -231,6 +232,35 @@ class Pricing(Record, frozen=True, kw_only=True, gc=False, tag="pricing"):
     """When the next funding payment is due."""
     exchange: str | None = None
     """The venue's code of the exchange."""
+
+
+class Ticker(Record, frozen=True, kw_only=True, gc=False, tag="ticker"):
+    """Last price and the figures of the last 24 hours."""
+
+    last_price: Annotated[float, _PRICE]
+    """Last traded price."""
+    open_price: Price = None
+    """Price 24 hours ago."""
+    high_price: Price = None
+    """Highest price."""
+    low_price: Price = None
+    """Lowest price."""
+    vwap: Price = None
+    """Volume-weighted average price."""
+    volume: Size = None
+    """Size traded."""
+    turnover: Annotated[float | None, Meta(extra={"unit": "money"})] = None
+    """Money traded."""
+    change: Price = None
+    """Last price less the price 24 hours ago."""
+    change_percent: Annotated[float | None, Meta(extra={"unit": "percent"})] = None
+    """The same in percent."""
+    trade_count: int | None = None
+    """Number of trades."""
+    mark_price: Price = None
+    """Price at which positions are valued."""
+    index_price: Price = None
+    """Price of what a contract stands for."""
 
 
 class News(Record, frozen=True, kw_only=True, gc=False, tag="news_item"):

@@ -1,0 +1,34 @@
+"""WEEX's language without any I/O: signing, spelling, books, and the V3 sockets, bytes in, records out."""
+
+from __future__ import annotations
+
+from wsexample.brokers.weex.dialect.books import KeptBook
+from wsexample.brokers.weex.dialect.items import WeexMessage
+from wsexample.brokers.weex.dialect.private import AccountReader, unrealized
+from wsexample.brokers.weex.dialect.signing import auth_headers, handshake_headers, sign
+from wsexample.brokers.weex.dialect.stream import WeexDialect
+from wsexample.brokers.weex.dialect.symbols import (
+    book_topic,
+    kline_topic,
+    spell,
+    ticker_topic,
+    trade_topic,
+    wire_level,
+)
+
+__all__ = [
+    "AccountReader",
+    "KeptBook",
+    "WeexDialect",
+    "WeexMessage",
+    "auth_headers",
+    "book_topic",
+    "handshake_headers",
+    "kline_topic",
+    "sign",
+    "spell",
+    "ticker_topic",
+    "trade_topic",
+    "unrealized",
+    "wire_level",
+]

@@ -1,0 +1,249 @@
+"""Rows of an account's channels become orders, fills, positions and balances.
+
+| channel | wire field | record field | note |
+|---|---|---|---|
+| orders | ``id``, ``size``, ``cumFillSize`` | ``order_id``, ``size``, ``filled_size`` | |
+| orders | ``status`` | ``status`` | derived: the venue has no word for a partial fill; ``CANCELING`` keeps the one before |
+| orders | ``cumFillValue / cumFillSize`` | ``average_price`` | derived |
+| fill | ``fillValue / fillSize`` | ``price`` | derived: there is no price on the wire |
+| positions | ``size``, ``side`` | ``size``, ``side`` | negative when short |
+| positions | ``openValue / size`` | ``average_price`` | derived |
+| account | ``amount`` (contract), ``equity`` (spot) | ``total`` | |
+| account | ``available``, ``frozen`` | ``available``, ``frozen`` | spot only; contract has neither on the socket |
+
+Source: contract API documentation V3, private channels; spot from captures in public clients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from wsexample.brokers.weex.codes import STATUSES, VENUE
+from wsexample.brokers.weex.dialect.items import WeexMessage
+from wsexample.brokers.weex.messages import PrivateFrame
+from wsexample.records.market import Record
+from wsexample.records.orders import OPEN_STATUSES, Balance, Fill, Order, OrderStatus, Position
+
+__all__ = ["AccountReader", "unrealized"]
+
+MS_NS = 1_000_000
+Row = Mapping[str, Any]
+
+_MODES = {"CROSSED": "cross", "ISOLATED": "isolated"}
+_TYPES = {"LIMIT": "limit", "MARKET": "market", "STOP": "stop_limit", "STOP_MARKET": "stop"}
+_NO_REASON = "UNKNOWN_ORDER_CANCEL_REASON"
+
+
+def _decimal(row: Row, key: str) -> Decimal | None:
+    value = row.get(key)
+    if value in (None, ""):
+        return None
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        raise ValueError(f"{key} is no number: {value!r}") from None
+
+
+def _lower(row: Row, key: str) -> str | None:
+    value = row.get(key)
+    return str(value).lower() if value else None
+
+
+def _time(row: Row, key: str) -> int | None:
+    value = row.get(key)
+    return int(value) * MS_NS if value not in (None, "", "0", 0) else None
+
+
+def _ratio(over: Decimal | None, under: Decimal | None) -> Decimal | None:
+    return over / under if over is not None and under else None
+
+
+def unrealized(size: Decimal, open_value: Decimal, mark: Decimal, *, is_short: bool) -> Decimal:
+    """Return the profit of a position at the mark, which the socket does not carry.
+
+    Parameters:
+        size: how much, never negative.
+        open_value: what it was opened for.
+        mark: price at which it is valued.
+        is_short: whether it gains when the price falls.
+    """
+    gained = mark * size - open_value
+    return -gained if is_short else gained
+
+
+class AccountReader:
+    """Reads the four private channels; remembers what orders were, for a word that keeps the status before it."""
+
+    def __init__(self) -> None:
+        self._statuses: dict[str, str] = {}
+        self._makers: dict[str, Callable[[Row, PrivateFrame, int], tuple[dict[str, Any], Record]]] = {
+            "orders": self._order,
+            "fill": self._fill,
+            "positions": self._position,
+            "account": self._balance,
+        }
+
+    def read(self, channel: str, frame: PrivateFrame, received_ns: int) -> list[WeexMessage]:
+        """Read one frame; raises ValueError or KeyError when a row cannot be read."""
+        make = self._makers[channel]
+        found = []
+        for row in frame.d:
+            data, record = make(row, frame, received_ns)
+            found.append(
+                WeexMessage(
+                    venue=VENUE,
+                    symbol=record.symbol,
+                    exchange_ns=record.exchange_ns,
+                    received_ns=received_ns,
+                    topic=channel,
+                    data=data,
+                    record=record,
+                )
+            )
+        return found
+
+    def _status(self, row: Row, size: Decimal | None, filled: Decimal) -> str:
+        order_id, word = str(row["id"]), str(row.get("status", ""))
+        if word == "CANCELING":
+            known: str | None = self._statuses.get(order_id)
+        else:
+            known = STATUSES.get(word, OrderStatus.UNKNOWN).value
+        status = known or OrderStatus.NEW.value
+        if status == OrderStatus.NEW and filled > 0 and (not size or filled < size):
+            status = OrderStatus.PARTIALLY_FILLED.value
+        if status in OPEN_STATUSES:
+            self._statuses[order_id] = status
+        else:
+            self._statuses.pop(order_id, None)
+        return status
+
+    def _order(self, row: Row, frame: PrivateFrame, received_ns: int) -> tuple[dict[str, Any], Record]:
+        size, filled = _decimal(row, "size"), _decimal(row, "cumFillSize") or Decimal(0)
+        status, symbol = self._status(row, size, filled), str(row["symbol"])
+        reason = row.get("cancelReason")
+        record = Order(
+            venue=VENUE,
+            symbol=symbol,
+            exchange_ns=_time(row, "updatedTime") or _ms(frame),
+            received_ns=received_ns,
+            order_id=str(row["id"]),
+            client_order_id=row.get("clientOrderId") or None,
+            status=status,
+            venue_status=row.get("status"),
+            event=frame.msgEvent or None,
+            reason=None if reason in (None, "", _NO_REASON) else str(reason),
+            side=_lower(row, "orderSide"),
+            order_type=_TYPES.get(str(row.get("type")), _lower(row, "type")),
+            time_in_force=_lower(row, "timeInForce"),
+            size=size or None,
+            notional=_decimal(row, "value") if not size else None,
+            limit_price=_decimal(row, "price") or None,
+            stop_price=_decimal(row, "triggerPrice") or None,
+            filled_size=filled,
+            average_price=_ratio(_decimal(row, "cumFillValue"), filled),
+            fee=_decimal(row, "cumFillFee"),
+            fee_currency=row.get("coin"),
+            realized_pnl=_decimal(row, "cumRealizePnl"),
+            position_side=_lower(row, "positionSide"),
+            reduce_only=row.get("reduceOnly"),
+            created_ns=_time(row, "createdTime"),
+            updated_ns=_time(row, "updatedTime"),
+        )
+        data: dict[str, Any] = {"order_id": record.order_id, "status": status, "symbol": symbol}
+        _copy(data, row, (("size", "size"), ("price", "price"), ("filled_size", "cumFillSize"),
+                          ("client_order_id", "clientOrderId"), ("venue_status", "status")))  # fmt: skip
+        _put(data, side=record.side, type=record.order_type, position_side=record.position_side)
+        if row.get("status") == "UNTRIGGERED":
+            data["is_untriggered"] = True
+        return data, record
+
+    def _fill(self, row: Row, frame: PrivateFrame, received_ns: int) -> tuple[dict[str, Any], Record]:
+        size = _decimal(row, "fillSize") or Decimal(0)
+        price = _ratio(_decimal(row, "fillValue"), size)
+        side = _lower(row, "orderSide")
+        coin = row.get("coin") or row.get("baseCoin" if side == "buy" else "quoteCoin")
+        record = Fill(
+            venue=VENUE,
+            symbol=str(row["symbol"]),
+            exchange_ns=_time(row, "createdTime") or _ms(frame),
+            received_ns=received_ns,
+            fill_id=str(row["id"]),
+            order_id=str(row["orderId"]),
+            side=side,
+            price=price,
+            size=size,
+            position_side=_lower(row, "positionSide"),
+            fee=_decimal(row, "fillFee"),
+            fee_currency=coin,
+            realized_pnl=_decimal(row, "realizePnl"),
+            liquidity=_lower(row, "direction"),
+        )
+        data: dict[str, Any] = {"fill_id": record.fill_id, "order_id": record.order_id, "symbol": record.symbol}
+        _copy(data, row, (("size", "fillSize"), ("value", "fillValue"), ("fee", "fillFee")))
+        _put(data, side=side, price=None if price is None else format(price, "f"), liquidity=record.liquidity)
+        return data, record
+
+    def _position(self, row: Row, frame: PrivateFrame, received_ns: int) -> tuple[dict[str, Any], Record]:
+        size, opened = _decimal(row, "size") or Decimal(0), _decimal(row, "openValue")
+        side = _lower(row, "side")
+        record = Position(
+            venue=VENUE,
+            symbol=str(row["symbol"]),
+            exchange_ns=_time(row, "updatedTime") or _ms(frame),
+            received_ns=received_ns,
+            size=-size if side == "short" else size,
+            side=side,
+            position_id=str(row["id"]),
+            average_price=_ratio(opened, size),
+            cost=opened,
+            fee=_decimal(row, "openFee"),
+            funding=_decimal(row, "fundingFee"),
+            margin=_decimal(row, "isolatedMargin") or None,
+            margin_mode=_MODES.get(str(row.get("marginMode"))),
+            leverage=_decimal(row, "leverage"),
+            currency=row.get("coin"),
+            opened_ns=_time(row, "createdTime"),
+            updated_ns=_time(row, "updatedTime"),
+        )
+        data: dict[str, Any] = {"symbol": record.symbol, "position_id": record.position_id}
+        _copy(data, row, (("size", "size"), ("open_value", "openValue"), ("leverage", "leverage")))
+        price = record.average_price
+        _put(data, side=side, entry_price=None if price is None else format(price, "f"))
+        return data, record
+
+    def _balance(self, row: Row, frame: PrivateFrame, received_ns: int) -> tuple[dict[str, Any], Record]:
+        coin = str(row["coin"])
+        total = _decimal(row, "equity")
+        key = "equity"
+        if total is None:
+            total, key = _decimal(row, "amount"), "amount"
+        if total is None:
+            raise ValueError("neither equity nor amount")
+        record = Balance(
+            venue=VENUE,
+            symbol=coin,
+            exchange_ns=_ms(frame),
+            received_ns=received_ns,
+            total=total,
+            available=_decimal(row, "available"),
+            frozen=_decimal(row, "frozen"),
+        )
+        data: dict[str, Any] = {"coin": coin}
+        _copy(data, row, (("balance", key), ("available", "available"), ("frozen", "frozen")))
+        return data, record
+
+
+def _ms(frame: PrivateFrame) -> int | None:
+    return None if frame.E is None else frame.E * MS_NS
+
+
+def _copy(data: dict[str, Any], row: Row, names: tuple[tuple[str, str], ...]) -> None:
+    for key, wire in names:
+        if row.get(wire) not in (None, ""):
+            data[key] = str(row[wire])
+
+
+def _put(data: dict[str, Any], **values: Any) -> None:
+    data.update({key: value for key, value in values.items() if value is not None})

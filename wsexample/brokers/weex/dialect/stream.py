@@ -1,0 +1,246 @@
+"""`WeexDialect`: the language of the V3 sockets: subscribe, answer pings, keep books, notice what is missing.
+
+Login is in the headers of the handshake, so a fresh connection may subscribe at once. What a message means is read in
+``market`` and ``private``.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from decimal import InvalidOperation
+from typing import Any
+
+import msgspec
+
+from wsexample.brokers.weex.codes import MAX_OPERATIONS, MAX_STREAMS, PRIVATE_TOPICS, VENUE, stream_error
+from wsexample.brokers.weex.dialect.books import KeptBook
+from wsexample.brokers.weex.dialect.items import WeexMessage
+from wsexample.brokers.weex.dialect.market import bars, book_message, tickers, trades
+from wsexample.brokers.weex.dialect.private import AccountReader
+from wsexample.brokers.weex.messages import (
+    Control,
+    DepthFrame,
+    Head,
+    KlineFrame,
+    PrivateFrame,
+    TickerFrame,
+    TradeFrame,
+)
+from wsexample.errors import BrokerUnavailableError, SubscriptionLimitError
+from wsexample.ports import NOTHING, Dialect, Failure, Gap, Record, Silence, Step
+
+__all__ = ["WeexDialect"]
+
+HOUR_NS = 3600 * 10**9
+SNAPSHOT_TIMEOUT_S = 10.0
+"""How long a new snapshot is waited for; measured are half a second at most."""
+SILENCE_S = 150.0
+"""The venue pings a subscribed socket once a minute; two pings missed and a half."""
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, ValueError, KeyError, TypeError, InvalidOperation)
+
+
+class WeexDialect(Dialect):
+    """One V3 socket, contract or spot, public or private.
+
+    Parameters:
+        keeps_wire: hand over `WeexMessage` (the documented mapping beside the typed record) in place of records alone.
+        keep: unreadable messages kept, the newest (default 32).
+    """
+
+    venue = VENUE
+    heartbeat_interval_s = 1.0
+
+    def __init__(self, *, keeps_wire: bool = False, keep: int = 32) -> None:
+        self.books: dict[str, KeptBook] = {}
+        """Stream -> its order book."""
+        self.unreadable = 0
+        """Messages that could not be read."""
+        self.unknown = 0
+        """Messages of a kind that this version does not know."""
+        self.orphans = 0
+        """Changes of a book that came while it was not whole."""
+        self.resyncs = 0
+        """Books asked for anew because a frame was missing."""
+        self.errors = 0
+        """Error answers that concerned nothing that was asked for."""
+        self.kept: deque[bytes] = deque(maxlen=keep)
+        """The newest messages that could not be read."""
+        self._keeps_wire = keeps_wire
+        self._account = AccountReader()
+        self._head = msgspec.json.Decoder(Head).decode
+        self._control = msgspec.json.Decoder(Control).decode
+        self._depth = msgspec.json.Decoder(DepthFrame).decode
+        self._ticker = msgspec.json.Decoder(TickerFrame).decode
+        self._trade = msgspec.json.Decoder(TradeFrame).decode
+        self._kline = msgspec.json.Decoder(KlineFrame).decode
+        self._private = msgspec.json.Decoder(PrivateFrame).decode
+        self._now_ns = 0
+        self._forget()
+
+    def _forget(self) -> None:
+        self.books.clear()
+        self._topics: set[str] = set()
+        self._asked: dict[int, tuple[str, ...]] = {}
+        self._missing: dict[str, tuple[int, int]] = {}
+        self._operations: deque[int] = deque(maxlen=MAX_OPERATIONS)
+        self._last_id = 0
+
+    # -- what to send --------------------------------------------------------------------------------------------
+
+    def start(self) -> Step:
+        """Begin anew; no login is needed after the handshake."""
+        self._forget()
+        return Step(phase="subscribing")
+
+    def _message(self, method: str, params: Sequence[str] = ()) -> str:
+        self._last_id += 1
+        body: dict[str, Any] = {"method": method, "id": self._last_id}
+        if params:
+            body["params"] = params
+            self._operations.append(self._now_ns)
+        return msgspec.json.encode(body).decode()
+
+    def _has_budget(self, operations: int) -> bool:
+        recent = sum(1 for at_ns in self._operations if self._now_ns - at_ns < HOUR_NS)
+        return recent + operations <= MAX_OPERATIONS
+
+    def _ask(self, topics: Sequence[str]) -> str:
+        text = self._message("SUBSCRIBE", topics)
+        self._asked[self._last_id] = tuple(topics)
+        return text
+
+    def subscribe(self, topics: Iterable[str]) -> Step:
+        """Ask for streams in one message, which counts as one operation."""
+        new = [topic for topic in topics if topic not in self._topics]
+        room = MAX_STREAMS - len(self._topics)
+        if not self._has_budget(1):
+            room = 0
+        limit = SubscriptionLimitError(
+            f"WEEX lets a connection carry {MAX_STREAMS} streams and ask {MAX_OPERATIONS} times an hour; use another one",
+            venue=VENUE,
+        )
+        taken, left = new[:room], new[room:]
+        self._topics.update(taken)
+        return Step(replies=[self._ask(taken)] if taken else (), refused=[(topic, limit) for topic in left])
+
+    def unsubscribe(self, topics: Iterable[str]) -> Step:
+        """Give streams up; what is on its way is passed over."""
+        known = [topic for topic in topics if topic in self._topics]
+        self._topics.difference_update(known)
+        for topic in known:
+            self.books.pop(topic, None)
+            self._missing.pop(topic, None)
+        return Step(replies=[self._message("UNSUBSCRIBE", known)]) if known else NOTHING
+
+    # -- what comes ----------------------------------------------------------------------------------------------
+
+    def receive(self, payload: bytes, is_binary: bool, received_ns: int) -> Step:
+        """Read one message."""
+        self._now_ns = received_ns
+        try:
+            return self._read(payload, received_ns)
+        except _UNREADABLE:
+            self.unreadable += 1
+            self.kept.append(bytes(payload))
+            return NOTHING
+
+    def _read(self, payload: bytes, received_ns: int) -> Step:
+        event = self._head(payload).e
+        if event in ("depth", "depthSnapshot"):
+            return self._book(self._depth(payload), received_ns)
+        if event == "ticker":
+            return self._hand_over(tickers(self._ticker(payload), received_ns))
+        if event in ("trade", "tradeSnapshot"):
+            return self._hand_over(trades(self._trade(payload), received_ns))
+        if event in ("kline", "klineSnapshot"):
+            return self._hand_over(bars(self._kline(payload), received_ns))
+        if event in PRIVATE_TOPICS:
+            return self._hand_over(self._account.read(event, self._private(payload), received_ns))
+        if event:
+            self.unknown += 1
+            return NOTHING
+        return self._controlled(self._control(payload))
+
+    def _controlled(self, control: Control) -> Step:
+        if "ping" in (control.event, control.type):
+            return Step(replies=[self._message("PONG")])
+        if control.result is None:
+            return NOTHING  # the greeting, an echoed PONG, or news of a kind not known
+        number = control.id
+        topics = self._asked.pop(int(number), ()) if number is not None and str(number).isdigit() else ()
+        wanted = tuple(topic for topic in topics if topic in self._topics)
+        if control.result:
+            return Step(confirmed=wanted) if wanted else NOTHING
+        if not wanted:
+            self.errors += 1
+            return NOTHING
+        if len(wanted) > 1 and self._has_budget(2):
+            # One bad name refuses the whole message: ask for the halves, so that the good ones stand.
+            middle = len(wanted) // 2
+            return Step(replies=[self._ask(wanted[:middle]), self._ask(wanted[middle:])])
+        self._topics.difference_update(wanted)
+        return Step(refused=[(topic, stream_error(control.msg, topic)) for topic in wanted])
+
+    def _hand_over(self, messages: list[WeexMessage]) -> Step:
+        records: list[Record] = [
+            message if self._keeps_wire else message.record for message in messages if message.topic in self._topics
+        ]
+        return Step(records=records) if records else NOTHING
+
+    def _book(self, frame: DepthFrame, received_ns: int) -> Step:
+        topic = f"{frame.s}@depth{frame.l}"
+        if topic not in self._topics:
+            return NOTHING
+        book = self.books.get(topic)
+        records: list[Record] = []
+        if frame.d == "SNAPSHOT":
+            book = self.books[topic] = KeptBook(frame.b, frame.a, frame.u)
+            missing = self._missing.pop(topic, None)
+            if missing is not None:
+                records.append(self._gap(frame.s, missing[0], received_ns))
+        elif book is None:
+            self.orphans += 1
+            return NOTHING
+        elif not book.change(frame.b, frame.a, frame.U, frame.u):
+            return self._resync(topic, received_ns)
+        if self._keeps_wire:
+            records.append(book_message(topic, frame.s, book, frame.E, received_ns))
+        else:
+            records.append(book_message(topic, frame.s, book, frame.E, received_ns).record)
+        return Step(records=records)
+
+    def _gap(self, symbol: str, from_ns: int, to_ns: int) -> Gap:
+        return Gap(
+            venue=VENUE,
+            symbol=symbol,
+            received_ns=to_ns,
+            from_ns=from_ns,
+            to_ns=to_ns,
+            reason="changes of the order book were missing; it was asked for anew",
+        )
+
+    def _resync(self, topic: str, received_ns: int) -> Step:
+        """A frame is missing: let go of the book and ask for a new one."""
+        del self.books[topic]
+        self.resyncs += 1
+        if not self._has_budget(2):
+            error = BrokerUnavailableError("WEEX: too many broken books on this connection", venue=VENUE)
+            return Step(failure=Failure(error, is_final=False))
+        self._missing[topic] = (received_ns, received_ns + round(SNAPSHOT_TIMEOUT_S * 1e9))
+        return Step(replies=[self._message("UNSUBSCRIBE", [topic]), self._ask([topic])])
+
+    # -- time ----------------------------------------------------------------------------------------------------
+
+    def heartbeat(self, now_ns: int) -> Step:
+        """Give a connection up that does not send the book it was asked for."""
+        self._now_ns = max(self._now_ns, now_ns)
+        for topic, (_, until_ns) in self._missing.items():
+            if now_ns > until_ns:
+                error = BrokerUnavailableError(f"WEEX did not send the book of {topic} anew", venue=VENUE)
+                return Step(failure=Failure(error, is_final=False))
+        return NOTHING
+
+    def silence(self, now_ns: int) -> Silence:
+        """A subscribed socket is pinged once a minute by messages."""
+        return Silence(message_s=SILENCE_S)

@@ -1,0 +1,122 @@
+"""The messages of WEEX's V3 sockets as they stand on the wire; one-letter keys are the venue's.
+
+``e`` tells which message it is; control messages have ``event``, ``type``, ``result`` or ``method`` in its place.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+__all__ = ["Control", "DepthFrame", "Head", "KlineFrame", "KlineRow", "PrivateFrame", "TickerFrame", "TickerRow",
+           "TradeFrame", "TradeRow"]  # fmt: skip
+
+Pair = tuple[str, str]
+
+
+class Head(msgspec.Struct, gc=False):
+    """Enough of a message to tell which it is."""
+
+    e: str = ""
+
+
+class Control(msgspec.Struct, kw_only=True):
+    """An answer, a ping or the greeting."""
+
+    event: str = ""
+    type: str = ""
+    time: str = ""
+    result: bool | None = None
+    id: int | str | None = None
+    msg: str = ""
+    method: str = ""
+
+
+class DepthFrame(msgspec.Struct):
+    """A whole book or its changes."""
+
+    s: str
+    U: int
+    u: int
+    l: int  # noqa: E741 - the venue's name
+    d: str
+    b: list[Pair]
+    a: list[Pair]
+    E: int | None = None
+
+
+class TickerRow(msgspec.Struct, kw_only=True):
+    """24 hour figures; ``P`` is a fraction."""
+
+    c: str
+    p: str | None = None
+    P: str | None = None
+    w: str | None = None
+    o: str | None = None
+    h: str | None = None
+    l: str | None = None  # noqa: E741 - the venue's name
+    v: str | None = None
+    q: str | None = None
+    n: int | None = None
+    m: str | None = None
+    i: str | None = None
+
+
+class TickerFrame(msgspec.Struct):
+    """Figures of one symbol."""
+
+    s: str
+    d: list[TickerRow]
+    E: int | None = None
+
+
+class TradeRow(msgspec.Struct, kw_only=True):
+    """One trade; ``m`` is true when the taker sold."""
+
+    T: int
+    t: str | int
+    p: str
+    q: str
+    v: str | None = None
+    m: bool
+
+
+class TradeFrame(msgspec.Struct):
+    """Trades of one symbol, not always in order of time."""
+
+    s: str
+    d: list[TradeRow]
+    E: int | None = None
+
+
+class KlineRow(msgspec.Struct, kw_only=True):
+    """The candle of an interval that goes on."""
+
+    t: int
+    i: str
+    o: str
+    c: str
+    h: str
+    l: str  # noqa: E741 - the venue's name
+    v: str | None = None
+    n: int | None = None
+    q: str | None = None
+
+
+class KlineFrame(msgspec.Struct):
+    """Candles of one symbol."""
+
+    s: str
+    p: str
+    d: list[KlineRow]
+    E: int | None = None
+
+
+class PrivateFrame(msgspec.Struct):
+    """Rows of an account's channel: texts, but for a few booleans."""
+
+    d: list[dict[str, Any]]
+    E: int | None = None
+    v: int | None = None
+    msgEvent: str = ""  # noqa: N815 - the venue's name
