@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -554,6 +555,75 @@ def test_topics_noted_before_the_start_are_subscribed_first(run: Runner[None]) -
     run(main())
 
 
+@pytest.mark.parametrize("says", ["start", "subscribe", "receive"])
+def test_a_dialect_may_say_live_instead_of_naming_topics(run: Runner[None], says: str) -> None:
+    """phase="live" confirms everything asked for: from the start, with the request, or with a reply."""
+
+    class Plain(ToyDialect):
+        def start(self) -> Step:
+            return Step(phase="live" if says == "start" else "subscribing")
+
+        def subscribe(self, topics: Iterable[str]) -> Step:
+            return Step(replies=[json.dumps({"want": list(topics)})], phase="live" if says == "subscribe" else None)
+
+        def receive(self, payload: bytes, is_binary: bool, received_ns: int) -> Step:
+            return Step(phase="live") if says == "receive" else NOTHING
+
+    async def main() -> None:
+        dialer = toy_dialer()
+        async with Session(Plain(), ["A", "B"], dial=dialer) as session:
+            await session.subscribe("C")
+            assert dialer.connection.sent == ['{"want": ["A", "B"]}', '{"want": ["C"]}']
+        confirmed = [event.topics async for event in session.events() if isinstance(event, events.Subscribed)]
+        assert confirmed == [("A", "B"), ("C",)]
+
+    run(main())
+
+
+@pytest.mark.parametrize("method", ["start", "subscribe", "silence", "heartbeat"])
+def test_a_defect_of_a_dialect_ends_the_session_with_itself(run: Runner[None], method: str) -> None:
+    """What is not ours is raised as it is, not tried again for ever."""
+
+    class Broken(ToyDialect):
+        pass
+
+    def breaks(*args: object) -> Step:
+        raise ZeroDivisionError(method)
+
+    async def main() -> None:
+        clock = ManualClock()
+        setattr(Broken, method, breaks)
+        session = Session(Broken(beat_s=1.0), ["A"], dial=toy_dialer(clock=clock), clock=clock)
+        session.start()
+        await advance_until(clock, lambda: session.phase == "closed")
+        assert repr(session.error) == f"ZeroDivisionError('{method}')"
+        await session.close()
+
+    run(main())
+
+
+def test_answers_before_the_login_change_nothing(run: Runner[None]) -> None:
+    """A broker that confirms topics nobody asked for yet is not believed."""
+
+    async def main() -> None:
+        dialer = ScriptedDialer()
+        session = Session(ToyDialect(login=True, acks=True), ["A"], dial=dialer)
+        session.start()
+        connection = await dialer.opened()
+        connection.say('{"have":["A"]}')
+        await settle()
+        assert session.phase == "logging_in"
+        connection.say('{"login":"ok"}')
+        await settle()
+        assert session.phase == "subscribing"
+        connection.say('{"have":["A"]}', '{"login":"ok"}')
+        await settle()
+        assert session.is_live
+        await session.close()
+
+    run(main())
+
+
 # -- errands -------------------------------------------------------------------------------------------------------
 
 
@@ -667,6 +737,42 @@ def test_errands_may_overrule_what_is_final(run: Runner[None]) -> None:
             ToyDialect(), ["A"], dial=toy_dialer(), errands=side, testing=NoWaiting(attempts=None)
         ) as session:
             assert session.stats.attempts == 2
+
+    run(main())
+
+
+def test_a_topic_given_up_during_its_errand_is_not_asked_for(run: Runner[None]) -> None:
+    """The dialect hears only of what is still wanted when the errand is done."""
+
+    class Slow(Errands):
+        def __init__(self) -> None:
+            self.gate = asyncio.Event()
+
+        async def subscribe(self, topics: Sequence[str]) -> Step:
+            await self.gate.wait()
+            return NOTHING
+
+    async def main() -> None:
+        side, dialer = Slow(), toy_dialer()
+        session = Session(ToyDialect(), ["A", "B"], dial=dialer, errands=side)
+        session.start()
+        await dialer.opened()
+        await settle()
+        await session.unsubscribe("A")
+        side.gate.set()
+        await session.wait_live()
+        assert '{"want": ["B"]}' in dialer.connection.sent
+        await session.unsubscribe("B")
+        side.gate.clear()
+        asking = asyncio.create_task(session.subscribe("C"))
+        await settle()
+        await session.unsubscribe("C")
+        await asking
+        side.gate.set()
+        await settle()
+        assert session.topics == ()
+        assert '{"want": ["C"]}' not in dialer.connection.sent
+        await session.close()
 
     run(main())
 
@@ -1209,6 +1315,39 @@ def test_a_session_can_be_closed_from_inside(run: Runner[None], where: str) -> N
     run(main())
 
 
+def test_a_connection_that_opens_in_the_moment_of_the_end_is_closed(run: Runner[None]) -> None:
+    """A dialler that succeeds although it is cancelled leaves no open connection behind."""
+
+    class Late(ScriptedDialer):
+        async def __call__(self, options: ConnectOptions) -> Any:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.get_running_loop().create_future()
+            return await super().__call__(options)
+
+    async def main() -> None:
+        dialer = Late()
+        session = Session(ToyDialect(), dial=dialer)
+        session.start()
+        await settle()
+        await session.close()
+        assert dialer.connection.is_over
+
+    run(main())
+
+
+def test_closing_from_many_places_at_once_is_polite(run: Runner[None]) -> None:
+    """Several close() at the same time wait for one closing handshake, and none cuts it short."""
+
+    async def main() -> None:
+        dialer = toy_dialer()
+        session = await Session(ToyDialect(), dial=dialer).__aenter__()
+        await asyncio.gather(*(session.close() for _ in range(5)))
+        closed = [event async for event in session.events() if isinstance(event, events.Closed)]
+        assert [(event.code, event.was_clean) for event in closed] == [(1000, True)]
+
+    run(main())
+
+
 def test_a_cancelled_close_leaves_nothing_behind(run: Runner[None]) -> None:
     """Even when close() itself is cancelled, the session ends; a peer that does not answer is cut off."""
 
@@ -1251,6 +1390,38 @@ def test_a_cancelled_body_closes_the_session(run: Runner[None]) -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
         assert dialer.connection.is_over
+
+    run(main())
+
+
+def test_a_session_that_nobody_closed_ends_with_its_loop(caplog: pytest.LogCaptureFixture) -> None:
+    """When the loop is shut down around it, it closes its connection and complains about nothing."""
+    dialer = toy_dialer()
+
+    async def main() -> Session:
+        session = Session(ToyDialect(), ["A"], dial=dialer)
+        session.start()
+        await session.wait_live()
+        return session
+
+    session = asyncio.run(main())
+    assert session.phase == "closed"
+    assert dialer.connection.is_over
+    assert caplog.text == ""
+
+
+def test_giving_up_what_was_never_wanted_is_harmless(run: Runner[None]) -> None:
+    """unsubscribe of an unknown topic sends nothing; subscribe of a confirmed one returns at once."""
+
+    async def main() -> None:
+        dialer = toy_dialer()
+        async with Session(ToyDialect(), ["A"], dial=dialer) as session:
+            await session.unsubscribe("Z")
+            await session.subscribe(["A"], timeout_s=0.0)
+            assert dialer.connection.sent == ['{"want": ["A"]}']
+        assert session.options.policy == "block"
+        await session.unsubscribe("A")
+        assert session.topics == ()
 
     run(main())
 

@@ -158,7 +158,7 @@ class Session:
         self._opened: Dialled | None = None
         self._stay: Stay | None = None
         self._is_closing = False
-        self._is_clearing_up = False
+        self._is_stopping = False
         self._defect: Exception | None = None
         self._error: BaseException | None = None
 
@@ -221,8 +221,7 @@ class Session:
         if task is None:
             self._finish(None)
             return
-        if not task.done():
-            task.cancel()
+        self._stop(task)
         if _inside.get() is self:
             return
         interrupted: asyncio.CancelledError | None = None
@@ -235,6 +234,12 @@ class Session:
                     connection.abort()
         if interrupted is not None:
             raise interrupted
+
+    def _stop(self, task: asyncio.Task[None]) -> None:
+        """Cancel the session's task, once: a second time would interrupt it while it clears up."""
+        if not self._is_stopping and not task.done():
+            self._is_stopping = True
+            task.cancel()
 
     # -- records -------------------------------------------------------------------------------------------------
 
@@ -426,8 +431,8 @@ class Session:
                 tap(item)
             except Exception as error:  # noqa: BLE001 - becomes the error of the session
                 self._defect = error
-                if self._task is not None and not self._is_clearing_up:
-                    self._task.cancel()
+                if self._task is not None:
+                    self._stop(self._task)
 
         return tell
 
@@ -446,7 +451,7 @@ class Session:
             if not isinstance(unexpected, Exception):
                 raise
         finally:
-            self._is_clearing_up = True
+            self._is_stopping = True
             try:
                 await self._clear_up()
             finally:
@@ -498,10 +503,10 @@ class Session:
         try:
             if parts.errands is not None:
                 machine.errand_begun(clock.monotonic_s())
-                changes = await self._in_time(parts.errands.prepare(attempt))
+                changes = await self._in_time(parts.errands.prepare, attempt)
                 machine.errand_done(clock.monotonic_s())
                 options = options.replace(**changes) if changes else options
-            await self._in_time(self._open(options))
+            await self._in_time(self._open, options)
         except EndOfFeed:
             return None
         except Exception as error:  # noqa: BLE001 - judged, and raised by the session when it is final
@@ -523,12 +528,12 @@ class Session:
         # Kept at once: a connection that opens in the moment of a deadline or a close must not be lost sight of.
         self._opened = await self._dial(options)
 
-    async def _in_time(self, work: Coroutine[Any, Any, Any]) -> Any:
+    async def _in_time(self, work: Callable[..., Coroutine[Any, Any, Any]], *args: Any) -> Any:
         """Await what the present phase waits for, under its deadline."""
         parts = self._parts
         deadline = parts.machine.deadline(parts.dialect.silence(parts.clock.now_ns()))
         assert deadline is not None  # connecting always has one
-        return await within(parts.clock, work, deadline_error(deadline))
+        return await within(parts.clock, work(*args), deadline_error(deadline))
 
     def _note_break(self, heard_ns: int, failure: Failure | None) -> None:
         """Remember where the stream broke, for the gap to come; an end that was wanted is no break."""

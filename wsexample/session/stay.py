@@ -137,10 +137,8 @@ class Parts:
     heard_ns: int = 0
     """When the last frame came, on all connections."""
 
-    def judged(self, error: BaseException) -> Failure:
+    def judged(self, error: Exception) -> Failure:
         """Say of an error whether trying again may help."""
-        if not isinstance(error, Exception):
-            raise error
         final = self.errands.is_final(error) if self.errands is not None else None
         return Failure(error, is_final(error) if final is None else final)
 
@@ -370,10 +368,13 @@ class Stay:
             machine.errand_done(self._now_s())
             self._look_again()
         self.take(step)
-        self._ask_here(topics)
+        self._ask_here(tuple(topic for topic in topics if topic in machine.wanted))  # some may have been given up since
 
     def _ask_here(self, topics: tuple[str, ...]) -> None:
-        self._call(self.parts.dialect.subscribe, topics)
+        if topics:
+            self._call(self.parts.dialect.subscribe, topics)
+        else:
+            self._settle()
         if self._confirms_all:
             self._confirm_pending()
 
@@ -395,7 +396,9 @@ class Stay:
         for topic, error in answer.refused:
             parts.emit(Refused, topic=topic, error=error)
             was_asked = parts.askers.refuse(topic, error)
-            if not was_asked and (not parts.machine.times_live or not parts.machine.wanted):
+            is_first = not parts.machine.times_live
+            has_none_left = parts.machine.phase is Phase.SUBSCRIBING and not parts.machine.wanted
+            if not was_asked and (is_first or has_none_left):
                 self.fail(Failure(error, is_final=True))
                 return
         self._settle()
