@@ -119,6 +119,26 @@ else:
     _Core = LaneCore
 
 
+class _BufferedPort:
+    """Stands for the protocol towards uvloop, which lends no buffer to what is also an `asyncio.Protocol`."""
+
+    __slots__ = (
+        "__weakref__",
+        "buffer_updated",
+        "connection_lost",
+        "connection_made",
+        "data_received",
+        "eof_received",
+        "get_buffer",
+        "pause_writing",
+        "resume_writing",
+    )
+
+    def __init__(self, protocol: Any) -> None:
+        for name in self.__slots__[1:]:
+            setattr(self, name, getattr(protocol, name))
+
+
 class _Lane(_Core):
     """What both roles share: who may use the lane, and what the lane asks for."""
 
@@ -149,6 +169,8 @@ class _Lane(_Core):
     def connection_made(self, transport: Any) -> None:
         """Begin; called by the event loop."""
         self.transport = transport
+        if LaneCore.is_buffered and type(transport).__module__.startswith("uvloop."):
+            transport.set_protocol(_BufferedPort(self))
         self._transport_details = create_transport_details(transport, self.is_server)
         self.peer = self._transport_details.peer
         self._connectionMade()

@@ -97,7 +97,7 @@ class FrameLink(ClientLink):
         if self.frames.is_raw:
             self.frames.spare = bytes(self.data)
             self.data = b""
-            self.transport.pause_reading()
+        self.transport.pause_reading()  # whoever dialled reads on
         super().onOpen()
 
 
@@ -114,8 +114,9 @@ class Frames:
         self.link = link
         self.options = options
         self.is_raw = is_raw
-        self.row: deque[bytes | Frame | Violation] = deque()
-        """What came, oldest first: whole text messages as bytes, everything else as `Frame` or `Violation`."""
+        self.row: deque[Any] = deque()
+        """What came, oldest first: whole text messages as bytes, everything else as `Frame` or `Violation`. Whoever reads
+        the socket may put notes of its own between them."""
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.peer = ""
         self.subprotocol: str | None = None
@@ -138,7 +139,7 @@ class Frames:
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Take bytes from the peer; what they complete joins the row."""
-        self.link.data_received(data)
+        self.link.data_received(data if self.link.is_buffered else bytes(data))  # the lane in Python slices bytes
 
     def deflate(self, payload: bytes) -> bytes | None:
         """Compress a message for one frame, None where compression was not agreed on."""

@@ -11,11 +11,12 @@
 #include <emmintrin.h>
 #endif
 
-/* out = in XOR key, where key[0] applies to in[0] when phase is 0; out may be in. */
-static void lane_xor(unsigned char *out, const unsigned char *in, size_t n, const unsigned char *key, unsigned phase)
+/* out = in XOR key, where key[0] applies to in[0] when phase is 0; out may be in. A key of zeros copies.
+   Returns whether any byte of out is outside ASCII, which is known for nothing while the bytes pass by. */
+static int lane_xor(unsigned char *out, const unsigned char *in, size_t n, const unsigned char *key, unsigned phase)
 {
-    unsigned char k[8];
-    uint64_t wide, word;
+    unsigned char k[8], tail = 0;
+    uint64_t wide, word, high = 0;
     size_t i = 0;
     unsigned j;
     for (j = 0; j < 8; j++)
@@ -24,27 +25,35 @@ static void lane_xor(unsigned char *out, const unsigned char *in, size_t n, cons
 #if defined(__SSE2__)
     if (n >= 16) {
         const __m128i mask = _mm_set1_epi64x((long long)wide);
+        __m128i seen = _mm_setzero_si128();
         for (; i + 64 <= n; i += 64) {
-            __m128i a = _mm_loadu_si128((const __m128i *)(in + i));
-            __m128i b = _mm_loadu_si128((const __m128i *)(in + i + 16));
-            __m128i c = _mm_loadu_si128((const __m128i *)(in + i + 32));
-            __m128i d = _mm_loadu_si128((const __m128i *)(in + i + 48));
-            _mm_storeu_si128((__m128i *)(out + i), _mm_xor_si128(a, mask));
-            _mm_storeu_si128((__m128i *)(out + i + 16), _mm_xor_si128(b, mask));
-            _mm_storeu_si128((__m128i *)(out + i + 32), _mm_xor_si128(c, mask));
-            _mm_storeu_si128((__m128i *)(out + i + 48), _mm_xor_si128(d, mask));
+            __m128i a = _mm_xor_si128(_mm_loadu_si128((const __m128i *)(in + i)), mask);
+            __m128i b = _mm_xor_si128(_mm_loadu_si128((const __m128i *)(in + i + 16)), mask);
+            __m128i c = _mm_xor_si128(_mm_loadu_si128((const __m128i *)(in + i + 32)), mask);
+            __m128i d = _mm_xor_si128(_mm_loadu_si128((const __m128i *)(in + i + 48)), mask);
+            _mm_storeu_si128((__m128i *)(out + i), a);
+            _mm_storeu_si128((__m128i *)(out + i + 16), b);
+            _mm_storeu_si128((__m128i *)(out + i + 32), c);
+            _mm_storeu_si128((__m128i *)(out + i + 48), d);
+            seen = _mm_or_si128(seen, _mm_or_si128(_mm_or_si128(a, b), _mm_or_si128(c, d)));
         }
-        for (; i + 16 <= n; i += 16)
-            _mm_storeu_si128((__m128i *)(out + i), _mm_xor_si128(_mm_loadu_si128((const __m128i *)(in + i)), mask));
+        for (; i + 16 <= n; i += 16) {
+            __m128i a = _mm_xor_si128(_mm_loadu_si128((const __m128i *)(in + i)), mask);
+            _mm_storeu_si128((__m128i *)(out + i), a);
+            seen = _mm_or_si128(seen, a);
+        }
+        high = (uint64_t)_mm_movemask_epi8(seen) ? 0x80 : 0;
     }
 #endif
     for (; i + 8 <= n; i += 8) {
         memcpy(&word, in + i, 8);
         word ^= wide;
         memcpy(out + i, &word, 8);
+        high |= word & 0x8080808080808080ULL;
     }
     for (; i < n; i++)
-        out[i] = in[i] ^ k[i & 7];
+        tail |= out[i] = in[i] ^ k[i & 7];
+    return high != 0 || (tail & 0x80) != 0;
 }
 
 /* Length of the longest well-formed prefix of s[start:n]; *bad tells whether what follows can never be well formed

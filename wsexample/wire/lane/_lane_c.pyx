@@ -15,7 +15,7 @@ from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memmove
 
 cdef extern from "_frames.h" nogil:
-    void lane_xor(unsigned char *out, const unsigned char *src, size_t n, const unsigned char *key, unsigned phase)
+    int lane_xor(unsigned char *out, const unsigned char *src, size_t n, const unsigned char *key, unsigned phase)
     size_t lane_utf8(const unsigned char *s, size_t start, size_t n, int *bad)
     ptrdiff_t lane_send(int fd, const void *a, size_t an, const void *b, size_t bn)
     int LANE_DIRECT
@@ -50,6 +50,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_pool)
 
 cdef object _urandom = os.urandom
+cdef const unsigned char *_no_key = b"\0\0\0\0"
 
 
 cdef int _next_key(unsigned char *key) except -1:
@@ -409,7 +410,7 @@ cdef class LaneCore:
         cdef Py_ssize_t at, start, stop, good
         cdef uint64_t wide
         cdef int i, bad
-        cdef const unsigned char *key
+        cdef int is_beyond_ascii
         cdef bytes payload
         cdef object message
         at = pos + 2
@@ -443,14 +444,9 @@ cdef class LaneCore:
             if is_deflated:  # inflated piece by piece, so that a bomb is noticed early
                 return self._hand_over(p, pos, stop, end)
             return self._arriving(p, pos, start, end, size)
-        if is_masked:
-            key = p + at
-            payload = PyBytes_FromStringAndSize(NULL, size)
-            lane_xor(<unsigned char *>PyBytes_AS_STRING(payload), p + start, size, key, 0)
-        elif is_deflated or b0 == 0x82 or not self.lane_checks_utf8:
-            payload = PyBytes_FromStringAndSize(<const char *>p + start, size)
-        else:
-            payload = None
+        payload = PyBytes_FromStringAndSize(NULL, size)
+        is_beyond_ascii = lane_xor(<unsigned char *>PyBytes_AS_STRING(payload), p + start, size,
+                                   p + at if is_masked else _no_key, 0)
         if is_deflated:
             message = self.lane_inflate(payload, (b0 & 0x0F) == 1)
             if message is None:
@@ -459,15 +455,10 @@ cdef class LaneCore:
             self.stats.incomingOctetsAppLevel += PyBytes_GET_SIZE(message)
             self._deliver(message, (b0 & 0x0F) == 2)
             return stop
-        if b0 == 0x81 and self.lane_checks_utf8:
-            if payload is None:
-                good = <Py_ssize_t>lane_utf8(p + start, self.seen, size, &bad)
-            else:
-                good = <Py_ssize_t>lane_utf8(<const unsigned char *>PyBytes_AS_STRING(payload), self.seen, size, &bad)
+        if is_beyond_ascii and b0 == 0x81 and self.lane_checks_utf8:
+            good = <Py_ssize_t>lane_utf8(<const unsigned char *>PyBytes_AS_STRING(payload), self.seen, size, &bad)
             if good != size:
                 return self._hand_over(p, pos, stop, end)
-            if payload is None:
-                payload = PyBytes_FromStringAndSize(<const char *>p + start, size)
         self.stats.incomingOctetsWebSocketLevel += size - self.counted
         self.stats.incomingOctetsAppLevel += size - self.counted
         self.seen = self.counted = 0
