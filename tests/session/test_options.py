@@ -16,6 +16,7 @@ from wsexample.session.options import Retry, SessionOptions
     [
         ({"policy": "forget"}, "policy"),
         ({"limit": 0}, "limit"),
+        ({"open_timeout_s": float("nan")}, "open_timeout_s"),
         ({"login_timeout_s": -1}, "login_timeout_s"),
         ({"backfill_limit": True}, "backfill_limit"),
         ({"lag_allowance_s": -0.1}, "lag_allowance_s"),

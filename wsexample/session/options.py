@@ -18,7 +18,7 @@ def _check(options: Any, *names: str, zero: bool = False, none: bool = False) ->
         value = getattr(options, name)
         if value is None and none:
             continue
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0 or (value == 0 and not zero):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not (value > 0 or (value == 0 and zero)):
             least = "zero or more" if zero else "more than zero"
             raise OptionError(f"{name} must be a number {least}, not {value!r}", option=name)
 
