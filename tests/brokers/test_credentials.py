@@ -138,13 +138,16 @@ def test_the_config_file_is_where_its_system_keeps_such_files(monkeypatch: pytes
 
 
 def test_the_description_names_every_variable() -> None:
-    """The table of the module is the table of the code."""
+    """The tables of the module and of docs/credentials.md are the table of the code."""
     from wsexample.brokers import credentials
 
+    page = (Path(__file__).parent.parent.parent / "docs" / "credentials.md").read_text(encoding="utf-8")
     for broker, table in NAMES.items():
         assert f"[{broker}]" in str(credentials.__doc__)
         for names in table.values():
             assert all(f"``{name}``" in str(credentials.__doc__) for name in names)
+            assert all(f"`{name}`" in page for name in names)
+        assert all(f"`[{broker}] {key}`" in page for key in table)
 
 
 def test_settings_are_a_mapping_for_code_that_reads_variables() -> None:
