@@ -20,7 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.report import describe_machine, family_tables, standings, summarize, table, value_name
+from bench.report import describe_machine, digest, family_tables, standings, summarize, table, value_name
 from bench.runner import Plan, Row, in_turn, measure, rows_of, write_certificate
 from bench.subjects import ALL_LOOPS, SUBJECTS
 from bench.workloads import TRANSPORT_WORKLOADS, WORKLOADS
@@ -38,6 +38,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--connections", type=int, help="connections of the memory workload; 10000")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every measurement and the summary here")
+    parser.add_argument(
+        "--show", type=Path, nargs="+", metavar="FILE", help="print what such files hold and measure nothing"
+    )
     parser.add_argument("--profile", action="store_true", help="sample with perf and print where the time goes")
     parser.add_argument("--cpus", default="0,1", help="core under test and core of the load; '' pins nothing; 0,1")
     parser.add_argument("--list", action="store_true", help="print workloads and subjects, and stop")
@@ -69,6 +72,25 @@ def pinning(text: str) -> list[int] | None:
     return cpus
 
 
+def show(files: list[Path]) -> None:
+    """Print the tables of files written with ``--json``; a workload in several of them counts where it comes last."""
+    by_workload: dict[str, list[dict[str, object]]] = {}
+    for file in files:
+        document = json.loads(file.read_text())
+        print(f"{file.name}: {json.dumps(document['machine'])}\n")
+        for name in {line["workload"] for line in document["summary"]}:
+            by_workload[name] = [line for line in document["summary"] if line["workload"] == name]
+    lines = [line for name in WORKLOADS for line in by_workload.get(name, [])]
+    for name in WORKLOADS:
+        if name in by_workload and not WORKLOADS[name].family:
+            print(f"### {name}: {WORKLOADS[name].title}\n\n{table(name, by_workload[name])}\n")
+    print(family_tables(lines))
+    print(f"\n### Best of each\n\n{digest(lines)}\n\n### Targets\n")
+    for name in WORKLOADS:
+        for line in standings(name, by_workload.get(name, [])):
+            print(f"- {line}")
+
+
 def main(arguments: list[str]) -> int:
     options = parse(arguments)
     if options.list:
@@ -77,6 +99,9 @@ def main(arguments: list[str]) -> int:
         print()
         for name, subject in SUBJECTS.items():
             print(f"{name:22} {subject.note} ({', '.join(subject.loops)})")
+        return 0
+    if options.show:
+        show(options.show)
         return 0
     default = list(TRANSPORT_WORKLOADS) if options.transports else list(WORKLOADS)
     workloads = (

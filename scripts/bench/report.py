@@ -15,7 +15,7 @@ from bench.runner import Row
 from bench.subjects import SUBJECTS
 from bench.workloads import WORKLOADS
 
-__all__ = ["describe_machine", "family_tables", "standings", "summarize", "table"]
+__all__ = ["describe_machine", "digest", "family_tables", "standings", "summarize", "table"]
 
 PACKAGES = (
     "wsexample",
@@ -86,6 +86,7 @@ def summarize(workload: str, results: dict[Row, list[dict[str, Any]]]) -> list[d
                 split = [(result["user_s"], result["system_s"]) for result in good]
                 total = sum(user + system for user, system in split)
                 line["system_share"] = sum(system for _, system in split) / total if total else 0.0
+                line["busy"] = statistics.median(result["cpu_s"] / result["wall_s"] for result in good)
                 line["preempted"] = statistics.median(result.get("preempted", 0) for result in good)
             else:
                 line["rss"] = statistics.median(result["rss_per_connection"] for result in good)
@@ -112,7 +113,7 @@ def table(workload: str, lines: list[dict[str, Any]]) -> str:
     heads = (
         ["subject", "loop", "B/conn (PSS)", "min", "max", "RSS", "handshake us", "/ ours", "note"]
         if memory
-        else ["subject", "loop", f"us/{spec.unit}", "min", "max", "system", "per s", "/ ours", "note"]
+        else ["subject", "loop", f"us/{spec.unit}", "min", "max", "system", "busy", "per s", "/ ours", "note"]
     )
     out = [heads]
     for line in lines:
@@ -122,7 +123,7 @@ def table(workload: str, lines: list[dict[str, Any]]) -> str:
         if "errors" in line:
             note = f"FAILED: {line['errors'][0][:80]}"
         if "median" not in line:
-            out.append([line["subject"], line["loop"], "-", "-", "-", "-", "-", "-", note])
+            out.append([line["subject"], line["loop"], *("-" for _ in heads[2:-1]), note])
             continue
         ratio = f"{line['median'] / ours['median']:.2f}" if ours else "-"
         if memory:
@@ -130,7 +131,7 @@ def table(workload: str, lines: list[dict[str, Any]]) -> str:
             note = f"{line['connections']:,} connections"
         else:
             figures = [f"{line[name]:.3f}" for name in ("median", "min", "max")]
-            figures += [f"{line['system_share']:.0%}", f"{line['per_s']:,.0f}"]
+            figures += [f"{line['system_share']:.0%}", f"{line.get('busy', 0):.0%}", f"{line['per_s']:,.0f}"]
         out.append([line["subject"], line["loop"], *figures, ratio, note])
     return _markdown(out)
 
@@ -158,6 +159,24 @@ def standings(workload: str, lines: list[dict[str, Any]]) -> list[str]:
             f"best on {ours['loop']} against best on {peer['loop']}; same loop: {', '.join(same) or 'none in common'}"
         )
     return out
+
+
+def digest(lines: list[dict[str, Any]]) -> str:
+    """Return one table of everything but families: a row for each workload, each subject's best median."""
+    workloads = [name for name in WORKLOADS if not WORKLOADS[name].family and any(x["workload"] == name for x in lines)]
+    subjects = [name for name in SUBJECTS if any(line["subject"] == name for line in lines)]
+    rows = [["workload", "unit", *subjects]]
+    for workload in workloads:
+        mine = [line for line in lines if line["workload"] == workload]
+        best = [_best(mine, subject) for subject in subjects]
+        cells = ["" if line is None else _figure(line["median"]) for line in best]
+        unit = "B" if workload == "memory" else "us"
+        rows.append([workload, f"{unit}/{WORKLOADS[workload].unit}", *cells])
+    return _markdown(rows)
+
+
+def _figure(value: float) -> str:
+    return f"{value:.3f}" if value < 10 else f"{value:.1f}" if value < 1000 else f"{value:,.0f}"
 
 
 def family_tables(lines: list[dict[str, Any]]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.blocking import blocking_rows
+
 __all__ = ["TRANSPORT_WORKLOADS", "WORKLOADS", "Target", "Workload"]
 
 
@@ -183,6 +185,10 @@ WORKLOADS: dict[str, Workload] = {
     ),
     **_bursts("receive", "bursts", "bursts over a socket"),
     **_bursts("feed", "silence", "reads handed to the protocol"),
+    **{
+        name: Workload(**{**row, "targets": tuple(Target(*pair) for pair in row.get("targets", ()))})
+        for name, row in blocking_rows(SMALL, ONE_BY_ONE).items()
+    },
 }
 
 TRANSPORT_WORKLOADS = (

@@ -52,6 +52,7 @@ SUBJECTS = {
     "picows-websockets": Subject("websockets_style", "picows", "await recv; str", "picows"),
     "websockets": Subject("websockets_style", "websockets", "await recv; str", "websockets"),
     "aiohttp": Subject("with_aiohttp", "aiohttp", "await receive; str"),
+    "ours-blocking": Subject("our_blocking", "wsexample", "blocking recv; str", loops=BLOCKING),
     "websocket-client": Subject("websocket_client", "websocket", "blocking recv; str", loops=BLOCKING),
     "websockets-sync": Subject("websockets_sync", "websockets", "blocking recv; str", loops=BLOCKING),
 }

@@ -31,9 +31,9 @@ def receive(job: Job) -> None:
     callback = Client().onMessage
     raw = job.payloads.raw
     frame_bytes = len(server_frame(raw[0], job.payloads.opcode))
-    cycle = raw * (512 * 1024 // (frame_bytes * len(raw)) + 2)
+    cycle = raw * (2 * 1024 * 1024 // (frame_bytes * len(raw)) + 2)
     connection = _open(job)
-    buffer = bytearray(256 * 1024)
+    buffer = bytearray(1024 * 1024)
     have = first = 0
     while not meter.done:
         have += connection.recv_into(buffer)
@@ -71,8 +71,8 @@ def echo_server(job: Job) -> None:
     raw = job.payloads.raw
     frames = [server_frame(payload, job.payloads.opcode) for payload in raw]
     ours, theirs = len(frames[0]), len(frames[0]) + 4
-    cycle = b"".join(frames) * (512 * 1024 // (ours * len(raw)) + 2)
-    buffer = bytearray(256 * 1024)
+    cycle = b"".join(frames) * (2 * 1024 * 1024 // (ours * len(raw)) + 2)
+    buffer = bytearray(1024 * 1024)
     have = first = 0
     while got := connection.recv_into(buffer):
         count, have = divmod(have + got, theirs)

@@ -51,3 +51,20 @@ def send(job: Job) -> None:
             put(message)
         ws.recv()
         going = meter.add(group)
+
+
+def run_forever(job: Job) -> None:
+    import websocket
+
+    meter = job.meter
+    total, target = 0, meter.begin(job.delivers)
+
+    def on_message(app: Any, message: Any) -> None:
+        nonlocal total, target
+        total += len(message)
+        if total >= target:
+            target = meter.lap(total, message)
+            if meter.done:
+                app.keep_running = False
+
+    websocket.WebSocketApp(job.url, on_message=on_message).run_forever()
