@@ -1,0 +1,434 @@
+"""The socket of one connection: driven by a loop while it is dialled, read and written by hand from then on.
+
+No loop, thread or timer stands between a blocking call and the socket: a call that has to wait waits inside the system
+call. What bytes mean is left to the `Frames` that are fed, and whose turn it is to read or send to the `WebSocket`.
+
+The promise behind ``fileno()``: while messages wait, the socket is readable, so that a program may sleep in ``select``. A burst
+is therefore looked at with MSG_PEEK, and when it held several messages its last byte stays with the system until the last
+of them is taken (`Last`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import select
+import socket
+import ssl
+import threading
+import time
+from collections import deque
+from typing import Any, NamedTuple
+
+from wsexample.sync.tls_layer import TlsLayer
+from wsexample.wire.frames import Frames
+
+__all__ = ["Last", "Pipe"]
+
+BUFFER_BYTES = 256 * 1024
+SLICE_S = 0.25 if os.name == "nt" else None
+"""Longest wait in one system call where Ctrl-C does not interrupt it."""
+WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+_threads = threading.local()
+
+
+class Last(NamedTuple):
+    """The last of several messages that one read brought; when it is taken, the read is completed."""
+
+    item: Any
+
+
+def _scratch() -> tuple[bytearray, memoryview]:
+    """Return the read buffer of this thread; it is free again before anything else can run in the thread."""
+    try:
+        found: tuple[bytearray, memoryview] = _threads.scratch
+    except AttributeError:
+        store = bytearray(BUFFER_BYTES)
+        found = _threads.scratch = (store, memoryview(store))
+    return found
+
+
+class Pipe(asyncio.Transport):
+    """A connected socket, perhaps with TLS on it.
+
+    Parameters:
+        sock: connected; it belongs to the pipe. An ``ssl.SSLSocket`` is used as it is.
+        loop: what drives it until `leave_loop`.
+    """
+
+    def __init__(self, sock: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self.sock = sock
+        self.layers: list[TlsLayer] = []
+        """TLS on it, outermost first."""
+        self.replies: deque[bytes] = deque()
+        """What the link answered while it was fed; whoever may send sends it first."""
+        self._loop: asyncio.AbstractEventLoop | None = loop
+        self._protocol: Any = None
+        self._frames: Frames | None = None
+        self._peeks = not isinstance(sock, ssl.SSLSocket)
+        self._fed = 0  # bytes that were fed and still stand first in the system's queue
+        self._ahead: list[bytes] = []  # plain bytes that came with the head of the answer and are not fed yet
+        self._head_tail = b""
+        self._unsent = b""
+        self._is_reading = False
+        self._is_torn = False
+        self._is_lost = False
+        self._is_at_end = False
+
+    # -- as a transport ----------------------------------------------------------------------------------------------
+
+    def begin(self, protocol: Any) -> None:
+        """Hand the pipe to its first protocol."""
+        self._protocol = protocol
+        protocol.connection_made(self)
+        if not self._is_lost:
+            self.resume_reading()
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Feed another protocol from now on."""
+        self._protocol = protocol
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        """Return the protocol that is fed."""
+        return self._protocol  # type: ignore[no-any-return]
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Return a fact about the connection, by asyncio's names."""
+        if name == "socket":
+            return self.sock
+        if name in ("peername", "sockname"):
+            try:
+                return self.sock.getpeername() if name == "peername" else self.sock.getsockname()
+            except OSError:
+                return default
+        speaker: Any = self.layers[-1].object if self.layers else None
+        if speaker is None and isinstance(self.sock, ssl.SSLSocket):
+            speaker = self.sock
+        if speaker is None:
+            return default
+        if name == "ssl_object":
+            return speaker
+        if name == "peercert":
+            return speaker.getpeercert()
+        return speaker.cipher() if name == "cipher" else default
+
+    def is_closing(self) -> bool:
+        """Tell whether the connection is over."""
+        return self._is_lost
+
+    def pause_reading(self) -> None:
+        """Read no more in the loop."""
+        if self._is_reading and self._loop is not None:
+            self._is_reading = False
+            self._loop.remove_reader(self.sock)
+
+    def resume_reading(self) -> None:
+        """Read in the loop again."""
+        if not self._is_reading and self._loop is not None:
+            self._is_reading = True
+            self._loop.add_reader(self.sock, self._readable)
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send while the loop drives; later keep it for whoever may send."""
+        if self._is_lost:
+            return
+        if self._loop is None:
+            self.replies.append(bytes(data))
+            return
+        try:
+            self.send(bytes(data))
+        except WOULD_BLOCK:
+            self._loop.add_writer(self.sock, self._writable)
+        except OSError as error:
+            self._lose(error)
+
+    def get_write_buffer_size(self) -> int:
+        """Return how many bytes wait to be sent."""
+        return len(self._unsent)
+
+    def close(self) -> None:
+        """End the connection."""
+        self._lose(None)
+
+    abort = close
+
+    def _writable(self) -> None:
+        assert self._loop is not None
+        try:
+            self.send(b"")
+        except WOULD_BLOCK:
+            return
+        except OSError as error:
+            self._lose(error)
+            return
+        self._loop.remove_writer(self.sock)
+
+    def _readable(self) -> None:
+        """Read the answer of a proxy or of the server, and not a byte more than up to the end of its head."""
+        try:
+            if not self._read_head():
+                self._lose(None)
+        except WOULD_BLOCK:
+            pass
+        except (OSError, ssl.SSLError) as error:
+            self._lose(error)
+
+    def _lose(self, error: BaseException | None) -> None:
+        if self._is_lost:
+            return
+        self._is_lost = True
+        if self._loop is None:
+            self.hang_up()
+            return
+        self._loop.remove_reader(self.sock)
+        self._loop.remove_writer(self.sock)
+        self._is_reading = False
+        self._loop.call_soon(self._lost, error)
+
+    def _lost(self, error: BaseException | None) -> None:
+        self.sock.close()
+        if self._protocol is not None:
+            self._protocol.connection_lost(error)
+
+    async def start_tls(self, layer: TlsLayer) -> None:
+        """Speak TLS from now on; raises ``ssl.SSLError`` or ``ConnectionResetError``."""
+        loop = self._loop
+        assert loop is not None
+        self.pause_reading()
+        received = b""
+        try:
+            while True:
+                is_done, output = layer.shake_hands(received)
+                if output:
+                    await loop.sock_sendall(self.sock, self._encrypted(output))
+                if is_done:
+                    break
+                received = b""
+                while not received:
+                    raw = await loop.sock_recv(self.sock, BUFFER_BYTES)
+                    if not raw:
+                        raise ConnectionResetError("it ended in the middle")
+                    received = b"".join(self._decrypted(raw))
+        except ssl.SSLError:
+            with contextlib.suppress(OSError):  # the alert; if it does not go at once, never mind
+                self.sock.send(self._encrypted(layer.farewell()))
+            raise
+        self.layers.append(layer)
+
+    def leave_loop(self, frames: Frames) -> None:
+        """Be driven by hand from now on, and feed these frames."""
+        self.pause_reading()
+        assert self._loop is not None
+        self._loop.remove_writer(self.sock)
+        self._loop = None
+        self._frames = frames
+        if self._ahead and not frames.is_raw:
+            ahead, self._ahead = self._ahead, []
+            for piece in ahead:
+                frames.feed(piece)
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    def _read_head(self) -> bool:
+        store, view = _scratch()
+        if self.layers or not self._peeks:
+            size = self.sock.recv_into(store)
+            self._ahead += self._decrypted(bytes(view[:size]))
+            if size == 0 or not self._ahead:
+                return size > 0 and not self._is_at_end
+            self._feed_ahead()
+            return True
+        size = self.sock.recv_into(store, 0, socket.MSG_PEEK)
+        if size == 0:
+            return False
+        head = self._head_part(bytes(view[:size]))
+        self._consume(len(head))
+        self._protocol.data_received(head)
+        return True
+
+    def _head_part(self, data: bytes) -> bytes:
+        """Return the part of these bytes that belongs to the head, its end included."""
+        joined = self._head_tail + data
+        end = joined.find(b"\r\n\r\n")
+        self._head_tail = joined[-3:] if end < 0 else b""
+        return data if end < 0 else data[: end + 4 - (len(joined) - len(data))]
+
+    def _feed_ahead(self) -> None:
+        """Feed one head; what comes after it is for whoever reads on when the head has been judged."""
+        if not self._is_reading or not self._ahead or self._loop is None:
+            return
+        data = b"".join(self._ahead)
+        head = self._head_part(data)
+        self._ahead = [data[len(head) :]] if len(head) < len(data) else []
+        self._protocol.data_received(head)
+        if self._ahead:
+            self._loop.call_soon(self._feed_ahead)
+
+    def _consume(self, size: int) -> None:
+        """Take bytes that were looked at out of the system's queue."""
+        _, view = _scratch()
+        while size > 0:
+            if os.name == "posix":
+                size -= os.readv(self.sock.fileno(), (view[:size],))
+            else:
+                size -= self.sock.recv_into(view[:size])
+
+    def fill(self) -> bool:
+        """Read once and feed what came; returns False when nothing will come any more.
+
+        Raises:
+            BlockingIOError, TimeoutError: nothing came within the socket's timeout.
+            OSError: the connection broke.
+        """
+        frames = self._frames
+        assert frames is not None
+        if self._is_torn:
+            raise ConnectionAbortedError("a read was interrupted in its middle")
+        if self._is_at_end:
+            return False
+        if self._fed:
+            self.catch_up()
+        store, view = _scratch()
+        if not self._peeks:
+            size = self.sock.recv_into(store)
+            self._is_torn = True
+            if size:
+                frames.feed(view[:size])
+            self._is_torn = False
+            return size > 0
+        size = self.sock.recv_into(store, 0, socket.MSG_PEEK)
+        self._is_torn = True
+        if self.layers:
+            for piece in self._decrypted(view[:size]):
+                frames.feed(piece)
+        elif size:
+            frames.feed(view[:size])
+        row = frames.row
+        if len(row) > 1 and size:
+            self._consume(size - 1)
+            self._fed = 1
+            row.append(Last(row.pop()))
+        else:
+            self._consume(size)
+        self._is_torn = False
+        if size == 0:
+            self._is_at_end = True
+        return not self._is_at_end or bool(row)
+
+    def catch_up(self) -> None:
+        """Take the byte that was left so that the socket stayed readable."""
+        size, self._fed = self._fed, 0
+        self._consume(size)
+
+    def read(self, size: int) -> bytes:
+        """Return at most so many bytes without looking at them; b"" when nothing will come any more.
+
+        For who reads frames byte by byte; raises as `fill` does.
+        """
+        frames = self._frames
+        assert frames is not None
+        if frames.spare:
+            self._ahead.insert(0, frames.spare)
+            frames.spare = b""
+        while not self._ahead and self.layers:
+            raw = self.sock.recv(BUFFER_BYTES)
+            self._ahead += self._decrypted(raw)
+            if self._is_at_end:
+                break
+        if self._ahead:
+            piece = self._ahead.pop(0)
+            if len(piece) > size:
+                self._ahead.insert(0, piece[size:])
+            return piece[:size]
+        return b"" if self.layers else self.sock.recv(size)
+
+    @property
+    def pending(self) -> int:
+        """Bytes that were read from the socket and are not parsed yet."""
+        return sum(map(len, self._ahead))
+
+    def _decrypted(self, data: Any) -> list[bytes]:
+        pieces = [data]
+        for layer in self.layers:
+            pieces = [plain for piece in pieces for plain in layer.decrypt(piece)]
+            if layer.is_at_end:
+                self._is_at_end = True
+        return pieces
+
+    def _encrypted(self, data: bytes) -> bytes:
+        for layer in reversed(self.layers):
+            data = layer.encrypt(data)
+        return data
+
+    def wait(self, timeout_s: float | None, *, to_write: bool = False) -> bool:
+        """Wait until the socket can be read or written; returns False when it took too long."""
+        if hasattr(select, "poll"):
+            poll = select.poll()
+            poll.register(self.sock, select.POLLOUT if to_write else select.POLLIN)
+            return bool(poll.poll(None if timeout_s is None else timeout_s * 1000))
+        ready = select.select([] if to_write else [self.sock], [self.sock] if to_write else [], [], timeout_s)
+        return any(ready)
+
+    # -- sending -----------------------------------------------------------------------------------------------------
+
+    @property
+    def owes(self) -> bool:
+        """Whether something is to be sent that nobody asked for: a link's reply, a TLS message."""
+        if self.replies:
+            return True
+        return bool(self.layers) and any(layer.has_output for layer in self.layers)
+
+    def send(self, data: bytes) -> None:
+        """Send all of this, waiting as the socket's timeout says; one thread at a time.
+
+        When it fails halfway the rest goes first next time, so that the stream stays whole.
+
+        Raises:
+            BlockingIOError, TimeoutError: the peer did not take it in time; None of it was sent, or the rest is kept.
+            OSError: the connection broke.
+        """
+        if self._unsent or self.replies or self.layers:
+            self._send_in_order(data)
+            return
+        sent = self.sock.send(data)
+        if sent != len(data):
+            self._unsent = data[sent:]
+            self._flush()
+
+    def _send_in_order(self, data: bytes) -> None:
+        if self._unsent:
+            self._flush()  # when this fails, the new data is not taken
+        while self.replies:
+            self._unsent += self._encrypted(self.replies.popleft())
+        if self.layers:
+            self._unsent += self._encrypted(data)
+        else:
+            self._unsent += data
+        if self._unsent:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Send what is kept within one timeout."""
+        timeout_s = self.sock.gettimeout()
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while True:
+            sent = self.sock.send(self._unsent)
+            self._unsent = self._unsent[sent:]
+            if not self._unsent:
+                return
+            if timeout_s == 0:
+                raise BlockingIOError("the peer takes no more")
+            left_s = None if deadline is None else deadline - time.monotonic()
+            if left_s is not None and (left_s <= 0 or not self.wait(left_s, to_write=True)):
+                raise TimeoutError("timed out")
+
+    # -- the end -----------------------------------------------------------------------------------------------------
+
+    def hang_up(self) -> None:
+        """Cut the connection in both directions; who waits in a read or a send comes back at once."""
+        self._is_lost = True
+        with contextlib.suppress(OSError, ValueError):  # the peer may have been faster
+            self.sock.shutdown(socket.SHUT_RDWR)
