@@ -1,0 +1,272 @@
+"""Prices, books and trades of an invented market, and the frames that the public streams carry.
+
+Without a loop: `Market.step` takes the time and returns what was published. A book frame continues the one before it by
+its numbers, as measured on the venue.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+
+from wsexample.brokers.weex.codes import BOOK_LEVELS, INTERVALS_S
+
+__all__ = ["Instrument", "Market"]
+
+DEPTH = 220
+"""Levels kept on each side, more than the deepest stream shows."""
+TICK = 10
+"""Prices are whole tenths inside."""
+UNIT = 10_000
+"""Sizes are whole ten-thousandths inside."""
+
+Sides = tuple[dict[int, int], dict[int, int]]
+
+
+def _price(tenths: int) -> str:
+    return f"{tenths // TICK}.{tenths % TICK}"
+
+
+def _size(units: int) -> str:
+    return "0" if units == 0 else f"{units // UNIT}.{units % UNIT:04d}"
+
+
+class Instrument:
+    """One symbol: a book around a price that wanders, and its trades.
+
+    Parameters:
+        symbol: "BTCUSDT".
+        price: where it begins.
+        seed: the same seed gives the same market.
+    """
+
+    def __init__(self, symbol: str, price: float, seed: int) -> None:
+        self.symbol = symbol
+        self._random = random.Random(f"{symbol} {seed}")
+        self.sequence = 21_000_000_000 + self._random.randrange(10**6)
+        self.mid = round(price * TICK)
+        self.open = self.mid
+        self.high = self.low = self.last = self.mid
+        self.volume = 0
+        self.count = 0
+        self.trades: deque[dict[str, Any]] = deque(maxlen=1000)
+        self._bids: dict[int, int] = {}
+        self._asks: dict[int, int] = {}
+        self._fill_up()
+        self._published: dict[int, tuple[Sides, int, int]] = {}
+        for level in BOOK_LEVELS:
+            self._published[level] = (self._window(level), self.sequence - 84, self.sequence)
+
+    # -- the market ----------------------------------------------------------------------------------------------
+
+    def _fill_up(self) -> None:
+        draw = self._random
+        for distance in range(1, DEPTH + 1):
+            for side, price in ((self._bids, self.mid - distance), (self._asks, self.mid + distance)):
+                if price > 0 and price not in side:
+                    side[price] = draw.randrange(1, 20_000)
+        for price in [p for p in self._bids if not self.mid - DEPTH <= p < self.mid]:
+            del self._bids[price]
+        for price in [p for p in self._asks if not self.mid < p <= self.mid + DEPTH]:
+            del self._asks[price]
+
+    def step(self, now_ms: int) -> list[dict[str, Any]]:
+        """Move the market a little; returns the trades that happened."""
+        draw = self._random
+        self.mid = max(DEPTH + 1, self.mid + draw.choice((-2, -1, 0, 0, 1, 2)))
+        self._fill_up()
+        for _ in range(draw.randrange(1, 12)):
+            side, sign = draw.choice(((self._bids, -1), (self._asks, 1)))
+            side[self.mid + sign * draw.randrange(1, 40)] = draw.randrange(1, 20_000)
+        self.sequence += draw.randrange(1, 60)
+        return [self.trade(now_ms - draw.randrange(20)) for _ in range(draw.randrange(1, 4))]
+
+    def trade(self, at_ms: int, price: int | None = None, size: int | None = None) -> dict[str, Any]:
+        """Let a trade happen."""
+        draw = self._random
+        is_sell = draw.random() < 0.5
+        price = price if price is not None else self.best_bid if is_sell else self.best_ask
+        size = size or draw.randrange(1, 5_000)
+        self.last = price
+        self.high, self.low = max(self.high, price), min(self.low, price)
+        self.volume += size
+        self.count += 1
+        row = {
+            "T": at_ms,
+            "t": f"{draw.getrandbits(32):08x}-0000-4000-8000-{self.count:012x}",
+            "p": _price(price),
+            "q": _size(size),
+            "v": f"{price * size / TICK / UNIT:.5f}",
+            "m": is_sell,
+        }
+        self.trades.append(row)
+        return row
+
+    @property
+    def best_bid(self) -> int:
+        """Highest price at which somebody buys, in tenths."""
+        return max(self._bids)
+
+    @property
+    def best_ask(self) -> int:
+        """Lowest price at which somebody sells, in tenths."""
+        return min(self._asks)
+
+    @property
+    def mark(self) -> str:
+        """Price at which positions are valued."""
+        return _price(self.mid)
+
+    # -- what the streams carry ----------------------------------------------------------------------------------
+
+    def _window(self, level: int) -> Sides:
+        bids = sorted(self._bids, reverse=True)[:level]
+        asks = sorted(self._asks)[:level]
+        return {p: self._bids[p] for p in bids}, {p: self._asks[p] for p in asks}
+
+    def _frame(self, level: int, kind: str, now_ms: int, first: int, last: int, sides: Sides) -> dict[str, Any]:
+        bids, asks = sides
+        return {
+            "e": "depthSnapshot" if kind == "SNAPSHOT" else "depth",
+            "E": now_ms,
+            "s": self.symbol,
+            "U": first,
+            "u": last,
+            "l": level,
+            "d": kind,
+            "b": [[_price(p), _size(bids[p])] for p in sorted(bids, reverse=True)],
+            "a": [[_price(p), _size(asks[p])] for p in sorted(asks)],
+        }
+
+    def snapshot(self, level: int, now_ms: int) -> dict[str, Any]:
+        """Return the whole book as it was published last; the next change continues it."""
+        sides, first, last = self._published[level]
+        return self._frame(level, "SNAPSHOT", now_ms, first, last, sides)
+
+    def publish(self, level: int, now_ms: int) -> dict[str, Any] | None:
+        """Return what changed since the frame before, None when nothing did."""
+        before, _, first = self._published[level]
+        now = self._window(level)
+        changes: Sides = ({}, {})
+        for old, new, change in zip(before, now, changes, strict=True):
+            change.update({price: 0 for price in old if price not in new})
+            change.update({price: size for price, size in new.items() if old.get(price) != size})
+        if not any(changes):
+            return None
+        self._published[level] = (now, first, self.sequence)
+        return self._frame(level, "CHANGED", now_ms, first, self.sequence, changes)
+
+    def ticker(self, now_ms: int) -> dict[str, Any]:
+        """Return the frame of the 24 hour figures; the change is a fraction."""
+        change = self.last - self.open
+        row = {
+            "p": f"{change / TICK:.1f}",
+            "P": f"{change / self.open:.6f}",
+            "w": f"{(self.high + self.low) / 2 / TICK:.8f}",
+            "c": _price(self.last),
+            "o": _price(self.open),
+            "h": _price(self.high),
+            "l": _price(self.low),
+            "v": _size(self.volume),
+            "q": f"{self.volume * self.last / UNIT / TICK:.5f}",
+            "O": now_ms // 900_000 * 900_000 - 86_400_000,
+            "C": now_ms // 900_000 * 900_000,
+            "n": self.count,
+            "m": self.mark,
+            "i": _price(self.mid + 2),
+        }
+        return {"e": "ticker", "E": now_ms, "s": self.symbol, "d": [row]}
+
+    def kline(self, interval: str, price_type: str, now_ms: int) -> dict[str, Any]:
+        """Return the frame of the candle that goes on."""
+        span_ms = INTERVALS_S[interval] * 1000
+        start = now_ms // span_ms * span_ms
+        inside = [row for row in self.trades if row["T"] >= start]
+        prices = [float(row["p"]) for row in inside] or [self.last / TICK]
+        row = {
+            "t": start,
+            "T": start + span_ms,
+            "s": self.symbol,
+            "i": interval,
+            "o": f"{prices[0]:.1f}",
+            "c": f"{prices[-1]:.1f}",
+            "h": f"{max(prices):.1f}",
+            "l": f"{min(prices):.1f}",
+            "v": f"{sum(float(one['q']) for one in inside):.4f}",
+            "n": len(inside),
+            "q": f"{sum(float(one['v']) for one in inside):.5f}",
+            "V": "0",
+            "Q": "0",
+        }
+        return {"e": "kline", "E": now_ms, "s": self.symbol, "p": price_type, "d": [row]}
+
+    def best(self, now_ms: int) -> dict[str, Any]:
+        """Return the frame of the best bid and ask (spot)."""
+        bid, ask = self.best_bid, self.best_ask
+        return {"e": "bookTicker", "E": now_ms, "s": self.symbol, "u": now_ms, "b": _price(bid),
+                "B": _size(self._bids[bid]), "a": _price(ask), "A": _size(self._asks[ask])}  # fmt: skip
+
+
+class Market:
+    """Every symbol, and what its streams publish.
+
+    Parameters:
+        seed: the same seed gives the same market.
+        symbols: what is listed.
+    """
+
+    def __init__(self, seed: int = 1, symbols: Iterable[str] = ("BTCUSDT", "ETHUSDT", "SOLUSDT")) -> None:
+        starts = {"BTCUSDT": 64_250.0, "ETHUSDT": 2_184.2, "SOLUSDT": 182.4}
+        self.instruments = {symbol: Instrument(symbol, starts.get(symbol, 100.0), seed) for symbol in symbols}
+        self.is_spot = False
+
+    def refusal(self, topic: str) -> str:
+        """Return the venue's words when there is no such stream, "" when there is."""
+        symbol, _, event = topic.partition("@")
+        if symbol.upper() not in self.instruments:
+            return f"INVALID_ARGUMENT: invalid symbol : {symbol.upper() + '_SPBL' if self.is_spot else 'cmt_' + symbol.lower()}"
+        if event.startswith("depth"):
+            level = event.removeprefix("depth")
+            return "" if level in ("15", "200") else f"INVALID_ARGUMENT: invalid depth level : {level}"
+        if event in ("ticker", "trade") or (event == "bookTicker" and self.is_spot):
+            return ""
+        kind, _, rest = event.partition("_")
+        interval, _, price_type = rest.partition("_")
+        is_kline = kind == "kline" and interval in INTERVALS_S and price_type in ("LAST_PRICE", "MARK_PRICE")
+        return "" if is_kline else f"INVALID_ARGUMENT: invalid event : {event}"
+
+    def snapshot(self, topic: str, now_ms: int) -> dict[str, Any] | None:
+        """Return what a stream begins with: a book its snapshot, others nothing."""
+        symbol, _, event = topic.partition("@")
+        if event.startswith("depth"):
+            return self.instruments[symbol].snapshot(int(event.removeprefix("depth")), now_ms)
+        return None
+
+    def step(self, now_ms: int, topics: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Move every symbol; returns the frame of each stream that somebody listens to and that has one."""
+        trades = {symbol: one.step(now_ms) for symbol, one in self.instruments.items()}
+        books = {
+            f"{symbol}@depth{level}": frame
+            for symbol, one in self.instruments.items()
+            for level in BOOK_LEVELS
+            if (frame := one.publish(level, now_ms)) is not None
+        }
+        frames: dict[str, dict[str, Any]] = {}
+        for topic in topics:
+            symbol, _, event = topic.partition("@")
+            one = self.instruments[symbol]
+            if event.startswith("depth"):
+                if topic in books:
+                    frames[topic] = books[topic]
+            elif event == "ticker":
+                frames[topic] = one.ticker(now_ms)
+            elif event == "trade":
+                frames[topic] = {"e": "trade", "E": now_ms, "s": symbol, "d": trades[symbol]}
+            elif event == "bookTicker":
+                frames[topic] = one.best(now_ms)
+            else:
+                _, interval, price_type = event.split("_", 2)
+                frames[topic] = one.kline(interval, price_type, now_ms)
+        return frames
