@@ -25,7 +25,7 @@ from wsexample.brokers.weex.dialect.items import WeexMessage
 from wsexample.brokers.weex.messages import KlineFrame, TickerFrame, TickerRow, TradeFrame
 from wsexample.records.market import Bar, Book, Ticker, Trade
 
-__all__ = ["bars", "book_message", "percent", "tickers", "trades"]
+__all__ = ["bars", "book_message", "book_record", "percent", "tickers", "trades"]
 
 MS_NS = 1_000_000
 
@@ -129,9 +129,9 @@ def bars(frame: KlineFrame, received_ns: int) -> list[WeexMessage]:
     return found
 
 
-def book_message(topic: str, symbol: str, book: KeptBook, exchange_ms: int | None, received_ns: int) -> WeexMessage:
+def book_record(symbol: str, book: KeptBook, exchange_ms: int | None, received_ns: int) -> Book:
     """Return the whole book as it stands."""
-    record = Book(
+    return Book(
         venue=VENUE,
         symbol=symbol,
         exchange_ns=_ns(exchange_ms),
@@ -140,8 +140,12 @@ def book_message(topic: str, symbol: str, book: KeptBook, exchange_ms: int | Non
         asks=tuple(book.asks.levels),
         sequence=book.sequence,
     )
+
+
+def book_message(topic: str, book: KeptBook, record: Book) -> WeexMessage:
+    """Return a book's record beside the same as the venue wrote it."""
     data = {
-        "symbol": symbol,
+        "symbol": record.symbol,
         "bids": list(book.bids.pairs),
         "asks": list(book.asks.pairs),
         "sequence": book.sequence,

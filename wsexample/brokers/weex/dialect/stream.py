@@ -16,7 +16,7 @@ import msgspec
 from wsexample.brokers.weex.codes import MAX_OPERATIONS, MAX_STREAMS, PRIVATE_TOPICS, VENUE, stream_error
 from wsexample.brokers.weex.dialect.books import KeptBook
 from wsexample.brokers.weex.dialect.items import WeexMessage
-from wsexample.brokers.weex.dialect.market import bars, book_message, tickers, trades
+from wsexample.brokers.weex.dialect.market import bars, book_message, book_record, tickers, trades
 from wsexample.brokers.weex.dialect.private import AccountReader
 from wsexample.brokers.weex.messages import (
     Control,
@@ -37,6 +37,7 @@ SNAPSHOT_TIMEOUT_S = 10.0
 """How long a new snapshot is waited for; measured are half a second at most."""
 SILENCE_S = 150.0
 """The venue pings a subscribed socket once a minute; two pings missed and a half."""
+_CHANGE = b'{"e":"depth"'
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, ValueError, KeyError, TypeError, InvalidOperation)
 
 
@@ -146,6 +147,8 @@ class WeexDialect(Dialect):
             return NOTHING
 
     def _read(self, payload: bytes, received_ns: int) -> Step:
+        if payload.startswith(_CHANGE):  # most messages by far, and worth not looking at twice
+            return self._book(self._depth(payload), received_ns)
         event = self._head(payload).e
         if event in ("depth", "depthSnapshot"):
             return self._book(self._depth(payload), received_ns)
@@ -204,10 +207,8 @@ class WeexDialect(Dialect):
             return NOTHING
         elif not book.change(frame.b, frame.a, frame.U, frame.u):
             return self._resync(topic, received_ns)
-        if self._keeps_wire:
-            records.append(book_message(topic, frame.s, book, frame.E, received_ns))
-        else:
-            records.append(book_message(topic, frame.s, book, frame.E, received_ns).record)
+        record = book_record(frame.s, book, frame.E, received_ns)
+        records.append(book_message(topic, book, record) if self._keeps_wire else record)
         return Step(records=records)
 
     def _gap(self, symbol: str, from_ns: int, to_ns: int) -> Gap:
