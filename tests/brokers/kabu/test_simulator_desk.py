@@ -7,57 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from wsexample.brokers.kabu.simulator.desk import ROUTES, Answer, Call, Desk
-from wsexample.brokers.kabu.simulator.station import Station
-from wsexample.brokers.kabu.simulator.switches import Switches
+from wsexample.brokers.kabu.simulator.desk import ROUTES, Call
 
-from .market_samples import future, option, play, small_market
-
-SEVEN = ("9433", "8306", "7203", "9984", "7974", "6758", "101")
-
-
-class Caller:
-    """A desk with a token, called as a program would."""
-
-    def __init__(self, start: str = "10:15", **switches: Any) -> None:
-        symbols = (*SEVEN, "501A", "3350", future(), option(is_call=True), option(is_call=False))
-        self.market = small_market(start, symbols=symbols, ticks_per_s=1)
-        self.station = Station(
-            Switches(**switches),
-            password="right",
-            other_password="other",
-            seed=1,
-            knows=self.market.views.__contains__,
-        )
-        self.desk = Desk(self.market, self.station)
-        self.token: str | None = self.station.issue_token()
-        self.now_ns = 0
-
-    def call(self, method: str, path: str, body: object = None, *, raw: bytes | None = None, **details: Any) -> Answer:
-        self.now_ns += 200_000_000  # five calls a second: no counter fills
-        name, _, query = path.partition("?")
-        return self.desk.answer(
-            Call(
-                method=method,
-                path=f"/kabusapi/{name}",
-                query=dict(pair.split("=") for pair in query.split("&")) if query else {},
-                token=self.token,
-                media_type=details.pop("media_type", "application/json"),
-                body=raw if raw is not None else b"" if body is None else msgspec.json.encode(body),
-                **details,
-            ),
-            self.now_ns,
-        )
-
-    def get(self, path: str) -> Any:
-        answer = self.call("GET", path)
-        assert answer.http_status == 200, answer
-        return msgspec.json.decode(msgspec.json.encode(answer.body))
-
-
-def error(answer: Answer) -> tuple[int, int, str]:
-    body = msgspec.json.decode(msgspec.json.encode(answer.body))
-    return answer.http_status, body["Code"], body["Message"]
+from .core_calls import Caller, error
+from .market_samples import future, option, play
 
 
 def symbols(*codes: str) -> dict[str, Any]:

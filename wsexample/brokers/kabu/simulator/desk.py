@@ -1,27 +1,29 @@
 """The REST calls as a table, and the desk that answers them. Pure: a `Call` goes in, an `Answer` comes out.
 
 Order of the checks: URL, method, length, media type, login and token, rate, parameters. What Windows checks before kabu
-Station sees a request at all is in ``http``. Calls about an account will be further rows of the same table.
+Station sees a request at all is in ``http``; calls about the account are answered at the counter in ``trading``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import msgspec
 
 from wsexample.brokers.kabu.codes import FX_EXCHANGE
 from wsexample.brokers.kabu.messages import RegisterRequest, RegistryReply, SymbolEntry, TokenReply, TokenRequest
-from wsexample.brokers.kabu.messages.reads import SoftLimitReply, SymbolNameReply, SymbolReply
+from wsexample.brokers.kabu.messages.reads import SymbolNameReply, SymbolReply
 from wsexample.brokers.kabu.simulator import reads
 from wsexample.brokers.kabu.simulator.image import draw, draw_nothing
 from wsexample.brokers.kabu.simulator.listing import Key, View
 from wsexample.brokers.kabu.simulator.market import Market
 from wsexample.brokers.kabu.simulator.rankings import ranking
 from wsexample.brokers.kabu.simulator.station import RateGroup, Refusal, Station
+from wsexample.brokers.kabu.simulator.trading import Counter
 
-__all__ = ["PREFIX", "ROUTES", "Answer", "Call", "Desk", "Route", "find_route"]
+__all__ = ["PREFIX", "ROUTES", "Answer", "Call", "Desk", "Route", "find_route", "is_order_call"]
 
 PREFIX = "/kabusapi/"
 TIMED_OUT_MS = 5_000
@@ -84,7 +86,7 @@ class Route:
     """Calls that it is counted with."""
     answer: Callable[[Desk, str, Call], Answer]
     """What answers it: desk, argument, call."""
-    has_argument: bool = False
+    argument: Literal["none", "needed", "optional"] = "none"
     """Whether the path goes on after the name."""
     needs_token: bool = True
     """Whether X-API-KEY is asked for."""
@@ -95,12 +97,18 @@ def find_route(path: str) -> tuple[str, Route, str] | None:
     if not path.startswith(PREFIX):
         return None
     rest = path.removeprefix(PREFIX)
-    if (route := ROUTES.get(rest)) is not None and not route.has_argument:
+    if (route := ROUTES.get(rest)) is not None and route.argument != "needed":
         return rest, route, ""
     name, _, argument = rest.rpartition("/")
-    if (route := ROUTES.get(name)) is not None and route.has_argument and argument:
+    if (route := ROUTES.get(name)) is not None and route.argument != "none" and argument:
         return name, route, argument
     return None
+
+
+def is_order_call(path: str) -> bool:
+    """Tell whether a path is one of the four calls that send or cancel an order."""
+    found = find_route(path)
+    return found is not None and found[1].group is RateGroup.ORDERS
 
 
 class Desk:
@@ -108,12 +116,14 @@ class Desk:
 
     Parameters:
         market: what is listed.
-        station: login, token, list and counters.
+        station: login, token, list and call counters.
+        counter: what answers for the account.
     """
 
-    def __init__(self, market: Market, station: Station) -> None:
+    def __init__(self, market: Market, station: Station, counter: Counter) -> None:
         self._market = market
         self._station = station
+        self._counter = counter
         self._switches = station.switches
         self._is_verification = station.switches.env == "verification"
 
@@ -236,7 +246,7 @@ class Desk:
 
     def soft_limit(self, argument: str, call: Call) -> Answer:
         """``GET /apisoftlimit``."""
-        return Answer(SoftLimitReply())
+        return Answer(self._counter.soft_limit)
 
     def symbol_of_future(self, argument: str, call: Call) -> Answer:
         """``GET /symbolname/future``."""
@@ -272,6 +282,48 @@ class Desk:
         reply = ranking(self._market, kind or 0, call.query.get("ExchangeDivision", "ALL"))
         return Answer(reply) if reply is not None else _no(4001010)
 
+    # -- the account -----------------------------------------------------------------------------------------
+
+    def send_stock(self, argument: str, call: Call) -> Answer:
+        """``POST /sendorder``."""
+        return _either(self._counter.send_stock(call.body))
+
+    def send_future(self, argument: str, call: Call) -> Answer:
+        """``POST /sendorder/future``."""
+        return _either(self._counter.send_derivative(call.body, "future"))
+
+    def send_option(self, argument: str, call: Call) -> Answer:
+        """``POST /sendorder/option``."""
+        return _either(self._counter.send_derivative(call.body, "option"))
+
+    def cancel_order(self, argument: str, call: Call) -> Answer:
+        """``PUT /cancelorder``."""
+        return _either(self._counter.cancel(call.body))
+
+    def orders(self, argument: str, call: Call) -> Answer:
+        """``GET /orders``."""
+        return _either(self._counter.orders(call.query))
+
+    def positions(self, argument: str, call: Call) -> Answer:
+        """``GET /positions``."""
+        return _either(self._counter.positions(call.query))
+
+    def cash_wallet(self, argument: str, call: Call) -> Answer:
+        """``GET /wallet/cash``."""
+        return _either(self._counter.cash_wallet(argument))
+
+    def margin_wallet(self, argument: str, call: Call) -> Answer:
+        """``GET /wallet/margin``."""
+        return _either(self._counter.margin_wallet(argument))
+
+    def future_wallet(self, argument: str, call: Call) -> Answer:
+        """``GET /wallet/future``."""
+        return _either(self._counter.future_wallet(argument))
+
+    def option_wallet(self, argument: str, call: Call) -> Answer:
+        """``GET /wallet/option``."""
+        return _either(self._counter.option_wallet(argument))
+
     def _view(self, argument: str) -> View | Refusal:
         name, _, market = argument.partition("@")
         exchange = _whole(market)
@@ -301,6 +353,10 @@ def _found(reply: object | None) -> Answer:
     return Answer(reply) if reply is not None else _no(4002001)
 
 
+def _either(result: object) -> Answer:
+    return _refuse(result) if isinstance(result, Refusal) else Answer(result)
+
+
 def _whole(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() else None
 
@@ -314,17 +370,27 @@ ROUTES: dict[str, Route] = {
     "register": Route("PUT", RateGroup.REGISTER, Desk.register),
     "unregister": Route("PUT", RateGroup.REGISTER, Desk.unregister),
     "unregister/all": Route("PUT", RateGroup.REGISTER, Desk.unregister_all),
-    "board": Route("GET", RateGroup.INFO, Desk.board, has_argument=True),
-    "symbol": Route("GET", RateGroup.INFO, Desk.symbol, has_argument=True),
-    "exchange": Route("GET", RateGroup.INFO, Desk.exchange, has_argument=True),
-    "timeandsales": Route("GET", RateGroup.TIME_AND_SALES, Desk.time_and_sales, has_argument=True),
-    "regulations": Route("GET", RateGroup.INFO, Desk.regulations, has_argument=True),
-    "primaryexchange": Route("GET", RateGroup.INFO, Desk.primary_exchange, has_argument=True),
-    "margin/marginpremium": Route("GET", RateGroup.INFO, Desk.margin_premium, has_argument=True),
+    "board": Route("GET", RateGroup.INFO, Desk.board, argument="needed"),
+    "symbol": Route("GET", RateGroup.INFO, Desk.symbol, argument="needed"),
+    "exchange": Route("GET", RateGroup.INFO, Desk.exchange, argument="needed"),
+    "timeandsales": Route("GET", RateGroup.TIME_AND_SALES, Desk.time_and_sales, argument="needed"),
+    "regulations": Route("GET", RateGroup.INFO, Desk.regulations, argument="needed"),
+    "primaryexchange": Route("GET", RateGroup.INFO, Desk.primary_exchange, argument="needed"),
+    "margin/marginpremium": Route("GET", RateGroup.INFO, Desk.margin_premium, argument="needed"),
     "apisoftlimit": Route("GET", RateGroup.INFO, Desk.soft_limit),
     "symbolname/future": Route("GET", RateGroup.INFO, Desk.symbol_of_future),
     "symbolname/option": Route("GET", RateGroup.INFO, Desk.symbol_of_option),
     "symbolname/minioptionweekly": Route("GET", RateGroup.INFO, Desk.symbol_of_weekly),
     "ranking": Route("GET", RateGroup.INFO, Desk.ranking),
+    "orders": Route("GET", RateGroup.INFO, Desk.orders),
+    "positions": Route("GET", RateGroup.INFO, Desk.positions),
+    "sendorder": Route("POST", RateGroup.ORDERS, Desk.send_stock),
+    "sendorder/future": Route("POST", RateGroup.ORDERS, Desk.send_future),
+    "sendorder/option": Route("POST", RateGroup.ORDERS, Desk.send_option),
+    "cancelorder": Route("PUT", RateGroup.ORDERS, Desk.cancel_order),
+    "wallet/cash": Route("GET", RateGroup.WALLET, Desk.cash_wallet, argument="optional"),
+    "wallet/margin": Route("GET", RateGroup.WALLET, Desk.margin_wallet, argument="optional"),
+    "wallet/future": Route("GET", RateGroup.WALLET, Desk.future_wallet, argument="optional"),
+    "wallet/option": Route("GET", RateGroup.WALLET, Desk.option_wallet, argument="optional"),
 }
 """Name of the call -> its row."""

@@ -42,7 +42,7 @@ _PAGES = {
     411: ("Length Required", "Length Required", "The request must be chunked or have a content length."),
 }
 
-encode = msgspec.json.Encoder().encode
+encode = msgspec.json.Encoder(decimal_format="number").encode
 """Compact JSON, as kabu Station writes it."""
 
 

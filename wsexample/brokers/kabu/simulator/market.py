@@ -9,10 +9,10 @@ from __future__ import annotations
 import heapq
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from random import Random
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from wsexample.brokers.kabu.dialect.hours import (
     ALWAYS,
@@ -32,7 +32,7 @@ from wsexample.brokers.kabu.simulator.listing import Key, Listing, View
 from wsexample.brokers.kabu.simulator.past import make_up_past
 from wsexample.brokers.kabu.simulator.pricing import Worth
 
-__all__ = ["Change", "Market", "SessionMode"]
+__all__ = ["Change", "Market", "SessionMode", "Watcher"]
 
 SessionMode = Literal["always", "clock"]
 
@@ -51,6 +51,22 @@ class Change(NamedTuple):
     """Whether an execution changed it, not quotes alone."""
     phase: Phase
     """What the exchange does with orders then; for a closing price, the wait for the auction that ended."""
+
+
+class Watcher(Protocol):
+    """Somebody who wants to know what happens to a listing at the moment when it happens."""
+
+    def phase_ending(self, listing: Listing, next_phase: Phase) -> None:
+        """A phase is about to end; the auction that it led to has not been held."""
+        ...
+
+    def phase_begun(self, listing: Listing, *, is_new_day: bool, is_new_book: bool) -> None:
+        """A phase has begun; with ``is_new_book`` everything that rested is forgotten."""
+        ...
+
+    def acted(self, listing: Listing) -> None:
+        """Somebody has sent an order, an auction was held, or an index was published."""
+        ...
 
 
 class _Actor:
@@ -110,6 +126,10 @@ class Market:
         self._heap: list[tuple[int, int]] = []
         self._next_breath_ns = start_ns + _BREATH_S * S
         self._untold: deque[Change] = deque()
+        self._appointments: list[tuple[int, int, Callable[[], None]]] = []
+        self._appointed = 0
+        self.watcher: Watcher | None = None
+        """Told of everything that happens; a listing that it touches is told as changed."""
         for actor in self._actors:
             self._place(actor)
 
@@ -138,11 +158,14 @@ class Market:
                 yield untold.popleft()
             bell_ns = min((span.end_ns for span in self._spans.values()), default=now_ns + 1)
             order_ns = heap[0][0] if heap else now_ns + 1
-            at_ns = min(bell_ns, order_ns, self._next_breath_ns)
+            appointed_ns = self._appointments[0][0] if self._appointments else now_ns + 1
+            at_ns = min(bell_ns, order_ns, appointed_ns, self._next_breath_ns)
             if at_ns > now_ns:
                 break
             self.now_ns = at_ns
-            if at_ns == bell_ns:
+            if at_ns == appointed_ns:
+                heapq.heappop(self._appointments)[2]()
+            elif at_ns == bell_ns:
                 untold.extend(self._ring(at_ns))
             elif at_ns == self._next_breath_ns:
                 untold.extend(self._breathe(at_ns))
@@ -151,6 +174,19 @@ class Market:
                 if actor.listing.next_ns == at_ns:
                     untold.extend(self._act(actor, at_ns))
         self.now_ns = max(self.now_ns, now_ns)
+
+    def appoint(self, delay_ns: int, action: Callable[[], None]) -> None:
+        """Do something after a while, in its place among everything that happens."""
+        self._appointed += 1
+        heapq.heappush(self._appointments, (self.now_ns + delay_ns, self._appointed, action))
+
+    def touch(self, listing: Listing, *, traded: bool) -> None:
+        """Say that a listing's boards are no longer what they were."""
+        self._untold.extend(self._changes(listing, traded, listing.phase))
+
+    def timetable_of(self, listing: Listing) -> Timetable:
+        """Return the hours of a listing."""
+        return self._actor_of[listing.views[0].key].timetable
 
     def shock(self, symbol: str, exchange: int, fraction: float) -> None:
         """Change what people believe a stock is worth at once; futures and options follow their index.
@@ -216,7 +252,12 @@ class Market:
         else:
             actor.flow.gather(fair, now_ns)
         self._schedule(actor)
+        self._tell_acted(listing)
         return self._changes(listing, traded, listing.phase)
+
+    def _tell_acted(self, listing: Listing) -> None:
+        if self.watcher is not None:
+            self.watcher.acted(listing)
 
     def _changes(self, listing: Listing, traded: bool, phase: Phase) -> Iterator[Change]:
         for view in listing.views:
@@ -257,6 +298,7 @@ class Market:
             level = self._beliefs.published(listing.instrument)
             if level != listing.last or listing.awaits_opening:
                 listing.trade(level, 0, now_ns)
+                self._tell_acted(listing)
                 yield from self._changes(listing, True, Phase.OPEN)
 
     def _ring(self, now_ns: int) -> Iterator[Change]:
@@ -273,9 +315,12 @@ class Market:
         for actor in actors:
             listing = actor.listing
             traded = False
+            if self.watcher is not None:
+                self.watcher.phase_ending(listing, next_phase)
             if phase.is_call and not actor.is_index:
                 auction = actor.flow.hold_auction if is_last else actor.flow.open
                 traded = auction(self.now_ns)
+                self._tell_acted(listing)
             if is_last:
                 listing.finish(listing.session, by_auction=traded)
             if traded or is_last:
@@ -297,6 +342,8 @@ class Market:
             if is_new_day or is_new_session:
                 self._write_book(actor)
             self._schedule(actor)
+            if self.watcher is not None:
+                self.watcher.phase_begun(listing, is_new_day=is_new_day, is_new_book=is_new_day or is_new_session)
             if is_new_day or span.phase.takes_orders:
                 yield from self._changes(listing, False, span.phase)
 

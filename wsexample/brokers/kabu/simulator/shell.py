@@ -16,7 +16,8 @@ from wsexample.brokers.base.facts import Facts
 from wsexample.brokers.kabu.dialect.hours import JST, S
 from wsexample.brokers.kabu.messages import PushMessage
 from wsexample.brokers.kabu.simulator.catalogue import Instrument
-from wsexample.brokers.kabu.simulator.desk import PREFIX, Answer, Call, Desk, find_route
+from wsexample.brokers.kabu.simulator.core import Core
+from wsexample.brokers.kabu.simulator.desk import PREFIX, Answer, Call, find_route, is_order_call
 from wsexample.brokers.kabu.simulator.feed import Feed
 from wsexample.brokers.kabu.simulator.flow import STEPS_PER_S
 from wsexample.brokers.kabu.simulator.http import (
@@ -29,9 +30,10 @@ from wsexample.brokers.kabu.simulator.http import (
     windows_headers,
     windows_page,
 )
+from wsexample.brokers.kabu.simulator.ledger import AccountPlan
 from wsexample.brokers.kabu.simulator.market import Market, SessionMode
 from wsexample.brokers.kabu.simulator.push import PushSocket
-from wsexample.brokers.kabu.simulator.station import Login, Refusal, Station
+from wsexample.brokers.kabu.simulator.station import Login, Refusal
 from wsexample.brokers.kabu.simulator.stats import Stats
 from wsexample.brokers.kabu.simulator.switches import Switches
 from wsexample.clock import SystemClock
@@ -64,6 +66,7 @@ class KabuSimulator:
         ticks_per_s: orders a second and busy stock (default 2, as on a usual day). For load: some hundred, with
             ``Switches(thinning_ms=0)``, push every single change.
         instruments: what is listed; None for the whole catalogue.
+        account: what the simulated account begins with (default: ten million yen and no positions).
         clock: what paces it; a `ManualClock` moves it by hand.
         control: whether ``/simulator/...`` takes faults by HTTP.
     """
@@ -82,6 +85,7 @@ class KabuSimulator:
         speed: float = 1.0,
         ticks_per_s: float = STEPS_PER_S,
         instruments: Iterable[Instrument] | None = None,
+        account: AccountPlan | None = None,
         clock: Clock | None = None,
         control: bool = False,
     ) -> None:
@@ -98,17 +102,22 @@ class KabuSimulator:
             seed=seed, start_ns=start_ns, session=session, ticks_per_s=ticks_per_s, instruments=instruments
         )
         """Everything that is listed."""
-        self.station = Station(
+        self._core = Core(
+            self.market,
             self.switches,
             password=password,
             other_password=other_password,
-            seed=seed,
-            knows=self.market.views.__contains__,
+            account=account,
+            changed=lambda: self._facts.changed(),
         )
+        self.station = self._core.station
         """Login, token, registration list and call counters."""
+        self.ledger = self._core.ledger
+        """Money and positions of the account."""
+        self.floor = self._core.floor
+        """Orders of the account."""
         self.stats = Stats()
         """Counters since the start."""
-        self._desk = Desk(self.market, self.station)
         self._facts = Facts(self._numbers())
         self._push = PushSocket(self.switches, self.stats, self._facts, self._clock)
         self._feed = Feed(self.market, self.station, self._push, self._clock, speed)
@@ -120,6 +129,7 @@ class KabuSimulator:
         self._slow_until_s = 0.0
         self._slow_by_s = 0.0
         self._held_back = 0
+        self._replies_to_lose = 0
         self._unmute: asyncio.Task[Any] | None = None
 
     # -- life ------------------------------------------------------------------------------------------------
@@ -177,7 +187,8 @@ class KabuSimulator:
         Parameters:
             name: "registered" (entries pushed), "listed" (entries at all), "connections", "disconnections",
                 "connected" (open now), "boards", "boards:9433@1", "requests", "refusals", "displaced", "resets",
-                "pongs", "skipped", "client_messages", "exits", "restarts" or "held_back" (by `slow_start`).
+                "pongs", "skipped", "client_messages", "exits", "restarts", "held_back" (by `slow_start`),
+                "orders" (taken), "executions" or "orders_finished".
             count: how many at least.
             timeout_s: seconds of real time to wait.
 
@@ -194,6 +205,9 @@ class KabuSimulator:
             "listed": lambda: len(station.entries),
             "connected": lambda: self._push.open_count,
             "held_back": lambda: self._held_back,
+            "orders": lambda: len(self.floor.orders),
+            "orders_finished": lambda: sum(not order.is_open for order in self.floor.orders.values()),
+            "executions": lambda: self.floor.executions,
             "boards": stats.boards_sent.total,
             "requests": stats.requests.total,
             "refusals": stats.refusals.total,
@@ -264,6 +278,15 @@ class KabuSimulator:
         """Answer every call with 429 for so many seconds."""
         self.station.storm(self._now_ns() + round(duration_s * S))
 
+    def lose_order_replies(self, count: int = 1) -> None:
+        """Take the next orders and cancels, and lose the connection instead of answering (vendor issue 972)."""
+        self._replies_to_lose = count
+
+    def forget_list(self) -> None:
+        """Behave as if another program had emptied the registration list."""
+        self.station.unregister_all()
+        self._facts.changed()
+
     def slow_start(self, duration_s: float, delay_s: float) -> None:
         """Hold back every answer and every handshake by ``delay_s`` for the next ``duration_s`` seconds."""
         self._slow_until_s = self._clock.monotonic_s() + duration_s
@@ -303,6 +326,8 @@ class KabuSimulator:
             self.log_in,
             self.issue_token,
             self.storm_429,
+            self.lose_order_replies,
+            self.forget_list,
             self.slow_start,
             self.shock,
             self.restart,
@@ -372,12 +397,16 @@ class KabuSimulator:
                 start=self._in_background,
             )
         await self._dawdle()
-        return dress(await self._answer(call))
+        answer = await self._answer(call)
+        if self._replies_to_lose and is_order_call(call.path) and request.transport is not None:
+            self._replies_to_lose -= 1
+            request.transport.abort()
+        return dress(answer)
 
     async def _answer(self, call: Call) -> Answer:
         found = find_route(call.path)
         self.stats.requests[f"{call.method} /{found[0]}" if found else "unknown"] += 1
-        answer = self._desk.answer(call, self._now_ns())
+        answer = self._core.answer(call, self._now_ns())
         self.stats.replies[answer.http_status] += 1
         if answer.refusal is not None:
             self.stats.refusals[answer.refusal.code] += 1

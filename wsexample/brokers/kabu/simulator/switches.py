@@ -61,6 +61,18 @@ class Switches:
     """Whether a Host other than localhost is refused, as Windows does before kabu Station sees the request."""
     max_body_bytes: int = 65_536
     """Longest request body; more is answered 413."""
+    order_latency_ms: int = 30
+    """Milliseconds of market time that an order or a cancel takes to the exchange."""
+    order_day_roll_min: int = 30
+    """Minutes after the close during which ``ExpireDay`` 0 still means the day that is over, and fails (vendor issue 1374)."""
+    sor_types: Literal["all", "basic"] = "all"
+    """Types of orders that SOR takes: all, or market, limit and stop as until 2026-05-18."""
+    sor_down: bool = False
+    """Whether SOR and TSE+ are in maintenance, so that cash orders go to market 1 (and nothing goes to 9 and 27)."""
+    orders_per_symbol: int = 0
+    """Open orders of a symbol after which another one is refused; 0 for no limit. The vendor advises 5."""
+    body_field_case: Literal["any", "exact"] = "any"
+    """Whether ``OrderID`` is understood where ``OrderId`` is meant; the vendor's own sample writes it so."""
     orders_per_s: int = 5
     """Calls a second in the group of orders."""
     wallet_per_s: int = 10
