@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 
-@pytest.fixture(params=["ours", "theirs"])
-def websocket(request: pytest.FixtureRequest) -> Any:
+LEAVES_SOCKETS = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(params=["ours", pytest.param("theirs", marks=LEAVES_SOCKETS)])
+def websocket(request: pytest.FixtureRequest) -> Iterator[Any]:
     """Ours and websocket-client, which wrote the contract."""
-    return importlib.import_module("wsexample.sync" if request.param == "ours" else "websocket")
+    if request.param == "ours":
+        yield importlib.import_module("wsexample.sync")
+        return
+    yield importlib.import_module("websocket")
+    with warnings.catch_warnings():  # it leaves sockets to the garbage collector
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture

@@ -107,10 +107,10 @@ class Conn:
         return whole[0] & 0x0F, payload, whole
 
     def until_end(self) -> list[tuple[int, bytes]]:
-        """Every frame until the client is gone."""
-        found = []
+        """Every frame until the client says goodbye or is gone."""
+        found: list[tuple[int, bytes]] = []
         with contextlib.suppress(EOFError, ConnectionError):
-            while True:
+            while not found or found[-1][0] != 8:
                 found.append(self.read())
         return found
 

@@ -250,12 +250,12 @@ class WebSocketApp:
                 "proxy_type": proxy_type,
             },
         )
-        self._waker = Waker()
+        chosen = self.create_dispatcher(ping_timeout, dispatcher, target.is_secure, run.lost)
         self._run = run
         self._keep_running = True
-        chosen = self.create_dispatcher(ping_timeout, dispatcher, target.is_secure, run.lost)
         if dispatcher:
             return run.start(chosen)
+        self._waker = Waker()
         return run.to_the_end(chosen)
 
     def create_dispatcher(
