@@ -29,6 +29,7 @@ Every error carries facts as attributes; ``str()`` tells one sentence and what t
         * `UnknownSymbolError`: the broker does not know this symbol
         * `RequestError`: the request was malformed or not valid now
         * `OrderRejectedError`: an order was refused
+        * `OrderUnknownError`: an order was sent, and nobody can say whether it was taken
         * `BrokerUnavailableError`: the broker's service is down or out of hours
         * `DialectError`: the broker sent something that this version cannot read
     * `StorageError`: records could not be stored or read back
@@ -56,6 +57,7 @@ __all__ = [
     "NotLoggedInError",
     "OptionError",
     "OrderRejectedError",
+    "OrderUnknownError",
     "PeerError",
     "PlanError",
     "ProtocolError",
@@ -381,6 +383,18 @@ class RequestError(BrokerError):
 
 class OrderRejectedError(BrokerError):
     """An order was refused."""
+
+
+class OrderUnknownError(BrokerError):
+    """An order was sent, and nobody can say whether it was taken; look before sending it again.
+
+    Attributes:
+        candidates: numbers of orders that may be it; empty where the broker could not be asked, or knew none.
+    """
+
+    def __init__(self, message: str, *, candidates: tuple[str, ...] = (), **facts: object) -> None:
+        super().__init__(message, **facts)  # type: ignore[arg-type]
+        self.candidates = candidates
 
 
 class BrokerUnavailableError(BrokerError):
