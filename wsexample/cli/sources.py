@@ -6,7 +6,6 @@ last one stopped.
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
@@ -83,15 +82,11 @@ class PromptSource:
         self._prompt = prompt
         self._interpreter = interpreter
         self._complain = complain
-        self._reading: asyncio.Task[str | None] | None = None
 
     async def next(self) -> Message | Slash | None:
         """Return the next message."""
         while True:
-            if self._reading is None:
-                self._reading = asyncio.ensure_future(self._prompt.read(is_continued=self._interpreter.is_waiting))
-            line = await asyncio.shield(self._reading)
-            self._reading = None
+            line = await self._prompt.read(is_continued=self._interpreter.is_waiting)
             try:
                 if line is None:
                     self._interpreter.finish()
@@ -107,6 +102,4 @@ class PromptSource:
 
     async def close(self) -> None:
         """Take the prompt away."""
-        if self._reading is not None:
-            self._reading.cancel()
-            await asyncio.gather(self._reading, return_exceptions=True)
+        await self._prompt.close()
