@@ -2,7 +2,7 @@
 """Make .venv, install the project and what its tests need, check the code and run the tests.
 
 Needs nothing but Python 3.11 or newer and the package registries. Arguments that are not listed here go to pytest:
-``python3 scripts/test.py --quick -x tests/wire``. A test whose component is missing is skipped with the reason, or fails
+``python3 scripts/test.py --quick -x tests/wire``. Without such arguments the tests run in two processes. A test whose component is missing is skipped with the reason, or fails
 when the environment variable CI is set.
 """
 
@@ -18,6 +18,9 @@ from pathlib import Path
 from steps import CommandError, StepError, run_shown, say, step
 from system_packages import install, missing_packages
 from venv_setup import ROOT, check_python, ensure_venv, is_debian_root
+
+IN_TWO_PROCESSES = ["-n", "2", "--dist", "loadfile"]
+"""How the whole suite runs: most tests wait more than they compute. A file stays together, with what it sets up once."""
 
 
 def main() -> int:
@@ -40,7 +43,7 @@ def main() -> int:
         results["checks"] = run_shown([python, str(ROOT / "scripts" / "check.py")], cwd=ROOT) == 0
     with step("Tests"):
         only = ["-m", "not integration"] if options.quick else []
-        command = [python, "-m", "pytest", *only, *for_pytest]
+        command = [python, "-m", "pytest", *only, *(for_pytest or IN_TWO_PROCESSES)]
         results["tests"] = run_shown(command, env=environment_of_tests(), cwd=ROOT) == 0
 
     say(f"\n== Result after {time.monotonic() - begun:.0f} s")
