@@ -2,8 +2,8 @@
 """Make .venv, install the project and what its tests need, check the code and run the tests.
 
 Needs nothing but Python 3.11 or newer and the package registries. Arguments that are not listed here go to pytest:
-``python3 scripts/test.py --quick -x tests/wire``. Without such arguments the tests run in two processes. A test whose component is missing is skipped with the reason, or fails
-when the environment variable CI is set.
+``python3 scripts/test.py --quick -x tests/wire``. Without such arguments the tests run in two processes. A test whose
+component is missing is skipped with the reason, or fails when the environment variable CI is set.
 """
 
 from __future__ import annotations
