@@ -82,6 +82,12 @@ class ServerConnection(Connection):
         self._take = self._link.onMessage
         self._link.onMessage = self._limited
 
+    def play_dead(self) -> None:
+        """Send no sign of life any more, neither pings nor pongs: what a half-open connection looks like from the other end."""
+        self._link.answer_pings = False
+        if self._heartbeat is not None:
+            self._heartbeat.stop()
+
     def _limited(self, payload: bytes, is_binary: bool) -> None:
         assert self._rate is not None
         if self._rate.allows(self._loop.time()):

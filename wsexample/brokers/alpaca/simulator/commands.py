@@ -1,0 +1,264 @@
+"""What can be done to a running simulator on command: faults of connections, updates and REST, the market, orders.
+
+Methods of `AlpacaSimulator`, and by name of its control endpoint.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine
+from decimal import Decimal
+from typing import Any
+
+from wsexample.brokers.alpaca.simulator.accounts import SimAccount
+from wsexample.brokers.alpaca.simulator.data_socket import DataSocket
+from wsexample.brokers.alpaca.simulator.event_stream import EventStreams
+from wsexample.brokers.alpaca.simulator.exchange import Exchange
+from wsexample.brokers.alpaca.simulator.flow import FillFlow
+from wsexample.brokers.alpaca.simulator.http import HttpSide
+from wsexample.brokers.alpaca.simulator.interventions import Interventions
+from wsexample.brokers.alpaca.simulator.market import Market
+from wsexample.brokers.alpaca.simulator.streams import Streams
+from wsexample.errors import OptionError
+from wsexample.ports import Clock
+from wsexample.wire.connection import check_close
+
+__all__ = ["Commands"]
+
+S = 10**9
+
+
+class Commands(ABC):
+    """The commands; the simulator provides what they act on."""
+
+    account: SimAccount
+    exchange: Exchange
+    market: Market
+    streams: Streams
+    _clock: Clock
+    _events: EventStreams
+    _http: HttpSide
+    _seed: int
+    _skew_ns: int
+
+    def __init__(self) -> None:
+        self._interventions = Interventions(self.exchange)
+        self._flows: list[FillFlow] = []
+        self._ends: dict[str, asyncio.Task[Any]] = {}
+
+    def commands(self) -> dict[str, Callable[..., Any]]:
+        """Return everything that can be done on command, by name."""
+        found = (name for name, value in vars(Commands).items() if callable(value) and not name.startswith("_"))
+        return {name: getattr(self, name) for name in found if name not in ("commands", "account_of")}
+
+    @abstractmethod
+    def _in_background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run a coroutine beside, and end it with the simulator."""
+
+    def _undo_later(self, name: str, duration_s: float | None, undo: Callable[[], None]) -> None:
+        before = self._ends.pop(name, None)
+        if before is not None:
+            before.cancel()
+        if duration_s is not None:
+            self._ends[name] = self._in_background(self._later(duration_s, undo))
+
+    async def _later(self, delay_s: float, action: Callable[[], None]) -> None:
+        await self._clock.sleep(delay_s)
+        action()
+
+    # -- faults: connections -----------------------------------------------------------------------------------
+
+    def reset(self, stream: str = "all") -> None:
+        """Cut connections with a TCP reset: "trading", "data" or "all"."""
+        self.streams.reset(stream)
+
+    def close_streams(self, code: int = 1000, reason: str = "", stream: str = "all") -> None:
+        """Close connections with a code; raises `OptionError` for one that may not be sent."""
+        check_close(code, reason)
+        for socket in self.streams.sockets(stream):
+            socket.connection.start_close(code, reason)
+
+    def internal_error(self, stream: str = "all") -> None:
+        """Tell of an internal error and close."""
+        self.streams.fail(stream)
+
+    def half_open(self, stream: str = "all") -> None:
+        """Let connections go silent for good, pings unanswered, as if a cable had been pulled."""
+        for socket in self.streams.sockets(stream):
+            socket.is_silent = True
+            socket.connection.play_dead()
+
+    def mute(self, duration_s: float | None = None) -> None:
+        """Send no data and no updates while pongs go on; for so many seconds, or until `unmute`."""
+        self.streams.is_muted = True
+        self._undo_later("mute", duration_s, self.unmute)
+
+    def unmute(self) -> None:
+        """Send data and updates again."""
+        self.streams.is_muted = False
+
+    def mute_symbol(self, symbol: str, is_muted: bool = True) -> None:
+        """Send nothing of one symbol, or send it again."""
+        self.market.listings[symbol].is_muted = is_muted
+
+    def refuse_handshakes(self, status: int = 429, count: int = 1) -> None:
+        """Answer the next handshakes with an HTTP status."""
+        self.streams.refusal = (status, count)
+
+    def silent_auth(self, duration_s: float | None = None) -> None:
+        """Answer nothing on new connections; for so many seconds, or until `answer_again`."""
+        self.streams.is_silent = True
+        self._undo_later("silent", duration_s, self.answer_again)
+
+    def answer_again(self) -> None:
+        """Answer on new connections again."""
+        self.streams.is_silent = False
+
+    def revoke(self, key_id: str = "") -> None:
+        """Refuse the credentials of an account from now on, the first one's by default."""
+        self.account_of(key_id).is_revoked = True
+
+    def restore(self, key_id: str = "") -> None:
+        """Take revoked credentials again."""
+        self.account_of(key_id).is_revoked = False
+
+    def block_account(self, is_blocked: bool = True, key_id: str = "") -> None:
+        """Let an account place no orders, or let it again."""
+        self.account_of(key_id).is_blocked = is_blocked
+
+    def slow_client(self) -> None:
+        """Treat every market data client as too slow: 407 and the end."""
+        for socket in self.streams.sockets("data"):
+            if isinstance(socket, DataSocket):
+                self.streams.cut_slow(socket)
+
+    def forget_lost_connections(self) -> None:
+        """Free the places of lost connections now instead of after 90 s."""
+        self.streams.forget_lost_connections()
+
+    def stop_streams(self, duration_s: float, status: int = 502) -> None:
+        """Cut every stream and refuse new ones for so many seconds, while the exchange goes on."""
+        self.streams.refusal = (status, 1_000_000)
+        self.streams.reset("all")
+        self._undo_later("stop_streams", duration_s, lambda: setattr(self.streams, "refusal", (0, 0)))
+
+    def send_raw(self, text: str, stream: str = "all") -> None:
+        """Send any text to clients."""
+        self.streams.send_raw(text.encode(), stream)
+
+    # -- faults: updates, REST, time -----------------------------------------------------------------------------
+
+    def drop_updates(self, count: int = 1) -> None:
+        """Lose the next trade updates on the way."""
+        self.streams.faults.drop_next += count
+
+    def double_updates(self, count: int = 1) -> None:
+        """Send the next trade updates twice."""
+        self.streams.faults.double_next += count
+
+    def reorder_updates(self, count: int = 1) -> None:
+        """Send so many of the next trade updates behind the one after them."""
+        self.streams.faults.reorder_next += count
+
+    def delay_updates(self, delay_s: float) -> None:
+        """Send trade updates late from now on; 0 for in time."""
+        self.streams.faults.delay_s = delay_s
+
+    def odd_update(self, kind: str) -> None:
+        """Let the next update look odd: unknown_event, unknown_status, unknown_field, null_order, bad_json, one_byte."""
+        self.streams.faults.odd_next(kind)
+
+    def rest_fault(self, status: int = 502, count: int = 1) -> None:
+        """Answer the next REST calls with an HTTP status and a page of HTML."""
+        self._http.fault = (status, count)
+
+    def storm_429(self, duration_s: float) -> None:
+        """Answer every REST call with 429 for so many seconds."""
+        self._http.storm_until_s = self._clock.monotonic_s() + duration_s
+
+    def slow_rest(self, delay_s: float) -> None:
+        """Answer REST calls late from now on; 0 for at once."""
+        self._http.delay_s = delay_s
+
+    def break_event_stream(self, after: int = 0) -> None:
+        """Let the next event stream over HTTP break off after so many events."""
+        self._events.break_after = after
+
+    def drop_events(self, count: int = 1) -> None:
+        """Leave the next events out of the event stream over HTTP, and say so in a comment."""
+        self._events.drop_next += count
+
+    def skew_clock(self, seconds: float) -> None:
+        """Let the simulator believe that it is later, by so many seconds."""
+        self._skew_ns += round(seconds * S)
+
+    # -- the market ------------------------------------------------------------------------------------------------
+
+    def halt(self, symbol: str, reason: str = "T1") -> None:
+        """Halt a symbol, with status, price band and imbalance."""
+        self.market.halt(symbol, reason)
+
+    def resume(self, symbol: str) -> None:
+        """Let a halted symbol trade again."""
+        self.market.resume(symbol)
+
+    def shock(self, symbol: str, fraction: float) -> None:
+        """Change what a symbol is worth by a fraction, such as -0.05."""
+        self.market.shock(symbol, fraction)
+
+    def correct_trade(self, symbol: str, price: float) -> None:
+        """Put the price of the newest trade of a symbol right."""
+        self.market.correct_trade(symbol, price)
+
+    def cancel_trade(self, symbol: str) -> None:
+        """Take the newest trade of a symbol back."""
+        self.market.cancel_trade(symbol)
+
+    def publish_news(self, headline: str, symbols: str = "", content_bytes: int = 0) -> None:
+        """Publish an article about some symbols; of any size, also above 1 MiB."""
+        names = tuple(symbols.replace(",", " ").split())
+        self.market.publish_news(headline, names, "x" * content_bytes)
+
+    def close_market(self) -> None:
+        """Close the stock market: what waits for the close is filled, orders of the day expire."""
+        self.market.close_stocks()
+        self.exchange.close_market()
+
+    def open_market(self) -> None:
+        """Open the stock market: what waits for the open is put to work."""
+        self.market.open_stocks()
+        self.exchange.open_market()
+
+    # -- orders ----------------------------------------------------------------------------------------------------
+
+    def force(self, order_id: str, event: str, reason: str = "") -> None:
+        """Let any event happen to an order."""
+        self._interventions.force(order_id, event, reason)
+
+    def fill_order(self, order_id: str, size: str = "", price: str = "") -> None:
+        """Fill an order whatever the market says."""
+        self._interventions.fill_order(order_id, Decimal(size) if size else None, Decimal(price) if price else None)
+
+    def bust(self, execution_id: str, reason: str = "TRADE_BUST") -> None:
+        """Take an execution back."""
+        self._interventions.bust(execution_id, reason)
+
+    def correct_execution(self, execution_id: str, price: str) -> None:
+        """Put the price of an execution right."""
+        self._interventions.correct_execution(execution_id, Decimal(price))
+
+    def start_fills(self, count: int, per_s: float, symbols: str = "AAPL MSFT NVDA", key_id: str = "") -> FillFlow:
+        """Let so many executions happen to an account, so many a second."""
+        account = self.account_of(key_id)
+        flow = FillFlow(self.exchange, account, tuple(symbols.split()), count, per_s, self._seed)
+        self._flows.append(flow)
+        return flow
+
+    def account_of(self, key_id: str) -> SimAccount:
+        """Return an account by its key, the first one for ""."""
+        if not key_id:
+            return self.account
+        if key_id not in self.exchange.accounts:
+            raise OptionError(f"there is no account {key_id!r}", option="key_id")
+        return self.exchange.accounts[key_id]
