@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-
 LEAVES_SOCKETS = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 

@@ -124,7 +124,7 @@ def test_failures_to_connect(websocket: Any) -> None:
 def test_a_bad_url_is_the_callers(websocket: Any) -> None:
     """ValueError comes out of run_forever."""
     for url in ("nonsense", "http://x/", "ws://"):
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError):  # noqa: PT011 - the contract names the class, each side has words of its own
             websocket.WebSocketApp(url).run_forever()
 
 
@@ -185,7 +185,7 @@ def test_an_exception_in_a_callback_is_told_and_the_run_goes_on(websocket: Any) 
 
         log.app.on_message = on_message
         assert log.app.run_forever() is False
-        assert [type(error) for error in log.of("error")][0] is ZeroDivisionError
+        assert next(type(error) for error in log.of("error")) is ZeroDivisionError
         assert log.of("message") == ["good"]
 
 

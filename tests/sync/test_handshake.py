@@ -83,7 +83,7 @@ def test_a_key_of_the_programs_is_checked(websocket: Any) -> None:
 @pytest.mark.parametrize("url", ["", "no-colon", "ws://", "http://127.0.0.1/", "wss:///x"])
 def test_a_bad_url_is_a_value_error(websocket: Any, url: str) -> None:
     """No colon, no host, or another scheme."""
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError):  # noqa: PT011 - the contract names the class, each side has words of its own
         websocket.create_connection(url)
 
 
@@ -114,9 +114,11 @@ def test_an_answer_that_opens_nothing(websocket: Any, answer: bytes) -> None:
 @pytest.mark.parametrize("more", [[], ["Sec-WebSocket-Protocol: other"]])
 def test_a_subprotocol_must_be_chosen(websocket: Any, more: list[str]) -> None:
     """With subprotocols offered, a server that chooses none or another is not accepted."""
-    with peer(lambda conn: conn.shake_hands(*more)) as server:
-        with pytest.raises(websocket.WebSocketException, match="Invalid WebSocket Header"):
-            websocket.create_connection(server.url, timeout=10, subprotocols=["a"])
+    with (
+        peer(lambda conn: conn.shake_hands(*more)) as server,
+        pytest.raises(websocket.WebSocketException, match="Invalid WebSocket Header"),
+    ):
+        websocket.create_connection(server.url, timeout=10, subprotocols=["a"])
 
 
 def test_a_subprotocol_nobody_asked_for_is_ignored(websocket: Any) -> None:
@@ -204,9 +206,8 @@ def test_redirects_are_followed(websocket: Any) -> None:
 
 def test_no_redirect_is_followed_when_the_limit_is_zero(websocket: Any) -> None:
     """The first one raises."""
-    with peer(redirecting) as server:
-        with pytest.raises(websocket.WebSocketException, match="Redirect limit exhausted"):
-            websocket.create_connection(f"{server.url}/1", timeout=10, redirect_limit=0)
+    with peer(redirecting) as server, pytest.raises(websocket.WebSocketException, match="Redirect limit exhausted"):
+        websocket.create_connection(f"{server.url}/1", timeout=10, redirect_limit=0)
 
 
 # -- sockets ---------------------------------------------------------------------------------------------------------
