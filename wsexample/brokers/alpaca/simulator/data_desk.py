@@ -236,7 +236,7 @@ def _seconds(timeframe: str) -> int:
 
 def _messages(listing: Listing, what: str, seconds: int) -> list[Any]:
     if what == "trades":
-        return list(listing.trades)
+        return sorted(listing.trades, key=lambda trade: trade.t or 0)  # late ones stand behind others
     if what == "quotes":
         return list(listing.quotes)
     if seconds == 60:
