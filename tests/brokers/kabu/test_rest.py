@@ -282,7 +282,9 @@ def test_the_fifty_first_symbol_says_who_is_left_out(run: Runner[None]) -> None:
     async def main() -> None:
         async with station(QUICK.replace(register_limit=2)) as (_, rest):
             await rest.register(["9433", "101"])
-            with pytest.raises(SubscriptionLimitError, match="2 are on the list now, not 7203@1") as caught:
+            with pytest.raises(
+                SubscriptionLimitError, match="2 of 50 places are taken: 2 streamed by this program; left out: 7203@1"
+            ) as caught:
                 await rest.register(["7203"])
         assert caught.value.code == 4002006
 

@@ -22,6 +22,7 @@ __all__ = [
     "ORDER_EXCHANGES",
     "PRICE_STATUS",
     "PRODUCTION_PORT",
+    "QUOTED_ON",
     "QUOTE_EXCHANGES",
     "QUOTE_SIGNS",
     "REGISTER_LIMIT",
@@ -67,6 +68,8 @@ QUOTE_EXCHANGES = STOCK_EXCHANGES | DERIVATIVE_EXCHANGES
 """Markets that can be registered and read."""
 ORDER_EXCHANGES = frozenset({9, 27, 32, 33, 34})
 """Markets that only take orders; they cannot be registered."""
+QUOTED_ON: dict[int, int] = {9: 1, 27: 1, 32: 2, 33: 23, 34: 24}
+"""Market that only takes orders -> market where the same instrument is quoted."""
 FX_EXCHANGE = 300
 """The market code under which ``/exchange`` takes a slot; only ``/unregister`` knows it."""
 

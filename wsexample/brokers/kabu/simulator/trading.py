@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import UNSET
 
+from wsexample.brokers.kabu.codes import QUOTED_ON
 from wsexample.brokers.kabu.dialect.hours import ALWAYS, Phase, S, jst_ns
 from wsexample.brokers.kabu.messages.orders import (
     CancelRequest,
@@ -55,8 +56,6 @@ __all__ = ["Counter"]
 _T = TypeVar("_T")
 Body = StockOrder | DerivativeOrder
 
-_QUOTED_ON = {9: 1, 27: 1, 32: 2, 33: 23, 34: 24}
-"""Market for orders -> market where it is quoted; the others are the same."""
 _KINDS: dict[Product, Kind] = {"future": Kind.FUTURE, "option": Kind.OPTION}
 _LAST_MINUTE = {"open_am": 9 * 60, "open_pm": 12 * 60 + 30, "close_am": 11 * 60 + 30, "close_pm": 15 * 60 + 25}
 """Moment of the day -> minute after which an order for it comes too late."""
@@ -144,7 +143,7 @@ class Counter:
     def _send(self, body: Body, kind: Kind) -> OrderReply | Refusal:
         if self._is_verification:
             return OrderReply(Result=0)
-        view = self._market.views.get((body.Symbol, _QUOTED_ON.get(body.Exchange, body.Exchange)))
+        view = self._market.views.get((body.Symbol, QUOTED_ON.get(body.Exchange, body.Exchange)))
         if view is None:
             return Refusal.of(4002001)
         if view.listing.instrument.kind is not kind:
@@ -357,7 +356,7 @@ class Counter:
         name, _, market = argument.partition("@")
         if not name or not (market.isascii() and market.isdigit()):
             return Refusal.of(4001011)
-        view = self._market.views.get((name, _QUOTED_ON.get(int(market), int(market))))
+        view = self._market.views.get((name, QUOTED_ON.get(int(market), int(market))))
         if view is None or view.listing.instrument.kind is not kind:
             return Refusal.of(4002001)
         return view
