@@ -268,6 +268,8 @@ class Case:
         quick: part of the quick set.
         cuts: also played octet by octet.
         longest_s: deadline for each thing awaited.
+        is_timed: a timer of the stack under test decides how it ends, so that what onClose is told depends on the machine.
+        max_memory_bytes: how much the process under test may grow; 0 does not look.
     """
 
     title: str
@@ -282,6 +284,7 @@ class Case:
     quick: bool = True
     cuts: bool = True
     longest_s: float = 5.0
+    is_timed: bool = False
     max_memory_bytes: int = 0
     id: str = ""
 

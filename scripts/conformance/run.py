@@ -169,7 +169,7 @@ class _Play:
             if self.peer is not None:
                 self.peer.sock.close()
         ended = self.process.ask("told", longest_s=3.0)
-        outcome.told = _without_keys(ended["told"])
+        outcome.told = None if case.is_timed else _without_keys(ended["told"])
         if ended["opened"] is None:
             outcome.wrong.append("the connection is still open on the other side")
         elif ended["opened"] != opened and not isinstance(case.opening, Refuses):

@@ -378,19 +378,22 @@ def _damage() -> Iterator[Case]:
         ("a compressed close", (Frame(8, b"\x03\xe8", rsv=4),), (1002,)),
     ):
         yield Case(f"{title}", "7692 6", (Send(*frames), Fail(*codes)), **_agreed())
-        yield Case(
-            f"{title}, after a good message",
-            "7692 6",
-            (*_talk(JSON), Send(*frames), Fail(*codes)),
-            **_agreed(),
-            quick=False,
-        )
+        if title != "a distance behind the beginning":  # behind a message there is something to refer to
+            yield Case(
+                f"{title}, after a good message",
+                "7692 6",
+                (*_talk(JSON), Send(*frames), Fail(*codes)),
+                **_agreed(),
+                quick=False,
+            )
+        # Autobahn does not read on behind octets that it cannot inflate, so that its timeout ends the connection
+        is_stuck = codes == (1007, 1002)
         yield Case(
             f"{title}, failed with words",
             "7692 6",
             (Send(*frames), Fail(*codes)),
-            # Autobahn does not read on behind damaged data, so that its timeout ends the connection
-            **_agreed(autobahn={"failByDrop": False, "closeHandshakeTimeout": 0.5}),
+            **_agreed(autobahn={"failByDrop": False, "closeHandshakeTimeout": 0.5 if is_stuck else 10}),
+            is_timed=is_stuck,
         )
     yield Case(
         "a compressed frame where nothing was agreed on",
