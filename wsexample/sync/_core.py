@@ -411,7 +411,7 @@ class WebSocket:
         while pipe.owes and self.lock.acquire(blocking=False):
             try:
                 if not pipe.wait(0, to_write=True):
-                    return
+                    return  # whoever reads next waits for that too
                 pipe.send(b"")
             except (OSError, ValueError):
                 return
@@ -582,7 +582,11 @@ class WebSocket:
                 pipe = self._pipe
                 if pipe is None:
                     raise WebSocketConnectionClosedException("Connection is closed")
-                if not is_first and (own is not None or timeout_s != 0) and not (deadline is None and SLICE_S is None):
+                if pipe.owes and timeout_s != 0:
+                    self._wait_owing(pipe, deadline)
+                elif (
+                    not is_first and (own is not None or timeout_s != 0) and not (deadline is None and SLICE_S is None)
+                ):
                     self._wait(pipe, deadline)
                 if not self._read_once(pipe) and not self._row:
                     self._drop()
@@ -609,6 +613,19 @@ class WebSocket:
                 return
             if left_s is not None and left_s <= (SLICE_S or left_s):
                 raise WebSocketTimeoutException("Connection timed out")
+
+    def _wait_owing(self, pipe: Pipe, deadline: float | None) -> None:
+        """Wait for the peer to say something or to take what it is owed, whatever comes first."""
+        while pipe.owes:
+            left_s = SLICE_S if deadline is None else max(0.0, deadline - time.monotonic())
+            is_readable, is_writable = pipe.wait_either(left_s)
+            if is_writable:
+                self._pay(pipe)
+            if is_readable:
+                return
+            if deadline is not None and time.monotonic() >= deadline:
+                raise WebSocketTimeoutException("Connection timed out")
+        self._wait(pipe, deadline)
 
     def _read_once(self, pipe: Pipe) -> bool:
         """Read the socket once; returns False at its end."""
@@ -761,11 +778,10 @@ class WebSocket:
         cancel = self._cancel_dial
         if cancel is not None:
             cancel()  # another thread is connecting
-        self._drop()
         if pipe is not None:
-            pipe.hang_up()
-            pipe.sock.close()
-        elif foreign is not None:
+            pipe.hang_up()  # before it is closed: closing alone wakes nobody
+        self._drop()
+        if foreign is not None:
             foreign.close()
 
     def _drop(self) -> None:

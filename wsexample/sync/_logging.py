@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 
+from wsexample.wire.masking import mask_text
+
 __all__ = [
     "debug",
     "dump",
@@ -77,9 +79,9 @@ def dump(title: str, message: str) -> None:
 
 
 def trace(msg: str) -> None:
-    """Write a line of the trace."""
+    """Write a line of the trace, with the values of what looks like credentials masked."""
     if _Trace.is_on:
-        _logger.debug("%s", msg)
+        _logger.debug("%s", msg if _Trace.shows_secrets else mask_text(msg))
 
 
 def debug(msg: str) -> None:

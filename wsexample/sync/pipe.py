@@ -27,6 +27,8 @@ from wsexample.wire.frames import Frames
 __all__ = ["Last", "Pipe"]
 
 BUFFER_BYTES = 256 * 1024
+LONGEST_WAIT_S = 1e6
+"""Longest wait that every system call takes; it ends early then, and whoever waits looks at the clock again."""
 SLICE_S = 0.25 if os.name == "nt" else None
 """Longest wait in one system call where Ctrl-C does not interrupt it."""
 WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -181,7 +183,7 @@ class Pipe(asyncio.Transport):
             return
         self._is_lost = True
         if self._loop is None:
-            self.hang_up()
+            self._is_at_end = True  # what the link has said last is still to be sent
             return
         self._loop.remove_reader(self.sock)
         self._loop.remove_writer(self.sock)
@@ -365,12 +367,30 @@ class Pipe(asyncio.Transport):
 
     def wait(self, timeout_s: float | None, *, to_write: bool = False) -> bool:
         """Wait until the socket can be read or written; returns False when it took too long."""
+        if self.sock.fileno() < 0:
+            return True  # another thread closed it, as whoever uses it next is told
+        if timeout_s is not None:
+            timeout_s = min(timeout_s, LONGEST_WAIT_S)
         if hasattr(select, "poll"):
             poll = select.poll()
             poll.register(self.sock, select.POLLOUT if to_write else select.POLLIN)
             return bool(poll.poll(None if timeout_s is None else timeout_s * 1000))
         ready = select.select([] if to_write else [self.sock], [self.sock] if to_write else [], [], timeout_s)
         return any(ready)
+
+    def wait_either(self, timeout_s: float | None) -> tuple[bool, bool]:
+        """Wait until the socket can be read or written; tells which."""
+        if self.sock.fileno() < 0:
+            return True, False
+        if timeout_s is not None:
+            timeout_s = min(timeout_s, LONGEST_WAIT_S)
+        if hasattr(select, "poll"):
+            poll = select.poll()
+            poll.register(self.sock, select.POLLIN | select.POLLOUT)
+            events = sum(event for _, event in poll.poll(None if timeout_s is None else timeout_s * 1000))
+            return bool(events & ~select.POLLOUT), bool(events & select.POLLOUT)
+        readable, writable, _ = select.select([self.sock], [self.sock], [], timeout_s)
+        return bool(readable), bool(writable)
 
     # -- sending -----------------------------------------------------------------------------------------------------
 
@@ -395,7 +415,7 @@ class Pipe(asyncio.Transport):
             return
         sent = self.sock.send(data)
         if sent != len(data):
-            self._unsent = data[sent:]
+            self._unsent = bytes(memoryview(data)[sent:])
             self._flush()
 
     def _send_in_order(self, data: bytes) -> None:
@@ -414,16 +434,19 @@ class Pipe(asyncio.Transport):
         """Send what is kept within one timeout."""
         timeout_s = self.sock.gettimeout()
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        while True:
-            sent = self.sock.send(self._unsent)
-            self._unsent = self._unsent[sent:]
-            if not self._unsent:
-                return
-            if timeout_s == 0:
-                raise BlockingIOError("the peer takes no more")
-            left_s = None if deadline is None else deadline - time.monotonic()
-            if left_s is not None and (left_s <= 0 or not self.wait(left_s, to_write=True)):
-                raise TimeoutError("timed out")
+        left = memoryview(self._unsent)
+        try:
+            while True:
+                left = left[self.sock.send(left) :]
+                if not left:
+                    return
+                if timeout_s == 0:
+                    raise BlockingIOError("the peer takes no more")
+                left_s = None if deadline is None else deadline - time.monotonic()
+                if left_s is not None and (left_s <= 0 or not self.wait(left_s, to_write=True)):
+                    raise TimeoutError("timed out")
+        finally:
+            self._unsent = bytes(left)
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
