@@ -58,6 +58,7 @@ Commands of their own, each with --help:
     context_settings=CONTEXT,
     epilog=EPILOG,
     doors={
+        "dump": ("wsexample.cli.dump:main", "Send lines of stdin and print what comes, with wsdump's options."),
         "doctor": ("wsexample.cli.doctor:main", "Say what is installed here and whether it works."),
         "sim": ("wsexample.cli.main:sim", "Run a broker's simulator on this machine."),
     },

@@ -1,0 +1,128 @@
+"""``wsexample dump`` does what wsdump does, and ends when the server does."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import ssl
+import subprocess
+import sys
+import zlib
+from typing import Any
+
+import pytest
+
+from tests.sync.peer import Conn, frame_bytes, peer
+from tests.sync.test_proxies import http_proxy
+
+
+def dump(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "wsexample.cli.dump", *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+
+
+def test_lines_go_out_and_answers_are_printed() -> None:
+    """One message for each line; it ends when stdin does, with what was on its way printed."""
+    with peer() as server:
+        done = dump("-r", server.url, stdin="one\ntwo\n")
+    assert (done.stdout, done.stderr, done.returncode) == ("one\ntwo\n", "", 0)
+
+
+def test_without_raw_there_is_a_greeting() -> None:
+    """And incoming lines are marked."""
+    with peer() as server:
+        done = dump("-t", "first", server.url)
+    assert done.stdout == "Press Ctrl+C to quit\n< first\n"
+
+
+def saying_goodbye(*frames: bytes, code: int = 1000) -> Any:
+    def script(conn: Conn) -> Conn:
+        conn.read_head()
+        offered = conn.header("Sec-WebSocket-Protocol")
+        conn.answer(*([f"Sec-WebSocket-Protocol: {offered.split(',')[0]}"] if offered else []))
+        conn.raw(b"".join(frames))
+        conn.close_frame(code, "so")
+        conn.until_end()
+        return conn
+
+    return script
+
+
+def test_binary_is_shown_unpacked_or_as_python_writes_it() -> None:
+    """gzip and raw deflate are recognised."""
+    packed = zlib.compressobj(wbits=-15)
+    frames = (
+        frame_bytes(2, gzip.compress(b"zipped")),
+        frame_bytes(2, packed.compress(b"deflated") + packed.flush()),
+        frame_bytes(2, b"\x00\xff"),
+    )
+    with peer(saying_goodbye(*frames)) as server:
+        done = dump("-r", "--eof-wait", "20", server.url)
+    assert done.stdout.splitlines() == ["[gzip] zipped", "[zlib] deflated", "b'\\x00\\xff'"]
+
+
+@pytest.mark.parametrize(
+    ("flag", "traces"), [(["-v"], False), (["--verbose=1"], False), (["-v", "2"], True), (["-vv"], True)]
+)
+def test_verbose_names_the_kinds_of_frames(flag: list[str], traces: bool) -> None:
+    """A URL right behind -v is the URL; 2 shows the trace."""
+    with peer(saying_goodbye(frame_bytes(1, b"x"), frame_bytes(9, b"p"))) as server:
+        done = dump("-r", "--eof-wait", "20", *flag, server.url)
+    assert done.stdout.splitlines() == ["text: x", "ping: b'p'", "close: 1000 so"]
+    assert ("request header" in done.stderr) is traces
+
+
+def test_what_the_server_is_told() -> None:
+    """Subprotocols before the URL, origin, and headers with commas in their values."""
+    with peer(saying_goodbye()) as server:
+        done = dump("-r", "-o", "here", "--headers", "X-A: 1,2, X-B: 3", "-s", "a", "b", server.url)
+        conn = server.result()
+    assert done.returncode == 0, done.stderr
+    names = ("Origin", "X-A", "X-B", "Sec-WebSocket-Protocol")
+    assert [conn.header(name) for name in names] == ["here", "1,2", "3", "a,b"]
+
+
+def test_timings_come_first() -> None:
+    """Seconds since the start."""
+    with peer(saying_goodbye(frame_bytes(1, b"x"))) as server:
+        done = dump("-r", "--timings", "--eof-wait", "20", server.url)
+    assert re.fullmatch(r"\d+\.\d+: x\n", done.stdout)
+
+
+def test_a_proxy_with_a_user() -> None:
+    """User and password of the proxy's URL are used."""
+    with peer() as server, peer(http_proxy("me:secret")) as proxy:
+        done = dump("-r", "-p", f"http://me:secret@127.0.0.1:{proxy.port}", server.url, stdin="through\n")
+        assert done.stdout == "through\n", done.stderr
+        assert b"CONNECT" in proxy.result()
+
+
+def test_any_certificate_when_told(tls_contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+    """Without -n an unknown authority is refused, with its own exit status."""
+    with peer(tls=tls_contexts[0]) as server:
+        assert dump("-r", server.url).returncode == 60
+        assert dump("-r", "-n", server.url, stdin="x\n").stdout == "x\n"
+
+
+@pytest.mark.parametrize(
+    ("url", "status"), [("ws://127.0.0.1:1", 7), ("ws://no-such-host.invalid", 6), ("nonsense", 2)]
+)
+def test_failures_are_one_line_and_a_status(url: str, status: int) -> None:
+    """No traceback."""
+    done = dump("-r", url)
+    assert done.returncode == status, done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert "defect" not in done.stderr
+
+
+def test_another_close_code_is_a_status() -> None:
+    """As with wseclient."""
+    with peer(saying_goodbye(code=4001)) as server:
+        done = dump("-r", "--eof-wait", "20", server.url)
+    assert done.returncode == 3
+    assert "4001" in done.stderr
