@@ -103,16 +103,24 @@ class Consumer:
             StateError: the session was closed and everything is taken; what ended it otherwise is raised itself.
         """
         try:
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout(timeout_s) as limit:
                 if not await self._ready():
                     raise StateError("the session is over and every record has been taken")
         except TimeoutError:
+            if not limit.expired():  # the session itself ended with a deadline that passed
+                raise
             raise DeadlineError(
                 f"no record within {timeout_s:g} s", step="receive", timeout_s=timeout_s or 0.0
             ) from None
         record = self.inbox.take()
         self._make_room()
         return record
+
+    def take_waiting(self) -> list[Record]:
+        """Return every record that waits, without waiting for more."""
+        records = self.inbox.take_all()
+        self._make_room()
+        return records
 
     def _make_room(self) -> None:
         """Tell the session to read on when it waits for this inbox and half of it is free again."""

@@ -290,6 +290,10 @@ class Session:
         where = _filter(frozenset(kinds), frozenset(symbols)) if kinds or symbols else None
         return self._parts.delivery.consumer(policy, limit, lossless, where)
 
+    def deliver(self, records: Sequence[Record]) -> None:
+        """Put records into the stream that came another way, such as a snapshot read by HTTP; counted like all others."""
+        self._parts.delivery.deliver(records)
+
     # -- topics --------------------------------------------------------------------------------------------------
 
     async def subscribe(self, topics: Iterable[str], *, timeout_s: float | None = None) -> None:

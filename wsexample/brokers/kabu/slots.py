@@ -61,6 +61,11 @@ class Slots:
         return entry in self._entries
 
     @property
+    def entries(self) -> list[SymbolEntry]:
+        """Everything on the list, in the order in which it came."""
+        return list(self._entries)
+
+    @property
     def room(self) -> int:
         """Places left; an estimate as long as the list is not known."""
         return max(self.limit - len(self._entries), 0)

@@ -6,11 +6,13 @@ Registration is done by REST and no login happens on the socket, so nothing is e
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from wsexample.brokers.kabu.dialect.boards import VENUE, BoardDecoder
+from wsexample.brokers.kabu.dialect.lag import LagWatch
 from wsexample.brokers.kabu.dialect.layouts import does_not_apply
+from wsexample.brokers.kabu.dialect.silence import LEAST_S, Listener
 from wsexample.brokers.kabu.dialect.symbols import entry_of, parse_symbol, parse_symbols, spell
 from wsexample.errors import DialectError
 from wsexample.ports import NOTHING, Dialect, Silence, Step
@@ -52,15 +54,33 @@ class KabuDialect(Dialect):
     Parameters:
         mend_midnight: undo the vendor's date defect on derivatives after midnight (default True).
         keep: unreadable messages kept, the newest (default 32).
-        pong_interval_s: how often kabu Station shows life by a Pong (default 30); 0 takes no silence for an end.
+        pong_interval_s: how often kabu Station shows life by a Pong (default 30); 0 takes no missing Pong for an end.
+        quiet_s: shortest silence of boards that is taken for an end while a market trades (default 60); 0 takes none.
+        on_lag: told in one sentence when boards have become late, early, or well again.
     """
 
     venue = VENUE
+    heartbeat_interval_s = 1.0
 
-    def __init__(self, *, mend_midnight: bool = True, keep: int = 32, pong_interval_s: float = PONG_INTERVAL_S) -> None:
+    def __init__(
+        self,
+        *,
+        mend_midnight: bool = True,
+        keep: int = 32,
+        pong_interval_s: float = PONG_INTERVAL_S,
+        quiet_s: float = LEAST_S,
+        on_lag: Callable[[str], None] | None = None,
+    ) -> None:
         self._decoder = BoardDecoder(mend_midnight=mend_midnight)
-        self._silence = Silence(frame_s=pong_interval_s * _PONGS_MISSED if pong_interval_s else None)
+        self._frame_s = pong_interval_s * _PONGS_MISSED if pong_interval_s else None
         self._shows_life = False
+        self._hears_silence = quiet_s > 0
+        self._listener = Listener(quiet_s)
+        self._on_lag = on_lag
+        self.lag = LagWatch()
+        """How far boards are behind the exchange's clock."""
+        self.pushed_ns: dict[str, int] = {}
+        """Symbol -> when its newest board was received."""
         self.topics: dict[str, None] = {}
         """Symbols wanted, "9433@1", in the order asked for."""
         self.boards = 0
@@ -83,6 +103,7 @@ class KabuDialect(Dialect):
     def start(self) -> Step:
         """Begin on a fresh connection; kabu Station wants no login there."""
         self._shows_life = False
+        self._listener.begin()
         return Step(phase="subscribing")
 
     def decode(self, payload: bytes, is_binary: bool, received_ns: int) -> Board | None:
@@ -96,6 +117,11 @@ class KabuDialect(Dialect):
             self.kept.append(Unreadable(received_ns, payload[:_KEPT_BYTES], str(error)))
             return None
         self.boards += 1
+        self.pushed_ns[board.symbol] = received_ns
+        self._listener.heard(received_ns)
+        exchange_ns = board.exchange_ns
+        if exchange_ns is not None and received_ns - exchange_ns < self.lag.least_ns:
+            self.lag.least_ns = received_ns - exchange_ns
         return board
 
     def receive(self, payload: bytes, is_binary: bool, received_ns: int) -> Step:
@@ -114,16 +140,21 @@ class KabuDialect(Dialect):
             self._decoder.remember_market(entry.Symbol, entry.Exchange)
         names = [spell(entry) for entry in entries]
         self.topics.update(dict.fromkeys(names))
+        self._listener.watch(parse_symbols(self.topics))
         return Step(confirmed=names)
 
     def unsubscribe(self, topics: Iterable[str]) -> Step:
         """Forget symbols, which REST has unregistered."""
         for entry in parse_symbols(topics):
             self.topics.pop(spell(entry), None)
+        self._listener.watch(parse_symbols(self.topics))
         return NOTHING
 
     def heartbeat(self, now_ns: int) -> Step:
-        """Nothing is ever sent: kabu Station does not answer pings."""
+        """Look at the lag; nothing is ever sent, for kabu Station does not answer pings."""
+        sentence = self.lag.turn(now_ns)
+        if sentence is not None and self._on_lag is not None:
+            self._on_lag(sentence)
         return NOTHING
 
     def frame_heard(self, at_ns: int) -> None:
@@ -131,5 +162,6 @@ class KabuDialect(Dialect):
         self._shows_life = True
 
     def silence(self, now_ns: int) -> Silence:
-        """Messages may stay away for ever (nights, lunch breaks); frames only where Pongs have been seen to come."""
-        return self._silence if self._shows_life else Silence()
+        """Say how long nothing may come: boards only while a market trades, frames only where Pongs have been seen."""
+        message_s = self._listener.limit_s(now_ns) if self._hears_silence else None
+        return Silence(message_s, self._frame_s if self._shows_life else None)

@@ -1,0 +1,112 @@
+"""What kabu Station wants done beside the socket: symbols are registered by REST, again after every reconnect.
+
+kabu Station says that the list survives a reconnect; a restart empties it, and users have seen it empty after a reset
+(vendor issues 175 and 1266). So the whole wanted set is registered each time, which changes nothing where it is there.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from wsexample.brokers.kabu.dialect import parse_symbols, spell
+from wsexample.brokers.kabu.messages import SymbolEntry
+from wsexample.brokers.kabu.rest import KabuRest
+from wsexample.errors import CredentialsError, NotLoggedInError, SubscriptionLimitError, UnknownSymbolError
+from wsexample.ports import NOTHING, Errands, Step
+
+__all__ = ["KabuErrands"]
+
+log = logging.getLogger("wsexample.kabu.client")
+
+STALE_TOKEN = 4001009
+
+
+class KabuErrands(Errands):
+    """Registration for a session.
+
+    Parameters:
+        rest: makes the calls.
+        wanted: returns the topics that the session wants at this moment.
+        is_patient: whether even the first attempt waits for kabu Station to be started and logged in.
+    """
+
+    def __init__(self, rest: KabuRest, wanted: Callable[[], Sequence[str]], *, is_patient: bool) -> None:
+        self._rest = rest
+        self._wanted = wanted
+        self._is_patient = is_patient
+        self._has_registered = False
+        self._asked_for_login = False
+        self._prepared: dict[str, Exception | None] = {}
+        self.added: dict[SymbolEntry, None] = {}
+        """Entries that were not on the list before this program registered them."""
+
+    async def prepare(self, attempt: int) -> Mapping[str, Any]:
+        """Register before the stream is opened: opening it takes it from whoever has it, and must not be in vain."""
+        topics = self._wanted()
+        refused = await self._register(topics) if topics else {}
+        self._prepared = {topic: refused.get(topic) for topic in topics}
+        return {}
+
+    async def subscribe(self, topics: Sequence[str]) -> Step:
+        """Register symbols, unless that was done for this connection; those that cannot be are refused one by one."""
+        prepared, self._prepared = self._prepared, {}
+        if all(topic in prepared for topic in topics):
+            refused = {topic: error for topic in topics if (error := prepared[topic]) is not None}
+        else:
+            refused = await self._register(topics)
+        return Step(refused=list(refused.items())) if refused else NOTHING
+
+    async def _register(self, topics: Sequence[str]) -> dict[str, Exception]:
+        """Register symbols; returns those that kabu Station does not know (any more), or has no room for."""
+        entries = parse_symbols(topics)
+        before = set(await self._rest.fetch_registry())
+        self.added.update(dict.fromkeys(entry for entry in entries if entry not in before))
+        refused: dict[str, Exception] = {}
+        try:
+            await self._rest.register(entries)
+        except UnknownSymbolError as error:
+            if not error.symbols:
+                raise
+            refused = dict.fromkeys(error.symbols, error)
+            if len(refused) == len(entries) or not self._has_registered:
+                raise  # at the start a mistake, which must be seen
+        except SubscriptionLimitError as error:
+            if not self._has_registered:
+                raise
+            need = self._rest.slots.need(entries)  # others have taken places since
+            await self._rest.register(need.register)
+            refused = {spell(entry): error for entry in need.left_out}
+        self._has_registered = True
+        self._asked_for_login = False
+        return refused
+
+    async def unregister_quietly(self, entries: Sequence[SymbolEntry]) -> None:
+        """Take entries off the list; those that are not on it are where they should be."""
+        try:
+            await self._rest.unregister(entries)
+        except UnknownSymbolError as error:
+            log.debug("%s", error)
+        for entry in entries:
+            self.added.pop(entry, None)
+
+    async def unsubscribe(self, topics: Sequence[str]) -> Step:
+        """Take symbols off the list, but for those that were there before this program wanted them."""
+        mine = [entry for entry in parse_symbols(topics) if entry in self.added]
+        if mine:
+            await self.unregister_quietly(mine)
+        return NOTHING
+
+    def is_final(self, error: Exception) -> bool | None:
+        """Say which errors end the stream: those that no waiting mends, and at the start all that need a human."""
+        if isinstance(error, NotLoggedInError):
+            if not self._has_registered and not self._is_patient:
+                return True
+            if not self._asked_for_login:
+                self._asked_for_login = True
+                log.warning("%s; the stream goes on by itself after that", error)
+            return False
+        if isinstance(error, CredentialsError) and error.code == STALE_TOKEN:
+            return not self._rest.can_renew  # with a password the next attempt fetches another one
+        return None
