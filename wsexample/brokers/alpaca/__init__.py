@@ -9,15 +9,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from wsexample.brokers.alpaca.client import AlpacaStream, AlpacaTradingStream
     from wsexample.brokers.alpaca.credentials import AlpacaCredentials
     from wsexample.brokers.alpaca.dialect import AlpacaDataDialect, AlpacaTradingDialect
+    from wsexample.brokers.alpaca.rest import AlpacaDataRest, AlpacaTradingRest
 
-__all__ = ["AlpacaCredentials", "AlpacaDataDialect", "AlpacaTradingDialect"]
+__all__ = [
+    "AlpacaCredentials",
+    "AlpacaDataDialect",
+    "AlpacaDataRest",
+    "AlpacaStream",
+    "AlpacaTradingDialect",
+    "AlpacaTradingRest",
+    "AlpacaTradingStream",
+]
 
 _HOMES = {
     "AlpacaCredentials": "credentials",
     "AlpacaDataDialect": "dialect",
+    "AlpacaDataRest": "rest",
+    "AlpacaStream": "client",
     "AlpacaTradingDialect": "dialect",
+    "AlpacaTradingRest": "rest",
+    "AlpacaTradingStream": "client",
 }
 
 

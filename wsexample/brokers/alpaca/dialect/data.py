@@ -258,6 +258,10 @@ class AlpacaDataDialect(Dialect):
 
     # -- time ----------------------------------------------------------------------------------------------------
 
+    def heartbeat(self, now_ns: int) -> Step:
+        """Nothing is sent by itself; pings are the wire's matter."""
+        return NOTHING
+
     def silence(self, now_ns: int) -> Silence:
         """Messages may stay away for ever unless ``stale_after_s`` says otherwise; whether the peer lives, pings tell."""
         if self._silence.message_s is None or self.feed.is_round_the_clock or is_regular_session(now_ns):

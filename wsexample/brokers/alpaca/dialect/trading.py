@@ -7,7 +7,7 @@ The stream has no sequence numbers, no replay and no snapshot: what was missed i
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -55,6 +55,7 @@ class AlpacaTradingDialect(Dialect):
     """
 
     venue = VENUE
+    heartbeat_interval_s = 1.0
 
     def __init__(
         self,
@@ -73,6 +74,8 @@ class AlpacaTradingDialect(Dialect):
         """Trade updates that came."""
         self.lost_updates = 0
         """Messages that could not be read, each of which may have been a trade update; a client fetches what it was."""
+        self.on_loss: Callable[[], None] | None = None
+        """Called when a message could not be read that may have been a trade update."""
         self._credentials = credentials
         self._login = login
         self._held: list[Record] | None = None
@@ -167,6 +170,8 @@ class AlpacaTradingDialect(Dialect):
     def _unreadable(self, payload: bytes, received_ns: int, reason: str) -> Step:
         self.remainder.note_unreadable(payload, received_ns, reason)
         self.lost_updates += 1
+        if self.on_loss is not None:
+            self.on_loss()
         return NOTHING
 
     def _update(self, data: msgspec.Raw, payload: bytes, received_ns: int) -> Step:

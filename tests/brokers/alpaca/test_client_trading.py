@@ -1,0 +1,298 @@
+"""`AlpacaTradingStream` against the simulator: records, breaks, and no execution lost, doubled or out of order."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+import pytest
+
+from tests.brokers.alpaca.simulator_calls import WHOLE, caller_of
+from tests.conftest import Runner
+from wsexample.brokers.alpaca import AlpacaTradingStream
+from wsexample.brokers.alpaca.simulator import DEFAULT_KEY, DEFAULT_SECRET, AlpacaSimulator, Switches
+from wsexample.errors import CredentialsError, DeadlineError, OptionError
+from wsexample.ports import Gap, Record
+from wsexample.records.orders import Fill, Order
+from wsexample.session.options import Retry
+
+QUICK = Retry(first_s=0.02, max_s=0.1, interval_s=0.01)
+MANY = WHOLE.replace(requests_per_minute=0)
+
+
+def stream_of(sim: AlpacaSimulator, **options: Any) -> AlpacaTradingStream:
+    known = {"url": sim.trading_stream_url, "rest_url": sim.url, "overlap_s": 1.0, "retry": QUICK}
+    return AlpacaTradingStream(DEFAULT_KEY, DEFAULT_SECRET, **{**known, **options})
+
+
+async def until_fills(stream: AlpacaTradingStream, count: int, timeout_s: float = 20.0) -> list[Record]:
+    """Every record until so many different executions have come."""
+    records: list[Record] = []
+    seen: set[str] = set()
+    async with asyncio.timeout(timeout_s):
+        async for record in stream:
+            records.append(record)
+            if isinstance(record, Fill):
+                seen.add(record.fill_id)
+                if len(seen) >= count:
+                    break
+    return records
+
+
+def ids(records: list[Record]) -> list[str]:
+    return [record.fill_id for record in records if isinstance(record, Fill)]
+
+
+# --- the stream -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("login", ["flat", "nested"])
+def test_orders_and_fills_arrive_as_records(run_grid: Runner[None], login: Any) -> None:
+    """An execution comes before the order that it has changed."""
+
+    async def main() -> None:
+        async with (
+            AlpacaSimulator(switches=WHOLE) as sim,
+            caller_of(sim) as caller,
+            stream_of(sim, login=login) as stream,
+        ):
+            await caller.order()
+            records = [await stream.receive(5) for _ in range(4)]
+            events = [record.event for record in records if isinstance(record, Order)]
+            assert events == ["pending_new", "new", "fill"]
+            assert isinstance(records[2], Fill)
+            assert not records[2].is_backfilled
+
+    run_grid(main())
+
+
+def test_wrong_credentials_are_raised_at_once(run: Runner[None]) -> None:
+    """Not tried for ever; one login, one error."""
+
+    async def main() -> None:
+        async with AlpacaSimulator(switches=WHOLE) as sim:
+            stream = AlpacaTradingStream(DEFAULT_KEY, "wrong", url=sim.trading_stream_url, rest_url=sim.url)
+            with pytest.raises(CredentialsError, match="did not accept the credentials"):
+                await stream.__aenter__()
+            assert sim.stats.refused_logins == 1
+
+    run(main())
+
+
+def test_a_silent_server_does_not_hang_the_client(run: Runner[None]) -> None:
+    """The login has a deadline."""
+
+    async def main() -> None:
+        async with AlpacaSimulator(switches=WHOLE) as sim:
+            sim.silent_auth()
+            options = {"login_timeout_s": 0.1, "retry": Retry(max_attempts=2, first_s=0.01, interval_s=0.0)}
+            with pytest.raises(DeadlineError, match="login was not answered"):
+                async with stream_of(sim, **options):
+                    pass
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    "kind", ["unknown_event", "unknown_status", "unknown_field", "null_order", "bad_json", "one_byte"]
+)
+def test_odd_updates_lose_no_execution(run: Runner[None], kind: str) -> None:
+    """What cannot be read is fetched by REST; the stream goes on."""
+
+    async def main() -> None:
+        async with AlpacaSimulator(switches=MANY.replace(pending_new_events=False)) as sim, stream_of(sim) as stream:
+            flow = sim.start_fills(5, per_s=50)
+            await sim.wait_for("executions", 2)
+            sim.odd_update(kind)
+            if kind == "one_byte":
+                sim.reset("trading")  # a heartbeat in place of an update is a loss that only a break reveals
+            records = await until_fills(stream, 5)
+            assert sorted(ids(records)) == sorted(flow.execution_ids)
+
+    run(main())
+
+
+@pytest.mark.parametrize("options", [{"backfill": "always"}, {"overlap_s": -1}, {"patience_s": 0}, {"login": "round"}])
+def test_options_that_cannot_work_are_refused(options: dict[str, Any]) -> None:
+    """Before anything is connected."""
+    with pytest.raises(OptionError):
+        AlpacaTradingStream("k", "s", **options)
+
+
+# --- breaks -----------------------------------------------------------------------------------------------------------------
+
+MODES = [
+    ("events", "auto", MANY),
+    ("events forbidden", "auto", MANY.replace(events_over_http=False)),
+    ("lists", "rest", MANY),
+    ("other ids in lists", "rest", MANY.replace(activity_ids="other")),
+    ("no event ids", "auto", MANY.replace(event_ids=False)),
+]
+
+
+@pytest.mark.parametrize(("mode", "switches"), [m[1:] for m in MODES], ids=[m[0] for m in MODES])
+def test_random_cuts_lose_nothing(run: Runner[None], mode: Any, switches: Switches) -> None:
+    """Each execution once and in order, whatever the source; a scaled run of scripts/alpaca_cuts.py."""
+
+    async def main() -> None:
+        rng = random.Random(7)
+        async with AlpacaSimulator(switches=switches) as sim, stream_of(sim, backfill=mode) as stream:
+            flow = sim.start_fills(500, per_s=250)
+
+            async def cut() -> None:
+                for number in range(10):
+                    await sim.wait_for("executions", (number + 1) * 45 + rng.randint(-20, 20))
+                    sim.reset("trading")
+
+            cutting = asyncio.ensure_future(cut())
+            records = await until_fills(stream, 500)
+            await cutting
+            fills = [record for record in records if isinstance(record, Fill)]
+            places = [(fill.order_id, fill.cumulative_size) for fill in fills]
+            assert len(set(places)) == len(places) == 500
+            if switches.activity_ids == "execution":
+                assert ids(records) == flow.execution_ids
+            times = [fill.exchange_ns or 0 for fill in fills]
+            assert times == sorted(times)
+            assert any(fill.is_backfilled for fill in fills)
+            assert any(isinstance(record, Gap) and record.filled for record in records)
+
+    run(main())
+
+
+def test_what_happened_while_everything_was_down_is_fetched(run: Runner[None]) -> None:
+    """The gap stands before it, marked as filled; an order that ended meanwhile is known to have ended."""
+
+    async def main() -> None:
+        async with (
+            AlpacaSimulator(switches=MANY) as sim,
+            caller_of(sim) as caller,
+            stream_of(sim, backfill="rest") as stream,
+        ):
+            resting = await caller.order(symbol="MSFT", type="limit", limit_price="100")
+            while (await stream.receive(5)).event != "new":  # type: ignore[attr-defined]
+                pass
+            sim.stop_streams(0.5)
+            await caller.call("DELETE", f"/v2/orders/{resting['id']}")
+            flow = sim.start_fills(20, per_s=200)
+            records = await until_fills(stream, 20)
+            records += [await stream.receive(5)]
+            gap = records[0]
+            assert isinstance(gap, Gap)
+            assert gap.filled
+            assert ids(records) == flow.execution_ids
+            ended = [r for r in records if isinstance(r, Order) and r.order_id == resting["id"]]
+            assert [(r.status, r.is_backfilled) for r in ended] == [("canceled", True)]
+
+    run(main())
+
+
+def test_the_venues_clock_may_be_wrong(run: Runner[None]) -> None:
+    """An hour ahead or behind: what to fetch is reckoned in the venue's time."""
+
+    async def main(skew_s: float) -> None:
+        async with AlpacaSimulator(switches=MANY) as sim:
+            sim.skew_clock(skew_s)
+            async with stream_of(sim, backfill="rest") as stream:
+                sim.reset("trading")
+                flow = sim.start_fills(30, per_s=300)
+                assert ids(await until_fills(stream, 30)) == flow.execution_ids
+
+    for skew_s in (3600.0, -3600.0):
+        run(main(skew_s))
+
+
+def test_doubled_and_exchanged_updates_are_one_each(run: Runner[None]) -> None:
+    """The same execution twice is delivered once."""
+
+    async def main() -> None:
+        async with AlpacaSimulator(switches=MANY) as sim, stream_of(sim) as stream:
+            sim.double_updates(20)
+            flow = sim.start_fills(30, per_s=300)
+            records = await until_fills(stream, 30)
+            assert ids(records) == flow.execution_ids
+            assert stream.stats.duplicates > 0
+
+    run(main())
+
+
+def test_rest_that_fails_for_a_while_is_waited_for(run: Runner[None]) -> None:
+    """New updates stand back meanwhile, and the order is kept."""
+
+    async def main() -> None:
+        async with AlpacaSimulator(switches=MANY) as sim, stream_of(sim, backfill="rest") as stream:
+            sim.start_fills(5, per_s=100)
+            await until_fills(stream, 5)
+            sim.rest_fault(502, 3)
+            sim.reset("trading")
+            flow = sim.start_fills(40, per_s=100)
+            assert ids(await until_fills(stream, 40)) == flow.execution_ids
+
+    run(main())
+
+
+def test_when_patience_ends_live_goes_on_and_the_rest_comes_late(run: Runner[None]) -> None:
+    """The gap counts as not filled, nothing new is held back, and what is missing is fetched when that is possible."""
+
+    async def main() -> None:
+        async with AlpacaSimulator(switches=MANY) as sim, stream_of(sim, backfill="rest", patience_s=0.2) as stream:
+            sim.rest_fault(502, 1_000_000)
+            sim.drop_updates(1_000_000)
+            lost = sim.start_fills(5, per_s=500)
+            await sim.wait_for("executions", 5)
+            sim.streams.faults.drop_next = 0
+            sim.reset("trading")
+            gap = await stream.receive(10)
+            assert isinstance(gap, Gap)
+            assert not gap.filled
+            live = sim.start_fills(5, per_s=500)
+            now = await until_fills(stream, 5)
+            assert ids(now) == live.execution_ids
+            sim.rest_fault(502, 0)
+            late = await until_fills(stream, 5, timeout_s=25)
+            assert ids(late) == lost.execution_ids
+
+    run(main())
+
+
+def test_a_program_goes_on_where_it_stopped(run: Runner[None]) -> None:
+    """With since_ns everything since then comes first."""
+
+    async def main() -> None:
+        async with AlpacaSimulator(switches=MANY) as sim:
+            begun_ns = sim.market_ns
+            before = sim.start_fills(25, per_s=1000)
+            await sim.wait_for("executions", 25)
+            async with stream_of(sim, since_ns=begun_ns) as stream:
+                after = sim.start_fills(25, per_s=200)
+                records = await until_fills(stream, 50)
+                assert ids(records) == before.execution_ids + after.execution_ids
+
+    run(main())
+
+
+def test_without_backfill_the_gap_says_so(run: Runner[None]) -> None:
+    """What was missed stays missing, visibly."""
+
+    async def main() -> None:
+        async with AlpacaSimulator(switches=MANY) as sim, stream_of(sim, backfill="none") as stream:
+            sim.reset("trading")
+            gap = await stream.receive(5)
+            assert isinstance(gap, Gap)
+            assert not gap.filled
+            assert sim.stats.requests.total() == 0
+
+    run(main())
+
+
+def test_secrets_are_nowhere(run: Runner[None]) -> None:
+    """Not in reprs, events or the journal."""
+
+    async def main() -> None:
+        async with AlpacaSimulator(switches=MANY) as sim, stream_of(sim, journal=True) as stream:
+            sim.reset("trading")
+            shown = repr(stream) + repr(vars(stream)) + repr([await stream.receive(5) for _ in range(5)])
+            assert DEFAULT_SECRET not in shown
+
+    run(main())

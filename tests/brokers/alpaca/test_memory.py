@@ -1,0 +1,83 @@
+"""What the trading stream remembers: doubles by any name, news and old news, until when nothing is missing."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from wsexample.brokers.alpaca.client.memory import TradingMemory
+from wsexample.records.market import Quote
+from wsexample.records.orders import Fill, Order
+
+
+def fill(fill_id: str, cumulative: int | None, **facts: Any) -> Fill:
+    size = None if cumulative is None else Decimal(cumulative)
+    known = {"venue": "alpaca", "symbol": "AAPL", "received_ns": 1, "order_id": "o", "size": Decimal(1)}
+    return Fill(fill_id=fill_id, cumulative_size=size, **(known | facts))
+
+
+def order(status: str = "new", updated_ns: int = 1, filled: int = 0, **facts: Any) -> Order:
+    known = {"venue": "alpaca", "symbol": "AAPL", "received_ns": 1, "order_id": "o", "venue_status": status}
+    return Order(
+        status=status, updated_ns=updated_ns, exchange_ns=updated_ns, filled_size=Decimal(filled), **(known | facts)
+    )
+
+
+def test_an_execution_is_known_by_either_name() -> None:
+    """The same quantity of the same order is the same execution, whatever a list calls it."""
+    memory = TradingMemory()
+    assert memory.key(fill("stream-1", 4)) == memory.key(fill("list-1", 4))
+    assert memory.key(fill("stream-2", 6)) != memory.key(fill("stream-1", 4))
+    assert memory.key(fill("stream-1", 4)) != memory.key(fill("other", 4, order_id="p"))
+    assert memory.key(fill("x", None)) == memory.key(fill("x", None))
+
+
+def test_after_an_execution_was_taken_back_the_quantity_may_come_again() -> None:
+    """Then it is another execution."""
+    memory = TradingMemory()
+    first = memory.key(fill("a", 4))
+    memory.key(fill("b", 0, correction="bust", corrects="a"))
+    assert memory.key(fill("c", 4)) != first
+
+
+def test_old_news_of_an_order_is_no_news() -> None:
+    """A snapshot counts when it is newer or says something else."""
+    memory = TradingMemory()
+    assert memory.is_news(order())
+    memory.key(order("partially_filled", updated_ns=5, filled=3, event="partial_fill"))
+    assert not memory.is_news(order("new", updated_ns=2))
+    assert not memory.is_news(order("partially_filled", updated_ns=5, filled=3))
+    assert memory.is_news(order("filled", updated_ns=9, filled=10))
+
+
+def test_open_orders_are_known_until_they_end() -> None:
+    """So that a backfill can ask what became of them."""
+    memory = TradingMemory()
+    memory.key(order("new", event="new"))
+    assert memory.open_orders == ("o",)
+    memory.key(order("canceled", updated_ns=2, event="canceled"))
+    assert memory.open_orders == ()
+
+
+def test_the_sure_moment_only_moves_while_nothing_is_missing() -> None:
+    """After a break it stays where it is until everything was fetched; fetched records do not move it."""
+    memory = TradingMemory()
+    memory.key(fill("a", 1, exchange_ns=10))
+    memory.broke()
+    memory.key(fill("b", 2, exchange_ns=20))
+    assert memory.complete_until_ns == 10
+    memory.completed(15)
+    memory.key(fill("c", 3, exchange_ns=99, is_backfilled=True))
+    assert memory.complete_until_ns == 15
+    memory.key(fill("d", 4, exchange_ns=30))
+    assert memory.complete_until_ns == 30
+
+
+def test_memory_is_bounded_and_about_orders_only() -> None:
+    """A busy account does not fill it, and market data has no key."""
+    memory = TradingMemory(keep=10)
+    for number in range(50):
+        memory.key(fill(str(number), number))
+        memory.key(order(order_id=str(number), event="new"))
+    assert len(memory._fills) == len(memory._orders) == len(memory.open_orders) == 10
+    assert memory.key(Quote(venue="alpaca", symbol="AAPL", received_ns=1)) is None

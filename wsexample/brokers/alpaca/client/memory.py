@@ -1,0 +1,110 @@
+"""What the trading stream has told so far: which executions, how each order stood last, and until when nothing is missing.
+
+Pure. From it a backfill knows where to begin and what is news; the session asks it which records have come before.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from decimal import Decimal
+
+from wsexample.ports import Record
+from wsexample.records.orders import OPEN_STATUSES, Fill, Order
+
+__all__ = ["TradingMemory"]
+
+Known = tuple[int, Decimal, str | None]
+
+
+class TradingMemory:
+    """Executions and orders seen.
+
+    Parameters:
+        keep: executions remembered.
+    """
+
+    def __init__(self, keep: int = 200_000) -> None:
+        self._keep = keep
+        self._fills: OrderedDict[tuple[str, Decimal], str] = OrderedDict()
+        self._orders: OrderedDict[str, Known] = OrderedDict()
+        self._open: dict[str, None] = {}
+        self.complete_until_ns: int | None = None
+        """The venue's time up to which nothing is missing; None before anything is known."""
+        self.is_complete = True
+        """Whether nothing is missing between that time and now."""
+
+    # -- the session asks ------------------------------------------------------------------------------------------
+
+    def key(self, record: Record) -> Hashable | None:
+        """Return what tells that a record has come before, and take note of it.
+
+        An execution is known by its identifier; should two sources name the same one differently, by its order and what
+        of the order was filled with it.
+        """
+        if isinstance(record, Fill):
+            return self._fill_key(record)
+        if isinstance(record, Order):
+            return self._order_key(record)
+        return None
+
+    def _fill_key(self, fill: Fill) -> Hashable:
+        self._advance(fill)
+        if fill.correction is not None:
+            self._forget_fills_of(fill.order_id)
+            return ("correction", fill.fill_id)
+        fill_id = fill.fill_id
+        if fill.cumulative_size is not None:
+            fill_id = self._fills.setdefault((fill.order_id, fill.cumulative_size), fill_id)
+            if len(self._fills) > self._keep:
+                self._fills.popitem(last=False)
+        return ("fill", fill_id)
+
+    def _forget_fills_of(self, order_id: str) -> None:
+        """An execution was taken back: the same quantity may be filled again, and that is another execution."""
+        for key in [key for key in self._fills if key[0] == order_id]:
+            del self._fills[key]
+
+    def _order_key(self, order: Order) -> Hashable:
+        self._advance(order)
+        known = self._orders.pop(order.order_id, None)
+        state = _state(order)
+        self._orders[order.order_id] = state if known is None or state[0] >= known[0] else known
+        if len(self._orders) > self._keep:
+            self._open.pop(self._orders.popitem(last=False)[0], None)
+        if order.status in OPEN_STATUSES:
+            self._open.setdefault(order.order_id)
+        else:
+            self._open.pop(order.order_id, None)
+        if order.event is None:
+            return ("snapshot", order.order_id, *state)
+        return ("event", order.order_id, order.event, order.fill_id, order.exchange_ns)
+
+    def _advance(self, record: Fill | Order) -> None:
+        if self.is_complete and not record.is_backfilled and record.exchange_ns is not None:
+            self.complete_until_ns = max(self.complete_until_ns or 0, record.exchange_ns)
+
+    # -- a backfill asks -------------------------------------------------------------------------------------------
+
+    @property
+    def open_orders(self) -> tuple[str, ...]:
+        """Orders that were open when they were seen last."""
+        return tuple(self._open)
+
+    def is_news(self, order: Order) -> bool:
+        """Return whether a snapshot says more than what is known of its order."""
+        known = self._orders.get(order.order_id)
+        return known is None or (_state(order) != known and _state(order)[0] >= known[0])
+
+    def completed(self, until_ns: int) -> None:
+        """Everything up to a moment, in the venue's time, has been fetched."""
+        self.complete_until_ns = max(self.complete_until_ns or 0, until_ns)
+        self.is_complete = True
+
+    def broke(self) -> None:
+        """Something may be missing from now on."""
+        self.is_complete = False
+
+
+def _state(order: Order) -> Known:
+    return order.updated_ns or order.exchange_ns or 0, order.filled_size, order.venue_status

@@ -1,0 +1,212 @@
+"""`AlpacaTradingStream`: orders and fills of an account, none lost over any number of breaks.
+
+After every break what was missed is fetched before anything new is delivered; while that goes on, what comes live is held
+back by the dialect, so that the order stands. Connecting and retrying are the session's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Literal
+
+from wsexample.brokers.alpaca.client.memory import TradingMemory
+from wsexample.brokers.alpaca.client.missed import SOURCES, MissedUpdates
+from wsexample.brokers.alpaca.codes import LIVE_URL, PAPER_URL, TRADE_UPDATES
+from wsexample.brokers.alpaca.credentials import AlpacaCredentials
+from wsexample.brokers.alpaca.dialect import AlpacaTradingDialect
+from wsexample.brokers.alpaca.rest.trading import AlpacaTradingRest
+from wsexample.errors import DeadlineError, OptionError, WsExampleError
+from wsexample.ports import Clock, Errands, Gap, Record
+from wsexample.session.session import Session
+from wsexample.session.waiting import within
+from wsexample.wire.options import ConnectOptions
+
+__all__ = ["AlpacaTradingStream"]
+
+log = logging.getLogger("wsexample.alpaca.client")
+
+RETRY_S = 1.0
+LONGEST_RETRY_S = 15.0
+
+
+class AlpacaTradingStream(Session):
+    """Trade updates as records: ``async with AlpacaTradingStream(key, secret) as stream: async for record in stream: ...``
+
+    Each update gives an `Order` as it stands after it; an execution gives a `Fill` before that. After a break a `Gap` stands
+    in the stream, then what was missed (``is_backfilled``), then what is new; each execution comes once.
+
+    Parameters:
+        key_id, secret_key: the key pair; looked for in the environment when not given.
+        oauth_token: a token in their place.
+        credentials: a whole `AlpacaCredentials` in place of those.
+        paper: whether it is a paper account (default True).
+        login: "flat" or "nested", the form of the login message.
+        backfill: where missed updates come from: "auto", "events", "rest", or "none" to leave them missing.
+        since_ns: fetch what happened since this moment first, such as the last record stored; UTC epoch nanoseconds.
+        overlap_s: how far before the last sure moment fetching begins, because events may come late (default 10).
+        patience_s: seconds for which fetching is tried before new updates are let through and the gap counts as not
+            filled; it is fetched later then (default 60).
+        url: address of the stream in place of Alpaca's.
+        rest_url: base address of REST in place of Alpaca's.
+        connect: fields of `ConnectOptions` to set.
+        clock: where time comes from.
+        options: arguments of `Session` and fields of `SessionOptions`.
+    """
+
+    def __init__(
+        self,
+        key_id: str | None = None,
+        secret_key: str | None = None,
+        *,
+        oauth_token: str | None = None,
+        credentials: AlpacaCredentials | None = None,
+        paper: bool = True,
+        login: Literal["flat", "nested"] = "flat",
+        backfill: Literal["auto", "events", "rest", "none"] = "auto",
+        since_ns: int | None = None,
+        overlap_s: float = 10.0,
+        patience_s: float = 60.0,
+        url: str | None = None,
+        rest_url: str | None = None,
+        connect: Mapping[str, Any] | None = None,
+        clock: Clock | None = None,
+        **options: Any,
+    ) -> None:
+        if backfill not in (*SOURCES, "none"):
+            raise OptionError(f"backfill must be auto, events, rest or none, not {backfill!r}", option="backfill")
+        if not overlap_s >= 0 or not patience_s > 0:
+            raise OptionError("overlap_s must be zero or more and patience_s more than zero", option="overlap_s")
+        credentials = credentials or AlpacaCredentials.found(key_id, secret_key, oauth_token=oauth_token)
+        base = PAPER_URL if paper else LIVE_URL
+        url = url or base.replace("https://", "wss://") + "/stream"
+        self.rest = AlpacaTradingRest(credentials=credentials, paper=paper, url=rest_url, clock=clock)
+        """Calls with the same credentials, paced together with the stream's own."""
+        self.memory = TradingMemory()
+        """What has been told so far."""
+        self._trading = AlpacaTradingDialect(credentials, login=login)
+        self._missed = MissedUpdates(self.rest, self.memory, source=backfill, overlap_s=overlap_s)
+        self._has_backfill = backfill != "none"
+        self._patience_s = patience_s
+        self._late: asyncio.Task[None] | None = None
+        self._since_ns = since_ns
+        if since_ns is not None:
+            self.memory.complete_until_ns = since_ns
+            self.memory.broke()
+            self._trading.hold()
+        if self._has_backfill:
+            self._trading.on_loss = self._fetch_late
+        super().__init__(
+            self._trading,
+            [TRADE_UPDATES],
+            url=ConnectOptions(url=url, **{"ping_interval_s": 10.0, "ping_timeout_s": 10.0, **(connect or {})}),
+            errands=_Errands(self) if self._has_backfill else None,
+            dedupe=self.memory.key,
+            clock=clock,
+            **{"backfill_timeout_s": patience_s + 30.0, **options},
+        )
+
+    @property
+    def dialect(self) -> AlpacaTradingDialect:
+        """The stream's language, with what could not be read."""
+        return self._trading
+
+    @property
+    def backfilled(self) -> int:
+        """Records fetched after breaks, those known already included."""
+        return self._missed.fetched
+
+    # -- life ----------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to connect, without waiting for anything."""
+        super().start()
+        if self._since_ns is not None and self._has_backfill:
+            self._fetch_late(hurry=True)
+
+    async def close(self) -> None:
+        """End the stream and its REST connections."""
+        await self._stop_late()
+        await super().close()
+        await self.rest.close()
+
+    # -- fetching what was missed --------------------------------------------------------------------------------
+
+    def connecting(self) -> None:
+        """A connection is about to be opened: after a break, what comes on it stands back."""
+        if self._parts.machine.times_live or self._parts.delivery.has_delivered:
+            self.memory.broke()
+            self._trading.hold()
+
+    async def missed(self, gap: Gap) -> AsyncIterator[Sequence[Record]]:
+        """Yield what was missed, then what was held back meanwhile; keeps trying for ``patience_s``."""
+        await self._stop_late()
+        clock = self._parts.clock
+        ends_s = clock.monotonic_s() + self._patience_s
+        wait_s = RETRY_S
+        while True:
+            left_s = ends_s - clock.monotonic_s()
+            late = DeadlineError(
+                f"missed updates were not fetched within {self._patience_s:g} s",
+                step="backfill",
+                timeout_s=max(left_s, 0.001),
+            )
+            try:
+                records, until_ns = await within(clock, self._missed.fetch(gap.from_ns), late)
+                break
+            except (WsExampleError, OSError) as error:
+                log.warning("missed trade updates could not be fetched yet: %s", error)
+                if clock.monotonic_s() + wait_s >= ends_s:
+                    yield self._trading.release()
+                    self._fetch_late()
+                    raise
+                await clock.sleep(wait_s)
+                wait_s = min(wait_s * 2, LONGEST_RETRY_S)
+        yield records
+        self.memory.completed(until_ns)
+        yield self._trading.release()
+
+    def _fetch_late(self, *, hurry: bool = False) -> None:
+        """Fetch in the background what is missing although the stream goes on."""
+        self.memory.broke()
+        if self._late is None or self._late.done():
+            self._late = asyncio.get_running_loop().create_task(self._try_late(0.0 if hurry else RETRY_S))
+
+    async def _try_late(self, wait_s: float) -> None:
+        clock = self._parts.clock
+        begun_ns = clock.now_ns()
+        await self.wait_live()
+        while True:
+            await clock.sleep(wait_s)
+            try:
+                records, until_ns = await self._missed.fetch(begun_ns)
+            except (WsExampleError, OSError) as error:
+                log.warning("missed trade updates could not be fetched yet: %s", error)
+                wait_s = min(max(wait_s, RETRY_S) * 2, LONGEST_RETRY_S)
+                continue
+            self.memory.completed(until_ns)
+            self._trading.deliver_soon([*records, *self._trading.release()])
+            return
+
+    async def _stop_late(self) -> None:
+        task, self._late = self._late, None
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+class _Errands(Errands):
+    """What the session asks for beside the socket."""
+
+    def __init__(self, stream: AlpacaTradingStream) -> None:
+        self._stream = stream
+
+    async def prepare(self, attempt: int) -> Mapping[str, Any]:
+        """Get ready to hold back what comes after a break."""
+        self._stream.connecting()
+        return {}
+
+    def backfill(self, gap: Gap, topics: Sequence[str]) -> AsyncIterator[Sequence[Record]]:
+        """Fetch what was missed."""
+        return self._stream.missed(gap)
