@@ -102,12 +102,13 @@ def test_odd_updates_lose_no_execution(run: Runner[None], kind: str) -> None:
 
     async def main() -> None:
         async with AlpacaSimulator(switches=MANY.replace(pending_new_events=False)) as sim, stream_of(sim) as stream:
-            flow = sim.start_fills(5, per_s=50)
+            flow = sim.start_fills(12, per_s=20)
             await sim.wait_for("executions", 2)
             sim.odd_update(kind)
+            await sim.wait_for("updates", sim.stats.updates_sent + 1)
             if kind == "one_byte":
                 sim.reset("trading")  # a heartbeat in place of an update is a loss that only a break reveals
-            records = await until_fills(stream, 5)
+            records = await until_fills(stream, 12)
             assert sorted(ids(records)) == sorted(flow.execution_ids)
 
     run(main())
@@ -189,12 +190,16 @@ def test_what_happened_while_everything_was_down_is_fetched(run: Runner[None]) -
 
 
 def test_the_venues_clock_may_be_wrong(run: Runner[None]) -> None:
-    """An hour ahead or behind: what to fetch is reckoned in the venue's time."""
+    """An hour ahead or behind, or set anew in between: what to fetch is reckoned in the venue's time."""
 
     async def main(skew_s: float) -> None:
         async with AlpacaSimulator(switches=MANY) as sim:
             sim.skew_clock(skew_s)
             async with stream_of(sim, backfill="rest") as stream:
+                sim.reset("trading")
+                flow = sim.start_fills(30, per_s=300)
+                assert ids(await until_fills(stream, 30)) == flow.execution_ids
+                sim.skew_clock(-2 * skew_s)
                 sim.reset("trading")
                 flow = sim.start_fills(30, per_s=300)
                 assert ids(await until_fills(stream, 30)) == flow.execution_ids

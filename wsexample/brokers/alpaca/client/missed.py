@@ -46,8 +46,7 @@ class MissedUpdates:
         """Return what was missed, in order, and the venue's time up to which it goes.
 
         Parameters:
-            local_from_ns: last sign of life before the break by this machine's clock; used where nothing is known of
-                the venue's time.
+            local_from_ns: last sign of life before the break, by this machine's clock.
 
         Raises:
             BrokerError, NetworkError: it could not be fetched.
@@ -55,7 +54,8 @@ class MissedUpdates:
         server_ns = await self._rest.fetch_server_ns()
         skew_ns = self._rest.calls.clock.now_ns() - server_ns
         known_ns = self._memory.complete_until_ns
-        since_ns = (local_from_ns - skew_ns if known_ns is None else known_ns) - self._overlap_ns
+        heard_ns = local_from_ns - skew_ns  # also counts where the venue's clock was set back since
+        since_ns = (heard_ns if known_ns is None else min(known_ns, heard_ns)) - self._overlap_ns
         records = await self._events(since_ns, server_ns) if self._may_use_events else None
         if records is None:
             records = await self._lists(since_ns)

@@ -190,8 +190,13 @@ class Commands(ABC):
         self._events.drop_next += count
 
     def skew_clock(self, seconds: float) -> None:
-        """Let the simulator believe that it is later, by so many seconds."""
-        self._skew_ns += round(seconds * S)
+        """Let the simulator believe that it is later by so many seconds, or earlier; nothing happens in between."""
+        by_ns = round(seconds * S)
+        self._skew_ns += by_ns
+        self.market.shift(by_ns)
+        self.exchange.shift(by_ns)
+        for flow in self._flows:
+            flow.shift(by_ns)
 
     # -- the market ------------------------------------------------------------------------------------------------
 

@@ -294,6 +294,12 @@ class Exchange:
             self._work(account, order)
         return self.take_events()
 
+    def shift(self, by_ns: int) -> None:
+        """Believe from now on that it is later, or earlier; what is due keeps its distance."""
+        self.now_ns += by_ns
+        self._last_event_ns += by_ns
+        self._due = [(time_ns + by_ns, count, action) for time_ns, count, action in self._due]
+
     def take_events(self) -> list[tuple[SimAccount, TradeUpdateMessage]]:
         """Return the events since the last call."""
         told, self._told = self._told, []

@@ -50,6 +50,10 @@ class FillFlow:
         """Whether all have happened."""
         return self._left <= 0
 
+    def shift(self, by_ns: int) -> None:
+        """Keep the pace although the clock is set."""
+        self._begun_ns += by_ns
+
     def advance(self, now_ns: int) -> None:
         """Let those happen that are due."""
         due = int((now_ns - self._begun_ns) / 1e9 * self._per_s) - self._done

@@ -102,8 +102,7 @@ class Market:
         for symbol, asset in ASSETS.items():
             for what in ("quotes", "trades"):
                 self._plan(start_ns, symbol, asset, what)
-        self._plan_at(minute_of(start_ns) + MINUTE_NS, "", "minute")
-        self._plan_at(minute_of(start_ns) + MINUTE_NS + HALF_MINUTE_NS, "", "late")
+        self._plan_minutes()
         self._told: list[Point] = []
 
     # -- time ----------------------------------------------------------------------------------------------------
@@ -125,6 +124,20 @@ class Market:
                 self._plan(time_ns, symbol, ASSETS[symbol], what)
         self.now_ns = max(self.now_ns, now_ns)
         yield from self._take_told()
+
+    def shift(self, by_ns: int) -> None:
+        """Believe from now on that it is later, or earlier; what is due keeps its distance, minutes begin on the minute."""
+        self.now_ns += by_ns
+        self._due = [(time_ns + by_ns, count, *what) for time_ns, count, *what in self._due if what[0]]  # type: ignore[misc]
+        heapq.heapify(self._due)
+        self._plan_minutes()
+        for listing in self.listings.values():
+            listing.minute, listing.last_minute = BarBuilder(minute_of(self.now_ns)), None
+
+    def _plan_minutes(self) -> None:
+        minute_ns = minute_of(self.now_ns)
+        self._plan_at(minute_ns + MINUTE_NS, "", "minute")
+        self._plan_at(minute_ns + MINUTE_NS + HALF_MINUTE_NS, "", "late")
 
     def _take_told(self) -> list[Point]:
         told, self._told = self._told, []
