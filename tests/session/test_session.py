@@ -288,6 +288,24 @@ def test_pongs_are_signs_of_life_and_the_dialect_hears_of_them(run: Runner[None]
     run(main())
 
 
+def test_a_pong_among_many_messages_is_heard_of(run: Runner[None]) -> None:
+    """In a busy market the newest frame is always a message; the dialect learns of the pongs all the same."""
+
+    async def main() -> None:
+        clock = ManualClock()
+        dialer = toy_dialer(clock=clock)
+        dialect = ToyDialect()
+        async with Session(dialect, ["A"], dial=dialer, clock=clock):
+            dialer.connection.show_life()
+            clock.advance(0.5)
+            dialer.connection.say(said("A", 1))
+            clock.advance(1.0)
+            await settle()
+            assert dialect.frames == 1
+
+    run(main())
+
+
 def test_a_clock_that_jumps_does_not_kill_a_connection(run: Runner[None]) -> None:
     """Deadlines run on the clock that never goes back; a correction of the date is no silence."""
 

@@ -218,7 +218,7 @@ def test_a_ping_gives_the_round_trip_time(run_grid: RunGrid, security: Security)
         async with pair(hold, security=security) as (_, ws):
             rtt_s = await ws.ping(timeout_s=5)
             assert ws.latency_s == rtt_s
-            assert ws.last_received_ns > 0
+            assert ws.last_received_ns == ws.last_control_ns > 0
             return rtt_s
 
     assert 0 < run_grid(scenario()) < 5

@@ -87,6 +87,11 @@ class Dialled(Protocol):
         ...
 
     @property
+    def last_control_ns(self) -> int:
+        """When the last ping or pong came, UTC epoch nanoseconds; 0 before the first."""
+        ...
+
+    @property
     def close_code(self) -> int | None:
         """The close code, None while it is not over."""
         ...
@@ -160,6 +165,7 @@ class Stay:
         self._confirms_all = False
         self._is_blocked = False
         self._frame_ns = self.connection.last_received_ns
+        self._control_ns = 0
         self._looked_s = self._beaten_s = self.parts.clock.monotonic_s()
 
     async def last(self) -> Failure | None:
@@ -465,7 +471,9 @@ class Stay:
             # Between the two looks, whatever somebody did to the clock meanwhile.
             age_s = min(max((now_ns - last_ns) / 1e9, 0.0), now_s - self._looked_s)
             self.parts.machine.frame_heard(now_s - age_s)
-            if last_ns > self.parts.heard_ns and not self._arrivals and not self.connection.waiting:
-                self.parts.heard_ns = last_ns  # every message is read, and this was none of them
-                self.parts.dialect.frame_heard(last_ns)
+        control_ns = self.connection.last_control_ns
+        if control_ns != self._control_ns:
+            self._control_ns = control_ns
+            self.parts.heard_ns = max(self.parts.heard_ns, control_ns)
+            self.parts.dialect.frame_heard(control_ns)
         self._looked_s = now_s

@@ -141,6 +141,8 @@ class ScriptedConnection:
         """What the session sent, in order."""
         self.last_received_ns = 0
         """When the last frame came."""
+        self.last_control_ns = 0
+        """When the last ping or pong came."""
         self.write_buffer_bytes = 0
         """What the session is told about messages that wait to be sent."""
 
@@ -149,14 +151,14 @@ class ScriptedConnection:
     def say(self, *messages: str | bytes) -> None:
         """Let messages arrive: str as text, bytes as binary."""
         for message in messages:
-            self.show_life()
+            self.last_received_ns = self._clock.now_ns()
             payload = message.encode() if isinstance(message, str) else message
             self._arrivals.append((payload, isinstance(message, bytes), self.last_received_ns))
         self._changed.set()
 
     def show_life(self) -> None:
         """Let a ping or a pong arrive."""
-        self.last_received_ns = self._clock.now_ns()
+        self.last_control_ns = self.last_received_ns = self._clock.now_ns()
 
     def drop(self, code: int = 1006, reason: str = "", *, was_clean: bool = False, by_peer: bool = True) -> None:
         """End the connection; what was said before still arrives."""

@@ -57,6 +57,7 @@ class Connection:
         self._fragmenting: asyncio.Future[None] | None = None
         self._heartbeat: Heartbeat | None = None
         self._beat: tuple[bytes, float] | None = None
+        self._last_control_ns = 0
         self._pings: dict[bytes, tuple[asyncio.Future[float], float]] = {}
         # a fragment may end in the middle of a character
         self._on_bad_utf8 = "strict" if options.validate_utf8 and not options.deliver_fragments else "replace"
@@ -404,6 +405,11 @@ class Connection:
         return self._inflow.last_received_ns
 
     @property
+    def last_control_ns(self) -> int:
+        """When the last ping or pong came, UTC epoch nanoseconds; 0 before the first."""
+        return self._last_control_ns
+
+    @property
     def received(self) -> int:
         """Messages that ever came."""
         return self._inflow.received
@@ -462,13 +468,13 @@ class Connection:
 
     def ping_received(self, payload: bytes) -> None:
         """A ping came."""
-        self._inflow.last_received_ns = time.time_ns()
+        self._last_control_ns = self._inflow.last_received_ns = time.time_ns()
         if self.on_control is not None:
             self.on_control(9, payload)
 
     def pong_received(self, payload: bytes) -> None:
         """A pong came; wakes whoever waits for it."""
-        self._inflow.last_received_ns = time.time_ns()
+        self._last_control_ns = self._inflow.last_received_ns = time.time_ns()
         if payload in self._pings:
             future, sent_s = self._pings[payload]
             self.latency_s = time.monotonic() - sent_s
