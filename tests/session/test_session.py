@@ -296,6 +296,7 @@ def test_a_pong_among_many_messages_is_heard_of(run: Runner[None]) -> None:
         dialer = toy_dialer(clock=clock)
         dialect = ToyDialect()
         async with Session(dialect, ["A"], dial=dialer, clock=clock):
+            await settle()
             dialer.connection.show_life()
             clock.advance(0.5)
             dialer.connection.say(said("A", 1))
