@@ -71,7 +71,12 @@ def main() -> None:
 @click.group(
     cls=LazyGroup,
     context_settings=CONTEXT,
-    doors={"kabu": ("wsexample.cli.sim_kabu:main", "kabu Station: REST and push on one port.")},
+    doors={
+        "kabu": ("wsexample.cli.sim_kabu:main", "kabu Station: REST and push on one port."),
+        "alpaca": ("wsexample.cli.sim_alpaca:main", "Alpaca: both streams and REST on one port."),
+        "weex": ("wsexample.cli.sim_weex:main", "WEEX: V3 sockets and REST on one port."),
+        "fault": ("wsexample.cli.sim_fault:main", "Have something go wrong in a running simulator."),
+    },
 )
 def sim() -> None:
     """Run a broker's simulator on this machine, for programs that have no account or no open market."""

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING
 
 import click
 
 from wsexample.cli.exit_codes import ExitCode, exit_status_help
-from wsexample.cli.options import CONTEXT, Command, debug_option, option, quiet_option
-from wsexample.cli.running import Stop, run_command, say
-from wsexample.errors import OptionError
+from wsexample.cli.options import CONTEXT, Command, option
+from wsexample.cli.running import Stop, run_command
+from wsexample.cli.simulating import (
+    PORTS,
+    Introduction,
+    address_options,
+    behaviour_options,
+    list_switches,
+    read_switches,
+    simulate,
+    switch_options,
+)
 
 if TYPE_CHECKING:
-    from wsexample.brokers.kabu.simulator import KabuSimulator, Switches
+    from wsexample.brokers.kabu.simulator import KabuSimulator
 
 __all__ = ["main"]
 
@@ -32,15 +40,7 @@ It shows a token for kclient when it starts; a program may fetch its own with th
 
 
 @click.command(cls=Command, context_settings=CONTEXT, epilog=EPILOG)
-@option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=18080,
-    show_default=True,
-    section="Address",
-    help="Port for REST and push; 0 takes a free one.",
-)
-@option("--seed", type=int, default=1, show_default=True, section="Market", help="The same seed gives the same market.")
+@address_options("kabu")
 @option(
     "--speed",
     type=click.FloatRange(min=0, min_open=True),
@@ -81,19 +81,8 @@ It shows a token for kclient when it starts; a program may fetch its own with th
     section="Behaviour",
     help="API password that /token takes; also from KABU_API_PASSWORD.",
 )
-@option("--switch", "switches", multiple=True, metavar="NAME=VALUE", section="Behaviour", help="Set a switch; repeat.")
-@option("--list-switches", is_flag=True, section="Behaviour", help="List every switch with its default and end.")
-@option(
-    "--control", is_flag=True, section="Behaviour", help="Take faults by HTTP: POST /simulator/NAME (GET lists them)."
-)
-@option(
-    "--announce",
-    is_flag=True,
-    section="Scripts and tests",
-    help="Print port, URLs and token on stdout as JSON as soon as it listens.",
-)
-@quiet_option
-@debug_option
+@switch_options
+@behaviour_options
 def main(
     port: int,
     seed: int,
@@ -104,7 +93,7 @@ def main(
     lists: bool,
     password: str,
     switches: tuple[str, ...],
-    list_switches: bool,
+    lists_switches: bool,
     control: bool,
     announce: bool,
     quiet: bool,
@@ -113,10 +102,10 @@ def main(
     """Simulate kabu Station: REST and push on one port, with a market that moves like a real one."""
 
     async def program(stop: Stop) -> int:
-        from wsexample.brokers.kabu.simulator import KabuSimulator
+        from wsexample.brokers.kabu.simulator import KabuSimulator, Switches
 
-        if list_switches:
-            _list_switches()
+        if lists_switches:
+            list_switches(Switches)
             return ExitCode.OK
         simulator = KabuSimulator(
             port=port,
@@ -126,47 +115,22 @@ def main(
             session=session,  # type: ignore[arg-type] # click lets nothing else in
             start=start,
             password=password,
-            switches=_switches(switches),
+            switches=read_switches(switches, Switches),
             control=control,
         )
         if lists:
             _list_instruments(simulator)
             return ExitCode.OK
-        async with simulator:
-            _introduce(simulator, is_announced=announce, is_quiet=quiet)
-            await stop.wait()
-        if not quiet:
-            say(_farewell(simulator))
-        return ExitCode.OK
+        return await simulate(
+            simulator,
+            stop,
+            introduce=lambda: _introduction(simulator),
+            farewell=lambda: _farewell(simulator),
+            is_announced=announce,
+            is_quiet=quiet,
+        )
 
     run_command(program, debug=debug)
-
-
-def _switches(settings: tuple[str, ...]) -> Switches:
-    """Read ``NAME=VALUE`` settings; raises `OptionError` that names the switch and what it takes."""
-    import msgspec
-
-    from wsexample.brokers.kabu.simulator import Switches
-
-    hints = get_type_hints(Switches)
-    values: dict[str, Any] = {}
-    for setting in settings:
-        name, equals, value = setting.partition("=")
-        if name not in hints or not equals:
-            raise OptionError(f"--switch {setting}: write NAME=VALUE; --list-switches shows the names", option="switch")
-        try:
-            values[name] = msgspec.convert(value, hints[name], strict=False)
-        except msgspec.ValidationError as error:
-            raise OptionError(f"--switch {setting}: {error}", option="switch") from None
-    return Switches(**values)
-
-
-def _list_switches() -> None:
-    from wsexample.brokers.kabu.simulator import Switches
-
-    defaults = Switches()
-    for name in Switches.__dataclass_fields__:
-        click.echo(f"{name}={getattr(defaults, name)}")
 
 
 def _list_instruments(simulator: KabuSimulator) -> None:
@@ -175,21 +139,18 @@ def _list_instruments(simulator: KabuSimulator) -> None:
         click.echo(f"{symbol}@{exchange}\t{board.SymbolName}")
 
 
-def _introduce(simulator: KabuSimulator, *, is_announced: bool, is_quiet: bool) -> None:
+def _introduction(simulator: KabuSimulator) -> Introduction:
     token = simulator.station.issue_token()
-    if is_announced:
-        facts = {
-            "port": simulator.port,
-            "rest_url": simulator.rest_url,
-            "push_url": simulator.push_url,
-            "token": token,
-        }
-        click.echo(json.dumps(facts))
-    if is_quiet:
-        return
-    port = "" if simulator.port == 18080 else f" --port {simulator.port}"
-    say(f"kabu Station simulated on {simulator.rest_url}; Ctrl-C stops")
-    say(f"try in another window: kclient {token} 9433 7203 101{port}", color="cyan")
+    facts = {
+        "port": simulator.port,
+        "rest_url": simulator.rest_url,
+        "push_url": simulator.push_url,
+        "token": token,
+    }
+    port = "" if simulator.port == PORTS["kabu"] else f" --port {simulator.port}"
+    return Introduction(
+        facts, f"kabu Station simulated on {simulator.rest_url}", f"kclient {token} 9433 7203 101{port}"
+    )
 
 
 def _farewell(simulator: KabuSimulator) -> str:

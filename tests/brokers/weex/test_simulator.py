@@ -6,6 +6,7 @@ import json
 import time
 from typing import Any
 
+import aiohttp
 import pytest
 
 from tests.brokers.weex.payloads import KEY, PASSPHRASE, SECRET
@@ -159,5 +160,39 @@ def test_the_private_socket_takes_private_streams(run: Runner[None]) -> None:
             await say(ws, "SUBSCRIBE", ["account", "positions", "orders", "fill"])
             assert (await hear(ws, "result", True))["id"] == 1
             await hear(ws, "type", "ping")
+
+    run(main())
+
+
+def test_faults_can_be_had_by_http(run: Runner[None]) -> None:
+    """With control on, a fault that is posted is done; without it the path is as unknown as any other."""
+
+    async def main() -> None:
+        async with WeexSimulator(control=True) as venue, aiohttp.ClientSession() as http:
+            async with http.post(f"{venue.rest_url}/simulator/skew_clock", json={"seconds": "31"}) as reply:
+                assert await reply.json() == {"done": "skew_clock"}
+            assert venue.clock_skew_s == 31.0
+        async with (
+            WeexSimulator() as venue,
+            aiohttp.ClientSession() as http,
+            http.post(f"{venue.rest_url}/simulator/skew_clock", json={}) as reply,
+        ):
+            assert reply.status == 404
+
+    run(main())
+
+
+def test_signatures_can_be_refused_on_command(run: Runner[None]) -> None:
+    """While they are, even a right one gets 401; afterwards it is taken again."""
+
+    async def main() -> None:
+        async with WeexSimulator() as venue:
+            venue.refuse_signatures()
+            with pytest.raises(HandshakeError) as caught:
+                await connect(venue.private_url, headers=signed())
+            assert json.loads(caught.value.body)["code"] == -1047
+            venue.refuse_signatures(False)
+            async with connect(venue.private_url, headers=signed()) as ws:
+                assert ws.is_open
 
     run(main())

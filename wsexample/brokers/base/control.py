@@ -38,7 +38,7 @@ def answer_control(
         method: HTTP method.
         path: its path.
         body: its body.
-        faults: name -> what to call; keyword arguments are checked against its annotations.
+        faults: name -> what to call; keyword arguments are checked against its annotations, "3" and "true" may be texts.
         stats: returns the counters.
         start: runs what takes time, such as a restart, in the background.
     """
@@ -68,4 +68,4 @@ def _arguments(call: Callable[..., Any], body: bytes) -> dict[str, Any]:
     given = msgspec.json.decode(body, type=dict[str, Any]) if body.strip() else {}
     inspect.signature(call).bind(**given)
     hints = get_type_hints(call)
-    return {name: msgspec.convert(value, hints[name]) for name, value in given.items()}
+    return {name: msgspec.convert(value, hints[name], strict=False) for name, value in given.items()}

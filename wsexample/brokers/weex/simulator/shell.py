@@ -18,6 +18,7 @@ import msgspec
 from aiohttp import web
 
 from wsexample.brokers.base import Secret
+from wsexample.brokers.base.control import CONTROL_PATH, answer_control
 from wsexample.brokers.weex.codes import MAX_STREAMS, PRIVATE_PATH, PRIVATE_TOPICS, PUBLIC_PATH
 from wsexample.brokers.weex.dialect import sign
 from wsexample.brokers.weex.simulator.desk import Desk, Frames
@@ -63,6 +64,7 @@ class WeexSimulator:
         ping_interval_s: seconds between pings on sockets with streams (the venue's 60).
         idle_timeout_s: seconds after which a socket without streams is dropped, without a close frame (the venue's 60.4).
         needs_user_agent: whether a handshake without User-Agent gets 403, as documented and not seen (default False).
+        control: whether ``/simulator/...`` takes faults by HTTP (default False).
         clock: where times come from.
     """
 
@@ -80,6 +82,7 @@ class WeexSimulator:
         ping_interval_s: float = 60.0,
         idle_timeout_s: float = 60.4,
         needs_user_agent: bool = False,
+        control: bool = False,
         clock: Clock | None = None,
     ) -> None:
         symbols = tuple(symbols)
@@ -96,6 +99,8 @@ class WeexSimulator:
         """Fault: HTTP status with which every handshake is refused; 0 for none."""
         self.muted: set[str] = set()
         """Fault: streams that say nothing."""
+        self.refuses_signatures = False
+        """Fault: every signature is wrong."""
         self.sent: dict[str, int] = {}
         """Frames sent by stream."""
         self.received: list[dict[str, Any]] = []
@@ -103,12 +108,13 @@ class WeexSimulator:
         self._skips: dict[str, int] = {}
         self._credentials = (api_key, Secret(secret_key), passphrase)
         self._needs_user_agent = needs_user_agent
+        self._is_controlled = control
         self._step_s, self._ping_s, self._idle_s = step_s, ping_interval_s, idle_timeout_s
         self._clock: Clock = clock or SystemClock()
         self._where = (host, port)
         self._peers: set[_Peer] = set()
         self._server: Server | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: list[asyncio.Task[Any]] = []
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -197,6 +203,44 @@ class WeexSimulator:
         for peer in list(self._peers):
             await peer.ws.close(code, reason)
 
+    def mute(self, topic: str) -> None:
+        """Say nothing more on a stream, until `unmute`."""
+        self.muted.add(topic)
+
+    def unmute(self, topic: str = "") -> None:
+        """Let a muted stream speak again; all of them for ""."""
+        self.muted.difference_update({topic} if topic else set(self.muted))
+
+    def skew_clock(self, seconds: float) -> None:
+        """Put the venue's clock ahead of this machine's by so many seconds."""
+        self.clock_skew_s = seconds
+
+    def refuse_handshakes(self, status: int = 503) -> None:
+        """Answer every handshake with an HTTP status from now on; 0 takes them again."""
+        self.refuse_status = status
+
+    def refuse_signatures(self, is_refused: bool = True) -> None:
+        """Find every signature wrong from now on, or judge them again."""
+        self.refuses_signatures = is_refused
+
+    async def trade(self, symbol: str = "BTCUSDT", side: str = "BUY", size: str = "0.0500") -> None:
+        """Let the account place a market order by itself; a SELL closes what a BUY has opened."""
+        order = {"symbol": symbol, "side": side, "type": "MARKET", "quantity": size, "positionSide": "LONG"}
+        _, frames = self.desk.place(order, self._now_ms())
+        await self.tell(frames)
+
+    def commands(self) -> dict[str, Callable[..., Any]]:
+        """Return everything that can be done on command, by name."""
+        calls: tuple[Callable[..., Any], ...] = (
+            self.skip_frame, self.repeat_snapshot, self.mute, self.unmute, self.drop_all, self.close_all,
+            self.skew_clock, self.refuse_handshakes, self.refuse_signatures, self.trade,
+        )  # fmt: skip
+        return {call.__name__: call for call in calls}
+
+    def counts(self) -> dict[str, Any]:
+        """Return what happened so far, for people: sockets open now, messages heard, frames sent by stream."""
+        return {"connections": self.connections, "received": len(self.received), "sent": self.sent}
+
     # -- sockets -------------------------------------------------------------------------------------------------
 
     def _judge(self, headers: Mapping[str, str], method: str, path: str, query: str, body: str) -> tuple[int, str]:
@@ -213,7 +257,7 @@ class WeexSimulator:
             return -1046, "timestamp expired"
         if values["key"] != key or values["passphrase"] != passphrase:
             return -1049, "key or passphrase is wrong"
-        expected = sign(secret, stamp, method, path, query, body)
+        expected = "" if self.refuses_signatures else sign(secret, stamp, method, path, query, body)
         return (0, "") if hmac.compare_digest(expected, values["sign"]) else (-1047, "signature is wrong")
 
     async def _accept(self, request: Request) -> str | Reject | None:
@@ -363,6 +407,15 @@ class WeexSimulator:
     async def _http(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await request.text()
         path = request.path
+        if self._is_controlled and path.startswith(CONTROL_PATH):
+            return answer_control(
+                request.method,
+                path,
+                body.encode(),
+                faults=self.commands(),
+                stats=self.counts,
+                start=lambda work: self._tasks.append(asyncio.ensure_future(work)),
+            )
         spelled = path.removeprefix("/capi/v3").removeprefix("/api/v3")
         market = self.spot if path.startswith("/api/v3") else self.contract
         is_private = spelled.startswith(("/account", "/order", "/openOrders", "/userTrades"))

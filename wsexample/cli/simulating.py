@@ -1,0 +1,169 @@
+"""What the ``wsexample sim`` commands share: their common options, switches by name, the announcement, life until Ctrl-C.
+
+What is simulated, and how it is presented, belongs to each command.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from typing import Any, TypeVar, get_type_hints
+
+import click
+
+from wsexample.cli.exit_codes import ExitCode
+from wsexample.cli.options import debug_option, option, quiet_option
+from wsexample.cli.running import Stop, say
+from wsexample.errors import OptionError
+
+__all__ = [
+    "PORTS",
+    "Introduction",
+    "address_options",
+    "behaviour_options",
+    "list_switches",
+    "read_switches",
+    "simulate",
+    "switch_options",
+]
+
+PORTS = {"kabu": 18080, "alpaca": 18082, "weex": 18083}
+"""Where each simulator listens when nobody says otherwise; kabu Station's own port for its own."""
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+_Switches = TypeVar("_Switches")
+
+
+def address_options(broker: str) -> Callable[[Decorated], Decorated]:
+    """Add ``--port`` and ``--seed``.
+
+    Parameters:
+        broker: whose simulator it is, as in `PORTS`.
+    """
+
+    def decorate(command: Decorated) -> Decorated:
+        seed = option(
+            "--seed", type=int, default=1, show_default=True, section="Market", help="The same seed, the same market."
+        )
+        return option(
+            "--port",
+            type=click.IntRange(0, 65535),
+            default=PORTS[broker],
+            show_default=True,
+            section="Address",
+            help="Port for everything; 0 takes a free one.",
+        )(seed(command))
+
+    return decorate
+
+
+def behaviour_options(command: Decorated) -> Decorated:
+    """Add ``--control``, ``--announce``, ``-q`` and ``--debug``."""
+    command = debug_option(quiet_option(command))
+    command = option(
+        "--announce",
+        is_flag=True,
+        section="Scripts and tests",
+        help="Print port, URLs and credentials on stdout as JSON as soon as it listens.",
+    )(command)
+    return option(
+        "--control",
+        is_flag=True,
+        section="Behaviour",
+        help="Take faults by HTTP: POST /simulator/NAME (GET lists them); see wsexample sim fault.",
+    )(command)
+
+
+def switch_options(command: Decorated) -> Decorated:
+    """Add ``--switch`` and ``--list-switches``."""
+    command = option(
+        "--list-switches",
+        "lists_switches",
+        is_flag=True,
+        section="Behaviour",
+        help="List every switch with its default and end.",
+    )(command)
+    return option(
+        "--switch", "switches", multiple=True, metavar="NAME=VALUE", section="Behaviour", help="Set a switch; repeat."
+    )(command)
+
+
+def read_switches(settings: tuple[str, ...], kind: type[_Switches]) -> _Switches:
+    """Read ``NAME=VALUE`` settings into a simulator's switches.
+
+    Raises:
+        OptionError: names the switch and what it takes.
+    """
+    import msgspec
+
+    hints = get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if name not in hints or not equals:
+            raise OptionError(f"--switch {setting}: write NAME=VALUE; --list-switches shows the names", option="switch")
+        try:
+            values[name] = msgspec.convert(value, hints[name], strict=False)
+        except msgspec.ValidationError as error:
+            raise OptionError(f"--switch {setting}: {error}", option="switch") from None
+    return kind(**values)
+
+
+def list_switches(kind: type[Any]) -> None:
+    """Print every switch with its default."""
+    defaults = kind()
+    for name in kind.__dataclass_fields__:
+        click.echo(f"{name}={getattr(defaults, name)}")
+
+
+class Introduction:
+    """How a simulator presents itself once it listens.
+
+    Parameters:
+        facts: port, URLs and credentials, for programs.
+        greeting: what listens where, for people.
+        hints: commands to try in another window.
+    """
+
+    def __init__(self, facts: dict[str, Any], greeting: str, *hints: str) -> None:
+        self.facts = facts
+        self.greeting = greeting
+        self.hints = hints
+
+
+async def simulate(
+    simulator: AbstractAsyncContextManager[object],
+    stop: Stop,
+    *,
+    introduce: Callable[[], Introduction],
+    farewell: Callable[[], str],
+    is_announced: bool,
+    is_quiet: bool,
+    beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
+) -> int:
+    """Run a simulator until the user ends it; returns the exit status.
+
+    Parameters:
+        simulator: listens while it is entered.
+        stop: whether to end.
+        introduce: called when it listens.
+        farewell: called when it has ended; what it did, in one sentence.
+        is_announced: whether the facts are printed on stdout.
+        is_quiet: whether people are told nothing.
+        beside: what goes on while it runs, and ends with it.
+    """
+    async with simulator:
+        introduction = introduce()
+        if is_announced:
+            click.echo(json.dumps(introduction.facts))
+        if not is_quiet:
+            say(f"{introduction.greeting}; Ctrl-C stops")
+            for hint in introduction.hints:
+                say(f"try in another window: {hint}", color="cyan")
+        if beside is not None:
+            await stop.race(beside())
+        await stop.wait()
+    if not is_quiet:
+        say(farewell())
+    return ExitCode.OK
