@@ -18,7 +18,6 @@ from wsexample.errors import (
     CredentialsError,
     HandshakeError,
     NetworkError,
-    OptionError,
     OrderRejectedError,
     StateError,
     UnknownSymbolError,
@@ -249,19 +248,3 @@ def test_rest_calls(run: Runner[None]) -> None:
             assert await rest.fetch_positions() == []
 
     run(main())
-
-
-def test_config_from_the_environment() -> None:
-    """No variable is needed; what is set is read, and secrets are not shown."""
-    assert WeexConfig.from_env({}).public_url == "wss://ws-contract.weex.com/v3/ws/public"
-    read = WeexConfig.from_env({"WEEX_API_KEY": KEY, "WEEX_SECRET_KEY": SECRET, "WEEX_PASSPHRASE": PASSPHRASE})
-    assert [one.reveal() for one in read.credentials] == [KEY, SECRET, PASSPHRASE]
-    assert SECRET not in repr(read)
-    assert PASSPHRASE not in repr(read)
-
-
-@pytest.mark.parametrize("values", [{"WEEX_TIMEOUT": "soon"}, {"WEEX_MARKET": "moon"}, {"WEEX_REST_URL": "ftp://x"}])
-def test_config_refuses_what_cannot_work(values: dict[str, str]) -> None:
-    """A wrong variable is found before anything is opened."""
-    with pytest.raises(OptionError):
-        WeexConfig.from_env(values)

@@ -27,9 +27,11 @@ __all__ = [
     "INTERVALS_S",
     "MAX_OPERATIONS",
     "MAX_STREAMS",
+    "PRICE_TYPES",
     "PRIVATE_PATH",
     "PRIVATE_TOPICS",
     "PUBLIC_PATH",
+    "RATE_LIMIT_WAIT_S",
     "STATUSES",
     "VENUE",
     "error_of",
@@ -53,6 +55,9 @@ INTERVALS_S = {
     "8h": 28_800, "12h": 43_200, "1d": 86_400, "1w": 604_800, "1M": 2_592_000,
 }  # fmt: skip
 """Candle intervals, seconds; a month counts thirty days."""
+
+PRICE_TYPES = ("LAST_PRICE", "MARK_PRICE")
+"""What candles are made of; spot has the first alone."""
 
 STATUSES = {
     "PENDING": OrderStatus.NEW,

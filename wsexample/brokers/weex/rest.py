@@ -1,46 +1,100 @@
-"""WEEX's REST calls, contract V3: signed, paced, and failing in plain words; answers as the venue gives them.
+"""WEEX's REST calls V3, contract and spot: signed, paced, and failing in plain words; answers as the venue gives them.
 
 Numbers stay decimal texts, and identifiers beyond 2^53 are exact. What streams carry is the client's matter.
 """
 
 from __future__ import annotations
 
+import asyncio
+import random
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
 
 import msgspec
 
-from wsexample.brokers.base import HttpCaller, Pace, Pacer, one_line
-from wsexample.brokers.weex.codes import BOOK_LEVELS, INTERVALS_S, RATE_LIMIT_WAIT_S, VENUE, error_of
+from wsexample.brokers.base import HttpCaller, one_line
+from wsexample.brokers.weex.codes import BOOK_LEVELS, INTERVALS_S, PRICE_TYPES, RATE_LIMIT_WAIT_S, VENUE, error_of
 from wsexample.brokers.weex.config import WeexConfig
 from wsexample.brokers.weex.dialect import auth_headers, sign, spell
+from wsexample.brokers.weex.pacing import CallPace
 from wsexample.clock import SystemClock
-from wsexample.errors import BrokerError, DialectError, OptionError, OrderRejectedError, RateLimitError
+from wsexample.errors import (
+    BrokerError,
+    BrokerUnavailableError,
+    DialectError,
+    DialError,
+    NetworkError,
+    OptionError,
+    OrderRejectedError,
+    OrderUnknownError,
+    RateLimitError,
+)
 from wsexample.ports import Clock
 
-__all__ = ["WeexRest"]
+__all__ = ["CALLS", "Call", "WeexRest"]
 
-CALLS, PERIOD_S = 50, 10.0
-"""Calls in a stretch; the venue allows 500 units of weight in 10 s, and the calls here weigh 10 at most but for two."""
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of the venue's, by market; "" where a market does not have it."""
+
+    contract: str
+    """Path on the contract market."""
+    spot: str = ""
+    """Path on the spot market."""
+    weight: int = 1
+    """Units on the contract market."""
+    spot_weight: int = 1
+    """Units on the spot market."""
+    is_private: bool = False
+    """Whether it is signed."""
+
+
+_CONTRACT, _SPOT = "/capi/v3", "/api/v3"
+CALLS = {
+    "time": Call("/market/time", "/time"),
+    "symbols": Call("/market/exchangeInfo", "/exchangeInfo", 1, 20),
+    "tradable": Call("/market/apiTradingSymbols", "/apiTradingSymbols", 5, 5),
+    "tickers": Call("/market/ticker/24hr", "/market/ticker/24hr", 40, 2),
+    "quotes": Call("/market/ticker/bookTicker", "/market/ticker/bookTicker", 1, 4),
+    "depth": Call("/market/depth", "/market/depth", 1, 5),
+    "trades": Call("/market/trades", "/market/trades", 5, 25),
+    "candles": Call("/market/klines", "/market/klines", 1, 2),
+    "past candles": Call("/market/historyKlines", "", 5),
+    "price": Call("/market/symbolPrice", "/market/ticker/price", 1, 4),
+    "funding": Call("/market/premiumIndex", ""),
+    "balances": Call("/account/balance", "/account/", 10, 5, is_private=True),
+    "positions": Call("/account/position/allPosition", "", 15, is_private=True),
+    "open orders": Call("/openOrders", "/openOrders", 10, 3, is_private=True),
+    "past orders": Call("/order/history", "/allOrders", 10, 10, is_private=True),
+    "fills": Call("/userTrades", "/myTrades", 5, 5, is_private=True),
+    "order": Call("/order", "/order", 3, 5, is_private=True),
+    "all orders": Call("/allOpenOrders", "/openOrders", 10, 1, is_private=True),
+}
+"""Every call made here; of two weights that the sources give, the larger."""
 
 
 class WeexRest:
     """``async with WeexRest(WeexConfig.from_env()) as rest: await rest.fetch_tickers()``.
 
+    A call that only reads is made again, as ``config.retry`` says, when the venue cannot be reached or is busy. An order is
+    sent once.
+
     Parameters:
-        config: credentials and address; public calls need no credentials.
+        config: credentials, address, market and rates; public calls need no credentials.
         clock: what paces and stamps (default the machine's).
     """
 
     def __init__(self, config: WeexConfig, *, clock: Clock | None = None) -> None:
-        if config.market != "contract":
-            raise OptionError("REST calls are those of the contract market", option="market")
         self._config = config
+        self._is_spot = config.market == "spot"
         self._clock: Clock = clock or SystemClock()
-        self._http = HttpCaller(config.rest_url, timeout_s=config.timeout_s)
-        self._pacer = Pacer({"all": Pace(CALLS, PERIOD_S)}, clock=self._clock)
+        self._http = HttpCaller(config.rest_url, timeout_s=config.connection.timeout)
+        self._pace = CallPace(config.rate_limit)
+        self._turn = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         return self
@@ -55,17 +109,29 @@ class WeexRest:
         await self._http.close()
 
     def __repr__(self) -> str:
-        return f"<WeexRest {self._config.rest_url}>"
+        return f"<WeexRest {self._config.market} {self._config.rest_url}>"
 
     # -- the market ----------------------------------------------------------------------------------------------
 
     async def fetch_time_ms(self) -> int:
         """Fetch the venue's time, milliseconds."""
-        return int((await self._call("GET", "/market/time"))["serverTime"])
+        return int((await self._get("time"))["serverTime"])
+
+    async def fetch_symbols(self) -> list[dict[str, Any]]:
+        """Fetch what is listed, with precision, smallest size and fees."""
+        return list((await self._get("symbols"))["symbols"])
+
+    async def fetch_tradable_symbols(self) -> list[str]:
+        """Fetch the symbols that the venue lets programs trade: fewer than are listed."""
+        return list(await self._get("tradable"))
 
     async def fetch_tickers(self, symbol: str | None = None) -> list[dict[str, Any]]:
         """Fetch the 24 hour figures of one symbol or of all; ``priceChangePercent`` is a fraction."""
-        return list(await self._call("GET", "/market/ticker/24hr", {"symbol": spell(symbol)} if symbol else {}))
+        return _rows(await self._get("tickers", symbol=symbol))
+
+    async def fetch_quotes(self, symbol: str | None = None) -> list[dict[str, Any]]:
+        """Fetch the best bid and ask of one symbol or of all."""
+        return _rows(await self._get("quotes", symbol=symbol))
 
     async def fetch_depth(self, symbol: str, limit: int = 15) -> dict[str, Any]:
         """Fetch an order book of 15 or 200 levels, with ``lastUpdateId`` as its number.
@@ -75,50 +141,110 @@ class WeexRest:
         """
         if limit not in BOOK_LEVELS:
             raise OptionError(f"limit must be 15 or 200, not {limit!r}", option="limit")
-        return dict(await self._call("GET", "/market/depth", {"symbol": spell(symbol), "limit": str(limit)}))
+        return dict(await self._get("depth", symbol=symbol, limit=limit))
 
     async def fetch_trades(self, symbol: str, limit: int = 100) -> list[dict[str, Any]]:
         """Fetch the latest trades, 1000 at most."""
-        return list(await self._call("GET", "/market/trades", {"symbol": spell(symbol), "limit": str(limit)}))
+        return list(await self._get("trades", symbol=symbol, limit=_bounded(limit, 1000)))
 
-    async def fetch_candles(self, symbol: str, interval: str = "1m", limit: int = 100) -> list[list[Any]]:
+    async def fetch_candles(
+        self,
+        symbol: str,
+        interval: str = "1m",
+        limit: int = 100,
+        *,
+        start_ms: int | None = None,
+        end_ms: int | None = None,
+        price_type: str = "LAST_PRICE",
+    ) -> list[list[Any]]:
         """Fetch candles: open time, open, high, low, close, volume, close time, and so on.
 
+        Parameters:
+            symbol: which one.
+            interval: a key of `wsexample.brokers.weex.codes.INTERVALS_S`.
+            limit: how many, 1000 at most.
+            start_ms, end_ms: of the past, from and until, UTC epoch milliseconds (contract only).
+            price_type: "LAST_PRICE" or "MARK_PRICE" (contract only).
+
         Raises:
-            OptionError: there is no such interval.
+            OptionError: there is no such interval or price type, or the market does not have it.
         """
         if interval not in INTERVALS_S:
             raise OptionError(f"interval must be one of {', '.join(INTERVALS_S)}", option="interval")
-        query = {"symbol": spell(symbol), "interval": interval, "limit": str(limit)}
-        return list(await self._call("GET", "/market/klines", query))
+        if price_type not in PRICE_TYPES:
+            raise OptionError(f"price_type must be one of {', '.join(PRICE_TYPES)}", option="price_type")
+        facts: dict[str, Any] = {"symbol": symbol, "interval": interval, "limit": _bounded(limit, 1000)}
+        if start_ms is None and end_ms is None and price_type == PRICE_TYPES[0]:
+            return list(await self._get("candles", **facts))
+        word = price_type.removesuffix("_PRICE")
+        return list(await self._get("past candles", **facts, startTime=start_ms, endTime=end_ms, priceType=word))
+
+    async def fetch_price(self, symbol: str) -> dict[str, Any]:
+        """Fetch the last price of a symbol."""
+        return dict(_rows(await self._get("price", symbol=symbol))[0])
+
+    async def fetch_funding(self, symbol: str) -> dict[str, Any]:
+        """Fetch mark, index and funding of a contract; the venue renews the prices once a minute only."""
+        return dict(_rows(await self._get("funding", symbol=symbol))[0])
 
     # -- the account ---------------------------------------------------------------------------------------------
 
     async def fetch_balances(self) -> list[dict[str, Any]]:
-        """Fetch ``asset``, ``balance``, ``availableBalance``, ``frozen`` and ``unrealizePnl`` of every coin."""
-        return list(await self._call("GET", "/account/balance", is_private=True))
+        """Fetch what there is of every coin.
+
+        Contract rows have ``asset``, ``balance``, ``availableBalance``, ``frozen`` and ``unrealizePnl``; spot rows have
+        ``asset``, ``free`` and ``locked``.
+        """
+        answer = await self._get("balances")
+        return list(answer["balances"] if self._is_spot else answer)
 
     async def fetch_positions(self) -> list[dict[str, Any]]:
-        """Fetch every open position, with ``unrealizePnl`` and ``liquidatePrice``."""
-        return list(await self._call("GET", "/account/position/allPosition", is_private=True))
+        """Fetch every open position, with ``unrealizePnl`` and ``liquidatePrice`` (contract only)."""
+        return list(await self._get("positions"))
 
     async def fetch_open_orders(self, symbol: str | None = None) -> list[dict[str, Any]]:
         """Fetch orders that still wait."""
-        query = {"symbol": spell(symbol)} if symbol else {}
-        return list(await self._call("GET", "/openOrders", query, is_private=True))
+        return list(await self._get("open orders", symbol=symbol))
+
+    async def fetch_past_orders(
+        self, symbol: str | None = None, *, start_ms: int | None = None, limit: int = 100
+    ) -> list[dict[str, Any]]:
+        """Fetch orders that are over, 100 at most.
+
+        Parameters:
+            symbol: only those of one symbol; the spot market wants one.
+            start_ms: only those made since, UTC epoch milliseconds.
+            limit: how many.
+        """
+        return list(await self._get("past orders", symbol=symbol, startTime=start_ms, limit=_bounded(limit, 100)))
+
+    async def fetch_fills(
+        self, symbol: str | None = None, *, start_ms: int | None = None, limit: int = 100
+    ) -> list[dict[str, Any]]:
+        """Fetch executions of your orders, 100 at most; the same parameters as `fetch_past_orders`."""
+        return list(await self._get("fills", symbol=symbol, startTime=start_ms, limit=_bounded(limit, 100)))
 
     async def fetch_order(self, order_id: str) -> dict[str, Any]:
         """Fetch one order."""
-        return dict(await self._call("GET", "/order", {"orderId": order_id}, is_private=True))
+        return dict(await self._get("order", orderId=order_id))
 
     async def submit_order(self, order: Mapping[str, str]) -> dict[str, Any]:
         """Place an order given in the venue's own fields; it is sent once and never repeated.
 
         Raises:
             OrderRejectedError: the venue refused it.
+            OrderUnknownError: no answer came; it may have been taken. Look before sending it again.
         """
         body = msgspec.json.encode(dict(order)).decode()
-        return _accepted(dict(await self._call("POST", "/order", body=body, is_private=True)))
+        try:
+            return _accepted(dict(await self._once("POST", CALLS["order"], body=body)))
+        except DialError:
+            raise  # nobody was reached, so nothing was taken
+        except (NetworkError, DialectError, BrokerUnavailableError) as error:
+            number = order.get("newClientOrderId", "")
+            raise OrderUnknownError(
+                f"WEEX did not say whether it took order {number or 'without a client id'}: {error}", venue=VENUE
+            ) from error
 
     async def cancel_order(self, order_id: str) -> dict[str, Any]:
         """Cancel an order.
@@ -126,30 +252,53 @@ class WeexRest:
         Raises:
             OrderRejectedError: there is none that waits.
         """
-        return _accepted(dict(await self._call("DELETE", "/order", {"orderId": order_id}, is_private=True)))
+        return _accepted(dict(await self._once("DELETE", CALLS["order"], {"orderId": order_id})))
+
+    async def cancel_all_orders(self, symbol: str) -> list[dict[str, Any]]:
+        """Cancel every order of a symbol that waits; returns an answer for each."""
+        return list(await self._once("DELETE", CALLS["all orders"], {"symbol": spell(symbol)}))
 
     # -- one call ------------------------------------------------------------------------------------------------
 
-    async def _call(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str] | None = None,
-        *,
-        body: str = "",
-        is_private: bool = False,
-    ) -> Any:
-        path = "/capi/v3" + path
+    async def _get(self, name: str, **facts: Any) -> Any:
+        """Read, again if need be; facts that are None are left out."""
+        query = {key: str(value) for key, value in facts.items() if value is not None}
+        if "symbol" in query:
+            query["symbol"] = spell(query["symbol"])
+        retry = self._config.retry
+        failures = 0
+        while True:
+            try:
+                return await self._once("GET", CALLS[name], query)
+            except (NetworkError, BrokerError) as error:
+                failures += 1
+                is_final = isinstance(error, BrokerError) and error.is_final
+                if is_final or failures > retry.max_retries:
+                    raise
+                bound_s = retry.bound_s(failures)
+                await self._clock.sleep(random.uniform(0, bound_s) if retry.jitter else bound_s)
+
+    async def _once(self, method: str, call: Call, query: Mapping[str, str] | None = None, *, body: str = "") -> Any:
+        tail = call.spot if self._is_spot else call.contract
+        if not tail:
+            raise OptionError(f"the {self._config.market} market of WEEX has no such call", option="market")
+        path = (_SPOT if self._is_spot else _CONTRACT) + tail
         text = urlencode(query or {})
-        async with self._pacer.turn("all"):
+        async with self._turn:
+            weight = call.spot_weight if self._is_spot else call.weight
+            while (wait_s := self._pace.wait_s(self._clock.monotonic_s(), weight)) > 0:
+                await self._clock.sleep(wait_s)
             headers = {"Content-Type": "application/json"}
-            if is_private:
+            if call.is_private:
                 key, secret, passphrase = self._config.credentials
-                now_ms = self._clock.now_ns() // 1_000_000
+                now_ms = self._clock.now_ns() // 1_000_000  # one reading, for the header and the signature
                 headers |= auth_headers(key, passphrase, now_ms, sign(secret, now_ms, method, path, text, body))
-            reply = await self._http.call(
-                method, f"{path}?{text}" if text else path, headers=headers, body=body.encode() if body else None
-            )
+            try:
+                reply = await self._http.call(
+                    method, f"{path}?{text}" if text else path, headers=headers, body=body.encode() if body else None
+                )
+            finally:
+                self._pace.note(self._clock.monotonic_s(), weight)
         try:
             answer = msgspec.json.decode(reply.body)
         except msgspec.DecodeError:
@@ -164,13 +313,31 @@ class WeexRest:
         code = answer.get("code")
         error = error_of(code if isinstance(code, int) else 0, one_line(str(answer.get("msg", ""))), status)
         if isinstance(error, RateLimitError):
-            self._pacer.hold_off(RATE_LIMIT_WAIT_S)
+            self._pace.hold_off(self._clock.monotonic_s() + RATE_LIMIT_WAIT_S)
         return error
+
+
+def _rows(answer: Any) -> list[dict[str, Any]]:
+    """Return rows, of which the venue sends a single one bare on some calls."""
+    return [answer] if isinstance(answer, dict) else list(answer)
+
+
+def _bounded(limit: int, most: int) -> int:
+    if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= most:
+        raise OptionError(f"limit must be from 1 to {most}, not {limit!r}", option="limit")
+    return limit
 
 
 def _accepted(answer: dict[str, Any]) -> dict[str, Any]:
     """Return an answer to an order call; the venue says no with status 200."""
-    if answer.get("success") is False:
-        words, code = one_line(str(answer.get("errorMessage", ""))), answer.get("errorCode")
-        raise OrderRejectedError(f"WEEX: {words} ({code})", venue=VENUE, code=code, words=words, http_status=200)
+    if answer.get("success") is False or answer.get("status") == "FAILED":
+        words = one_line(str(answer.get("errorMessage") or answer.get("errorMsg") or ""))
+        code = answer.get("errorCode")
+        raise OrderRejectedError(
+            f"WEEX: {words} ({code})" if code else f"WEEX: {words}",
+            venue=VENUE,
+            code=code,
+            words=words,
+            http_status=200,
+        )
     return answer

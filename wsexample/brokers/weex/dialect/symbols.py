@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wsexample.brokers.weex.codes import BOOK_LEVELS, INTERVALS_S
+from wsexample.brokers.weex.codes import BOOK_LEVELS, INTERVALS_S, PRICE_TYPES
 from wsexample.errors import OptionError
 
 __all__ = ["book_topic", "kline_topic", "spell", "ticker_topic", "trade_topic", "wire_level"]
@@ -54,6 +54,6 @@ def kline_topic(symbol: str, interval: str = "1m", price_type: str = "LAST_PRICE
     """
     if interval not in INTERVALS_S:
         raise OptionError(f"interval must be one of {', '.join(INTERVALS_S)}, not {interval!r}", option="interval")
-    if price_type not in ("LAST_PRICE", "MARK_PRICE"):
-        raise OptionError(f"price_type must be LAST_PRICE or MARK_PRICE, not {price_type!r}", option="price_type")
+    if price_type not in PRICE_TYPES:
+        raise OptionError(f"price_type must be {' or '.join(PRICE_TYPES)}, not {price_type!r}", option="price_type")
     return f"{spell(symbol)}@kline_{interval}_{price_type}"
