@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
-from tests.sync.peer import peer, run_in_thread
+import pytest
+
+from tests.sync.peer import Conn, frame_bytes, peer, run_in_thread
 from wsexample import sync
 
 
@@ -43,6 +47,16 @@ def test_eight_senders_and_a_receiver() -> None:
         assert share(server.url, senders=8, messages=500) == {str(number): 500 for number in range(8)}
 
 
+@pytest.fixture
+def _restless() -> Iterator[None]:
+    """Threads take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("_restless")
 def test_several_receivers_share_what_comes() -> None:
     """Each message goes to exactly one of them."""
     with peer() as server:
@@ -50,13 +64,41 @@ def test_several_receivers_share_what_comes() -> None:
         found: list[Any] = []
 
         def take() -> None:
-            for _ in range(250):
+            for _ in range(500):
                 found.append(ws.recv())  # noqa: PERF401 - the threads share the list
 
         waits = [run_in_thread(take) for _ in range(4)]
-        for i in range(1000):
+        for i in range(2000):
             ws.send(str(i))
         for wait in waits:
             wait()
-        assert sorted(map(int, found)) == list(range(1000))
+        assert sorted(map(int, found)) == list(range(2000))
         ws.close()
+
+
+@pytest.mark.usefixtures("_restless")
+def test_several_receivers_never_tear_a_message() -> None:
+    """Fragments with pings between them belong to whoever has begun their message."""
+
+    def script(conn: Conn) -> None:
+        conn.shake_hands()
+        for i in range(2000):
+            text = b"%04d" % i
+            conn.raw(frame_bytes(1, text[:2], 0) + frame_bytes(9) + frame_bytes(0, text[2:]) + frame_bytes(2, text))
+        conn.until_end()
+
+    with peer(script) as server:
+        ws = sync.create_connection(server.url, timeout=20)
+        found: list[Any] = []
+
+        def take() -> None:
+            for _ in range(1000):
+                found.append(ws.recv())  # noqa: PERF401 - the threads share the list
+
+        waits = [run_in_thread(take) for _ in range(4)]
+        for wait in waits:
+            wait()
+        assert sorted(found, key=str) == sorted(
+            [*map("{:04d}".format, range(2000)), *(b"%04d" % i for i in range(2000))], key=str
+        )
+        ws.shutdown()

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from wsexample.sync._abnf import ABNF
-from wsexample.sync._core import WebSocket, parse_close
+from wsexample.sync._core import WebSocket
 from wsexample.sync._dispatcher import Dispatcher, SSLDispatcher, Waker, WrappedDispatcher
 from wsexample.sync._exceptions import WebSocketConnectionClosedException, WebSocketException
 from wsexample.sync._logging import error
+from wsexample.sync.close_frame import parse_close
 from wsexample.sync.reconnect import Reconnect
 from wsexample.sync.running import CallbackFailed, Run
 from wsexample.wire.target import Target

@@ -72,6 +72,7 @@ class Pipe(asyncio.Transport):
         self._frames: Frames | None = None
         self._peeks = not isinstance(sock, ssl.SSLSocket)
         self._fed = 0  # bytes that were fed and still stand first in the system's queue
+        self._catching_up = threading.Lock()
         self._ahead: list[bytes] = []  # plain bytes that came with the head of the answer and are not fed yet
         self._head_tail = b""
         self._unsent = b""
@@ -278,8 +279,10 @@ class Pipe(asyncio.Transport):
             else:
                 size -= self.sock.recv_into(view[:size])
 
-    def fill(self) -> bool:
-        """Read once and feed what came; returns False when nothing will come any more.
+    def fill(self, row: deque[Any]) -> bool:
+        """Read once, and put what came at the end of a row; returns False when nothing will come any more.
+
+        One thread at a time; others may take from the row meanwhile.
 
         Raises:
             BlockingIOError, TimeoutError: nothing came within the socket's timeout.
@@ -291,14 +294,14 @@ class Pipe(asyncio.Transport):
             raise ConnectionAbortedError("a read was interrupted in its middle")
         if self._is_at_end:
             return False
-        if self._fed:
-            self.catch_up()
+        self.catch_up()
         store, view = _scratch()
         if not self._peeks:
             size = self.sock.recv_into(store)
             self._is_torn = True
             if size:
                 frames.feed(view[:size])
+            self._move(frames.row, row)
             self._is_torn = False
             return size > 0
         size = self.sock.recv_into(store, 0, socket.MSG_PEEK)
@@ -308,22 +311,30 @@ class Pipe(asyncio.Transport):
                 frames.feed(piece)
         elif size:
             frames.feed(view[:size])
-        row = frames.row
-        if len(row) > 1 and size:
+        found = frames.row
+        if len(found) > 1 and size:
             self._consume(size - 1)
             self._fed = 1
-            row.append(Last(row.pop()))
+            found.append(Last(found.pop()))
         else:
             self._consume(size)
+        self._move(found, row)
         self._is_torn = False
         if size == 0:
             self._is_at_end = True
         return not self._is_at_end or bool(row)
 
+    @staticmethod
+    def _move(found: deque[Any], row: deque[Any]) -> None:
+        """Hand over what was parsed, when the reading of it is done: whoever takes it may be in another thread."""
+        row.extend(found)
+        found.clear()
+
     def catch_up(self) -> None:
-        """Take the byte that was left so that the socket stayed readable."""
-        size, self._fed = self._fed, 0
-        self._consume(size)
+        """Take the byte that was left so that the socket stayed readable; from any thread."""
+        with self._catching_up:
+            size, self._fed = self._fed, 0
+            self._consume(size)
 
     def read(self, size: int) -> bytes:
         """Return at most so many bytes without looking at them; b"" when nothing will come any more.

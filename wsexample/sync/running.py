@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from wsexample.sync._abnf import ABNF
-from wsexample.sync._core import WebSocket, parse_close
+from wsexample.sync._core import WebSocket
 from wsexample.sync._exceptions import WebSocketConnectionClosedException, WebSocketTimeoutException
 from wsexample.sync._logging import _Trace, debug, error, info
 from wsexample.sync._socket import getdefaulttimeout
+from wsexample.sync.close_frame import parse_close
+from wsexample.sync.pipe import Last
 from wsexample.sync.reconnect import Reconnect
 
 if TYPE_CHECKING:
@@ -180,12 +182,16 @@ class Run:
             ws._pump()
         row, joining = ws._row, ws.cont_frame
         while row and app._keep_running and app.sock is ws:
-            item = row.popleft()
+            try:
+                item = row.popleft()
+            except IndexError:  # another thread closes the connection, and throws away what comes
+                break
+            if type(item) is Last:
+                item = ws._opened(item)
             if type(item) is bytes and joining.cont_data is None and not _Trace.is_on:
                 self._message(ABNF.OPCODE_TEXT, item)
                 continue
-            row.appendleft(item)
-            found = ws._digest(ws.recv_frame(), True)
+            found = ws._digest(ws._frame(item), True)
             if found is not None and not self._hand_over(*found):
                 return False
         return app._keep_running and app.sock is ws

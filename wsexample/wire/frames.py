@@ -115,8 +115,7 @@ class Frames:
         self.options = options
         self.is_raw = is_raw
         self.row: deque[Any] = deque()
-        """What came, oldest first: whole text messages as bytes, everything else as `Frame` or `Violation`. Whoever reads
-        the socket may put notes of its own between them."""
+        """What came, oldest first: whole text messages as bytes, everything else as `Frame` or `Violation`."""
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.peer = ""
         self.subprotocol: str | None = None

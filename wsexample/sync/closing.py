@@ -1,0 +1,105 @@
+"""Ending a blocking connection: with a goodbye, by cutting it, or by letting the socket go; from any thread.
+
+Answering the peer's close frame belongs to receiving it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from wsexample.errors import StateError
+from wsexample.sync._abnf import ABNF, STATUS_NORMAL
+from wsexample.sync._exceptions import WebSocketException
+from wsexample.sync.close_frame import close_payload
+from wsexample.sync.receiving import Receiving
+
+__all__ = ["Closing"]
+
+
+class Closing(Receiving):
+    """What ends the connection."""
+
+    def send_close(self, status: int = STATUS_NORMAL, reason: str | bytes = b"") -> None:
+        """Send a close frame and do not wait for the peer's.
+
+        Parameters:
+            status: 0 to 65535; a code that RFC 6455 section 7.4 does not let anyone send is warned of and sent.
+            reason: at most 123 bytes of UTF-8.
+        """
+        payload = close_payload(status, reason)
+        self.connected = False
+        self._has_sent_close = True
+        self.send(payload, ABNF.OPCODE_CLOSE)
+
+    def close(self, status: int = STATUS_NORMAL, reason: str | bytes = b"", timeout: float | None = 3) -> None:
+        """Say goodbye, wait for the peer's close frame, and close the socket; harmless when that has been done.
+
+        Parameters:
+            status: close code, 0 to 65535.
+            reason: at most 123 bytes of UTF-8.
+            timeout: seconds for all of it, None for ever.
+
+        What goes wrong on the way is of no interest any more and is not raised.
+        """
+        if not self.connected:
+            if not self._is_closing:  # else another thread is saying goodbye
+                self.shutdown()
+            return
+        payload = close_payload(status, reason)
+        self.close_frame = None
+        self.connected = False
+        self._is_closing = True
+        try:
+            self._say_goodbye(payload, timeout)
+        except (WebSocketException, OSError, ValueError, StateError):
+            pass
+        finally:
+            self.close_frame = self._peer_close
+            self._is_closing = False
+            self.shutdown()
+
+    def _say_goodbye(self, payload: bytes, timeout: float | None) -> None:
+        deadline = time.monotonic() + (threading.TIMEOUT_MAX / 2 if timeout is None else timeout)
+        if not self._has_sent_close and not self._send_goodbye(payload, deadline):
+            return  # another thread has been waiting for the peer to read all the time
+        while (left_s := deadline - time.monotonic()) > 0 and self._peer_close is None:
+            frame = self._patiently(left_s, self.recv_frame)
+            if frame.opcode == ABNF.OPCODE_CLOSE:
+                self._peer_close = frame
+
+    def _send_goodbye(self, payload: bytes, deadline: float) -> bool:
+        """Send the close frame when whoever sends is done and the peer takes it; tells whether that was in time."""
+        if not self.lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            return False
+        try:
+            pipe = self._pipe
+            if pipe is not None and not pipe.wait(max(0.0, deadline - time.monotonic()), to_write=True):
+                return False
+            self._has_sent_close = True
+            if not self._replaces_sending():
+                self._send_formatted(ABNF.create_frame(payload, ABNF.OPCODE_CLOSE))
+                return True
+        finally:
+            self.lock.release()
+        self.send(payload, ABNF.OPCODE_CLOSE)
+        return True
+
+    def abort(self) -> None:
+        """Cut the connection without a close frame; threads that wait in a receive raise at once."""
+        pipe = self._pipe
+        if pipe is not None:
+            pipe.hang_up()
+
+    def shutdown(self) -> None:
+        """Close the socket at once; harmless when that has been done. Threads that wait for it raise."""
+        pipe = self._pipe
+        foreign = self.sock if pipe is None else None
+        cancel = self._cancel_dial
+        if cancel is not None:
+            cancel()  # another thread is connecting
+        if pipe is not None:
+            pipe.hang_up()  # before it is closed: closing alone wakes nobody
+        self._drop()
+        if foreign is not None:
+            foreign.close()
