@@ -6,6 +6,8 @@ that a sink stores is in `wsexample.session.journal`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "Refused",
     "Sent",
     "Subscribed",
+    "Tap",
     "Traffic",
     "Waiting",
 ]
@@ -153,3 +156,7 @@ class Sent(Traffic, frozen=True, kw_only=True, gc=False):
 
     is_login: bool
     """Whether it was sent before the broker accepted the login, so that it may hold credentials."""
+
+
+Tap = Callable[[Event | Traffic], None]
+"""Gets every event, and every message before it is decoded or after it is sent; it must not wait."""

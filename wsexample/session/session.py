@@ -20,7 +20,7 @@ from wsexample.ports import Clock, ConnectionEvent, Dialect, Errands, Failure, G
 from wsexample.session import events
 from wsexample.session.consumer import Consumer
 from wsexample.session.delivery import Delivery
-from wsexample.session.events import EndOfFeed, Event, Traffic
+from wsexample.session.events import EndOfFeed, Event, Tap, Traffic
 from wsexample.session.failures import asked_wait_s
 from wsexample.session.gaps import Gaps
 from wsexample.session.inbox import InboxStats
@@ -116,7 +116,7 @@ class Session:
         pace: AttemptPace | None = None,
         random: _random.Random | None = None,
         dedupe: Callable[[Record], Hashable | None] | None = None,
-        tap: Callable[[Event | Traffic], None] | None = None,
+        tap: Tap | None = None,
         testing: NoWaiting | None = None,
         **changes: Any,
     ) -> None:
@@ -425,7 +425,7 @@ class Session:
             f" {stats.waiting} waiting, {stats.reconnects} reconnects>"
         )
 
-    def _told(self, tap: Callable[[Event | Traffic], None]) -> Callable[[Event | Traffic], None]:
+    def _told(self, tap: Tap) -> Tap:
         """Return a tap whose first error ends the session, wherever it happens; it is not called again."""
 
         def tell(item: Event | Traffic) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from wsexample.errors import DeadlineError, NetworkError, SlowConsumerError, WsExampleError
 from wsexample.ports import Clock, Dialect, Errands, Failure, Record, Step
 from wsexample.session.delivery import Delivery
-from wsexample.session.events import EndOfFeed, Event, Live, LoggedIn, Received, Refused, Sent, Subscribed, Traffic
+from wsexample.session.events import EndOfFeed, Live, LoggedIn, Received, Refused, Sent, Subscribed, Tap
 from wsexample.session.failures import is_final
 from wsexample.session.gaps import Gaps
 from wsexample.session.machine import GRAIN_S, Deadline, Machine, Phase
@@ -132,7 +132,7 @@ class Parts:
     askers: Askers
     emit: Callable[..., Any]
     """Tells an event: ``emit(Kind, **facts)``."""
-    tap: Callable[[Event | Traffic], None] | None
+    tap: Tap | None
     changed: Callable[[], None]
     """Says that the phase changed."""
     messages: int = 0

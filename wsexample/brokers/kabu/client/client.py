@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import random as _random
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterable
 from types import TracebackType
 from typing import Any, Self
 
 from wsexample.brokers.base import Secret
 from wsexample.brokers.kabu.client.dial import dial_of, options_of
 from wsexample.brokers.kabu.client.errands import KabuErrands
+from wsexample.brokers.kabu.client.turning import Turning
 from wsexample.brokers.kabu.client.upkeep import Upkeep
 from wsexample.brokers.kabu.codes import PRODUCTION_PORT, REGISTER_LIMIT
 from wsexample.brokers.kabu.dialect import PONG_INTERVAL_S, KabuDialect, parse_symbols, spell
@@ -20,12 +21,13 @@ from wsexample.brokers.kabu.messages import SymbolEntry
 from wsexample.brokers.kabu.rest import KabuRest
 from wsexample.brokers.kabu.rest.calls import Http
 from wsexample.brokers.kabu.rotation import Rotation
+from wsexample.brokers.kabu.slots import Slots
 from wsexample.clock import SystemClock
-from wsexample.errors import OptionError, StateError, WsExampleError
+from wsexample.errors import NetworkError, NotLoggedInError, OptionError, StateError, WsExampleError
 from wsexample.ports import Clock, Record
 from wsexample.records.market import Board
 from wsexample.session.consumer import Consumer
-from wsexample.session.events import Event
+from wsexample.session.events import Event, Tap
 from wsexample.session.options import Retry, SessionOptions
 from wsexample.session.session import Dial, Session
 
@@ -35,7 +37,10 @@ log = logging.getLogger("wsexample.kabu.client")
 
 PATIENT = Retry(max_s=15.0)
 """Tries again for ever: logging in is done by a human, which may take a weekend."""
+POLICIES = ("conflate", "drop_oldest", "fail")
 LIST_CHECK_S = 60.0
+PATIENCE_S = 5.0
+"""Between two looks whether kabu Station can be talked to, where even the beginning is waited for."""
 
 
 class KabuClient:
@@ -58,7 +63,8 @@ class KabuClient:
             "drop_oldest" the newest ``limit``, "fail" ends. The socket is read on all the while, because kabu Station cuts
             who does not; "block" is not offered for that reason.
         limit: boards that may wait (default 65,536).
-        rotate_s: how long each symbol of a list that is longer than the places stays registered; None refuses such a list.
+        rotate_s: how long each symbol of a list that is longer than the places stays registered, seconds (at least 20 with
+            fifty places); its board is read whenever it comes in. None refuses such a list.
         pinned: symbols that never rotate out, beside the others.
         register_limit: places on the registration list (default 50; the vendor has announced 100).
         list_check_s: seconds between looks at the registration list, for what somebody has taken off it (default 60); 0
@@ -73,6 +79,7 @@ class KabuClient:
         random: source of the jitter between attempts (default the system's).
         dial: opens connections in place of the wire, for tests and tapes.
         http: makes REST calls in place of the wire, for tests.
+        tap: gets every event and message of the push stream, such as a `wsexample.tape.recorder.Recorder`.
         options: further fields of `wsexample.wire.options.ConnectOptions` for the push stream.
 
     Raises:
@@ -107,12 +114,12 @@ class KabuClient:
         random: _random.Random | None = None,
         dial: Dial | None = None,
         http: Http | None = None,
+        tap: Tap | None = None,
         **options: Any,
     ) -> None:
-        if policy not in ("conflate", "drop_oldest", "fail"):
-            raise OptionError(f"policy must be conflate, drop_oldest or fail, not {policy!r}", option="policy")
-        self._pinned = parse_symbols(pinned)
-        self.symbols = list(dict.fromkeys([*self._pinned, *parse_symbols(symbols)]))
+        _check_policy(policy)
+        pinned = parse_symbols(pinned)
+        self.symbols = list(dict.fromkeys([*pinned, *parse_symbols(symbols)]))
         """The symbols asked for."""
         if not self.symbols:
             raise OptionError("name at least one symbol, such as 9433 or 167060019@2", option="symbols")
@@ -141,14 +148,13 @@ class KabuClient:
             on_lag=lambda sentence: log.warning("%s: %s", self.rest.address, sentence),
         )
         """What has been read so far, and what could not be."""
-        self.rotation: Rotation | None = None
-        """The window over the watch list, where it is too long to be registered as a whole."""
         self.delivered = 0
         """Boards handed over."""
-        self._errands = KabuErrands(self.rest, lambda: self.session.topics, is_patient=patient)
-        self._rotate_s = rotate_s
+        self.rotation: Rotation | None = None
+        """The window over the watch list, with ``rotate_s``."""
         if rotate_s is not None:
-            Rotation(self.symbols, register_limit, pinned=self._pinned, dwell_s=rotate_s)  # refused now, not later
+            self.rotation = Rotation(self.symbols, register_limit, pinned=pinned, dwell_s=rotate_s)
+        self._errands = KabuErrands(self.rest, lambda: self.session.topics, is_patient=patient)
         if retry is None:
             retry = PATIENT if reconnect else Retry(max_attempts=1)
             if not patient:
@@ -165,14 +171,19 @@ class KabuClient:
             dial=dial or dial_of(self.rest),
             clock=clock,
             random=random,
+            tap=tap,
         )
         """The stream itself: phase, counts, events, further consumers."""
         self._upkeep = Upkeep(self.session, self.dialect, self.rest, self._errands, self._clock)
+        self._turning: Turning | None = None
+        if self.rotation is not None:
+            self._turning = Turning(self.rotation, self.session, self.rest, self._errands, self._upkeep, self._clock)
         self._consumer: Consumer | None = None
         self._others = 0
         self._list_check_s = list_check_s
         self._unregister_on_exit = unregister_on_exit
         self._snapshot = snapshot
+        self._is_patient = patient
         self._tasks: set[asyncio.Task[None]] = set()
         self._has_begun = False
         self._is_closing = False
@@ -183,7 +194,8 @@ class KabuClient:
         if self._has_begun or self._is_closing:
             raise StateError("this client was opened before; make a new one")
         self._has_begun = True
-        self._consumer = self.session.consumer()
+        if self._consumer is None:
+            self._consumer = self.session.consumer()
         try:
             await self._open()
         except BaseException:
@@ -193,28 +205,33 @@ class KabuClient:
 
     async def _open(self) -> None:
         topics = self.symbols
-        if self._rotate_s is not None:
-            topics = await self._window(self._rotate_s)
+        if self._turning is not None:
+            topics = await self._first_window(self._turning)
         await self.session.subscribe([spell(entry) for entry in topics])  # noted: it has not begun
         self.session.start()
         if self._snapshot:
             self._begin(self._upkeep.snapshot_when_live())
         await self.session.wait_live()
         if self._list_check_s > 0:
-            self._begin(self._upkeep.check_list(self._list_check_s))
-        if self.rotation is not None and self.rotation.is_needed:
-            if not self._snapshot:  # what is not registered for long is worth a look whenever it comes in
-                self._begin(self._upkeep.snapshot(self.rotation.present))
-            self._begin(self._upkeep.rotate(self.rotation))
+            self._begin(self._upkeep.check_list(self._list_check_s, self._wanted))
+        if self._turning is not None:
+            self._begin(self._turning.run())
 
-    async def _window(self, dwell_s: float) -> list[SymbolEntry]:
-        """Return what is streamed first of a long list: as much as others leave room for."""
-        wanted = set(self.symbols)
-        others = [entry for entry in await self.rest.fetch_registry() if entry not in wanted]
-        self.rotation = Rotation(
-            self.symbols, max(self.rest.slots.limit - len(others), 1), pinned=self._pinned, dwell_s=dwell_s
-        )
-        return list(self.rotation.present)
+    async def _first_window(self, turning: Turning) -> list[SymbolEntry]:
+        """Return what is streamed first of a long list; waits for kabu Station where waiting was asked for."""
+        while True:
+            try:
+                return await turning.begin(is_due=not self._snapshot)
+            except (NetworkError, NotLoggedInError) as error:
+                if not self._is_patient:
+                    raise
+                if not self._errands.wants_login(error):
+                    self._upkeep.complain("begin", "kabu Station cannot be reached yet", error)
+            await self._clock.sleep(PATIENCE_S)
+
+    def _wanted(self) -> list[SymbolEntry]:
+        """Return what the stream should have at this moment."""
+        return list(parse_symbols(self.session.topics)) if self.rotation is not None else self.symbols
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work, name="wsexample kabu upkeep")
@@ -246,13 +263,13 @@ class KabuClient:
 
         What a rotation has added is always taken off: it is in the way of the next one.
         """
-        added = list(self._errands.added)
-        if not added or not (self._unregister_on_exit or self.rotation is not None):
+        if not (self._unregister_on_exit or self.rotation is not None):
             return
+        own = [entry for entry in self._errands.own if entry in self.rest.slots]
         try:
-            await self._errands.unregister_quietly(added)
+            await self._errands.take_off()
         except WsExampleError as error:
-            log.warning("%s stayed registered: %s", ", ".join(spell(entry) for entry in added), error)
+            log.warning("%s stayed registered: %s", ", ".join(spell(entry) for entry in own), error)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -322,19 +339,58 @@ class KabuClient:
             else:
                 self._others += 1
 
+    def consumer(
+        self,
+        *,
+        policy: str = "drop_oldest",
+        limit: int | None = None,
+        kinds: Collection[str] = (),
+        symbols: Collection[str] = (),
+    ) -> Consumer:
+        """Return a consumer with an inbox of its own, beside the client itself: everything for a store, say, while a page
+        is shown the newest. Made before the client is opened it misses nothing.
+
+        Parameters:
+            policy: "conflate", "drop_oldest" (default) or "fail"; never "block", so that the socket is always read.
+            limit: records that may wait (default: the client's).
+            kinds: only these kinds of records, such as {"board"}; empty for all.
+            symbols: only these, such as {"9433@1"}, and what concerns all of them; empty for all.
+
+        Raises:
+            OptionError: another policy.
+        """
+        _check_policy(policy)
+        if self._consumer is None:
+            self._consumer = self.session.consumer()
+        return self.session.consumer(policy=policy, limit=limit, kinds=kinds, symbols=symbols)
+
+    # -- symbols ---------------------------------------------------------------------------------------------
+
     async def subscribe(self, symbols: Iterable[str | SymbolEntry]) -> None:
-        """Register further symbols; raises as `KabuRest.register` does, and the others go on."""
+        """Stream further symbols; with ``rotate_s`` they join the rotation.
+
+        Raises:
+            SubscriptionLimitError: the list is full; says who fills it. The others go on.
+            UnknownSymbolError: kabu Station does not know one; the same.
+        """
         entries = [entry for entry in parse_symbols(symbols) if entry not in self.symbols]
-        await self.session.subscribe([spell(entry) for entry in entries])
+        if self.rotation is not None:
+            self.rotation.add(entries)
+            self._errands.own.update(dict.fromkeys(entries))
+        else:
+            await self.session.subscribe([spell(entry) for entry in entries])
         self.symbols += entries
-        if self._snapshot:
+        if self._snapshot and self.rotation is None:
             await self._upkeep.snapshot(entries)
 
     async def unsubscribe(self, symbols: Iterable[str | SymbolEntry]) -> None:
         """Give symbols up; those that were on the list before this client wanted them stay there."""
         entries = parse_symbols(symbols)
-        await self.session.unsubscribe([spell(entry) for entry in entries])
         self.symbols = [entry for entry in self.symbols if entry not in entries]
+        if self.rotation is not None:
+            for entry in entries:
+                self.rotation.drop(entry)
+        await self.session.unsubscribe([spell(entry) for entry in entries])
 
     def events(self) -> AsyncIterator[Event]:
         """Iterate over what happens to the stream: opened, live, failed, waiting, gap, ..."""
@@ -384,9 +440,14 @@ class KabuClient:
         return self.rest.slots.entries
 
     @property
+    def slots(self) -> Slots:
+        """Who fills the registration list, as far as the answers so far tell."""
+        return self.rest.slots
+
+    @property
     def gaps(self) -> int:
         """Gaps so far, of the whole stream and of single symbols."""
-        return self.session.stats.gaps + self._upkeep.injected
+        return self.session.stats.gaps + self._upkeep.gaps
 
     @property
     def reconnects(self) -> int:
@@ -402,4 +463,11 @@ class KabuClient:
         return (
             f"<KabuClient {self.rest.address} {self.session.phase}, {len(self.symbols)} symbols, {self.received} received,"
             f" {self.delivered} delivered, {self.unreadable} unreadable>"
+        )
+
+
+def _check_policy(policy: str) -> None:
+    if policy not in POLICIES:
+        raise OptionError(
+            f"policy must be {', '.join(POLICIES[:-1])} or {POLICIES[-1]}, not {policy!r}", option="policy"
         )

@@ -32,6 +32,7 @@ from wsexample.brokers.weex.rest import WeexRest
 from wsexample.clock import SystemClock
 from wsexample.errors import HandshakeError, OptionError, StateError
 from wsexample.ports import Clock, Errands
+from wsexample.session.events import Tap
 from wsexample.session.options import Retry
 from wsexample.session.session import Session
 from wsexample.wire.connection import Connection, connect
@@ -77,6 +78,8 @@ class WeexWebSocketClient:
         backoff_base, backoff_max: bounds of the waits between attempts, seconds (default 1 and 30).
         limit: messages that may wait for a stream (default 10,000).
         clock: what stamps signatures (default the machine's).
+        tap, private_tap: get every event and message of the public and of the private socket, such as a
+            `wsexample.tape.recorder.Recorder`.
     """
 
     def __init__(
@@ -88,6 +91,8 @@ class WeexWebSocketClient:
         backoff_max: float = 30.0,
         limit: int = 10_000,
         clock: Clock | None = None,
+        tap: Tap | None = None,
+        private_tap: Tap | None = None,
     ) -> None:
         if limit < 1:
             raise OptionError(f"limit must be at least 1, not {limit!r}", option="limit")
@@ -97,6 +102,7 @@ class WeexWebSocketClient:
             first_s=backoff_base, max_s=backoff_max, max_attempts=max_retries, window_attempts=300, window_s=300.0
         )
         self._limit = limit
+        self._taps = (tap, private_tap)
         self._public: Line | None = None
         self._private: Line | None = None
         self._rest: WeexRest | None = None
@@ -121,7 +127,7 @@ class WeexWebSocketClient:
         """
         async with self._opening:
             if self._public is None:
-                self._public = await self._opened(self._config.public_url, None)
+                self._public = await self._opened(self._config.public_url, None, self._taps[0])
 
     async def disconnect(self) -> None:
         """Close both sockets; running streams end normally, and `connect` may be called again."""
@@ -156,11 +162,17 @@ class WeexWebSocketClient:
         state = "connected" if self.is_connected else "not connected"
         return f"<WeexWebSocketClient {self._config.market}, {state}, {len(self.subscriptions)} streams>"
 
-    async def _opened(self, url: str, errands: Errands | None) -> Line:
+    async def _opened(self, url: str, errands: Errands | None, tap: Tap | None) -> Line:
         # The venue pings with messages; whether it answers pings of the protocol is not known, so none are sent.
         options = ConnectOptions(url=url, ping_interval_s=0)
         session = Session(
-            WeexDialect(keeps_wire=True), url=options, errands=errands, dial=_dial, retry=self._retry, limit=self._limit
+            WeexDialect(keeps_wire=True),
+            url=options,
+            errands=errands,
+            dial=_dial,
+            tap=tap,
+            retry=self._retry,
+            limit=self._limit,
         )
         line = Line(session)
         await line.open()
@@ -176,7 +188,9 @@ class WeexWebSocketClient:
         _ = self._config.credentials  # raises in plain words before anything is opened
         async with self._opening:
             if self._private is None:
-                self._private = await self._opened(self._config.private_url, _Handshake(self._config, self._clock))
+                self._private = await self._opened(
+                    self._config.private_url, _Handshake(self._config, self._clock), self._taps[1]
+                )
             return self._private
 
     def _rest_calls(self) -> WeexRest:
