@@ -50,13 +50,13 @@ def test_a_short_list_does_not_rotate() -> None:
 
 
 def test_times_follow_from_the_dwell() -> None:
-    """A window of 50 with 10 s for each exchanges five a second; nothing is exchanged more often than each second."""
-    rotation = Rotation(entries(500), 50, dwell_s=10)
-    assert (rotation.interval_s, rotation.cycle_s) == (1.0, 100.0)
+    """A window of 50 with 20 s for each exchanges five in two seconds, which is as fast as it goes."""
+    rotation = Rotation(entries(500), 50, dwell_s=20)
+    assert (rotation.interval_s, rotation.cycle_s) == (2.0, 200.0)
     assert Rotation(entries(500), 50, dwell_s=60).interval_s == 6.0
-    assert Rotation(entries(500), 50, dwell_s=1).interval_s == 1.0
-    nearly = Rotation(entries(52), 50, dwell_s=10)
-    assert (nearly.step, nearly.interval_s) == (2, 1.0)
+    assert Rotation(entries(500), 50, dwell_s=1).interval_s == 2.0
+    nearly = Rotation(entries(52), 50, dwell_s=20)
+    assert (nearly.step, nearly.interval_s) == (2, 2.0)
 
 
 def test_an_unknown_symbol_is_dropped() -> None:
@@ -68,14 +68,27 @@ def test_an_unknown_symbol_is_dropped() -> None:
 
 
 def test_fewer_places_put_the_newest_back_in_line() -> None:
-    """They are the next to come; one place is always kept."""
+    """They are the next to come, and come as soon as the places are free again; one place is always kept."""
     rotation = Rotation(entries(12), 10)
-    assert rotation.shrink(3) == (entries(12)[9], entries(12)[8], entries(12)[7])
+    rotation.resize(7)
     assert rotation.waiting[:3] == (*entries(12)[7:10],)
     assert len(rotation.present) == 7
-    rotation.shrink(100)
+    rotation.resize(0)
     assert len(rotation.present) == 1
     assert "1 of 12" in repr(rotation)
+    rotation.resize(10)
+    assert rotation.present == (*entries(10),)
+
+
+def test_symbols_can_be_added() -> None:
+    """They come in at the next turn, or at once where there is room; what is there already is not there twice."""
+    rotation = Rotation(entries(10), 10)
+    rotation.add(entries(12)[8:])
+    assert rotation.waiting == (*entries(12)[10:],)
+    assert rotation.turn().entering == (*entries(12)[10:],)
+    roomy = Rotation(entries(3), 10)
+    roomy.add(entries(5))
+    assert roomy.present == roomy.entries == (*entries(5),)
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,16 @@ def test_a_read_does_not_make_a_streamed_entry_less() -> None:
     assert slots.of(Use.READ) == ()
 
 
+def test_what_is_streamed_no_more_makes_room() -> None:
+    """An entry that could not be taken off the list at once goes as soon as its place is needed."""
+    slots = Slots(2)
+    slots.listed(entries(1, 2))
+    slots.streamed(entries(1, 2))
+    slots.spared(entries(1, 9))
+    need = slots.need(entries(3))
+    assert (need.register, need.free, need.left_out) == ((*entries(3),), (*entries(1),), ())
+
+
 def test_room_is_made_by_giving_up_reads_only() -> None:
     """Oldest first, as many as needed, and nothing of other programs."""
     slots = Slots(4)

@@ -15,8 +15,11 @@ from wsexample.errors import OptionError
 
 __all__ = ["Rotation", "Turn"]
 
-MIN_TURN_S = 1.0
-"""A turn makes two registration calls and a read for each entry that comes in, out of ten calls a second for all programs."""
+STEP = 5
+"""How many entries are exchanged at a time: few enough that their snapshots take half a second."""
+MIN_TURN_S = 2.0
+"""A turn makes two registration calls and a read for each entry that comes in, out of ten calls a second that all
+programs share: the rotation leaves them more than half."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,9 @@ class Rotation:
         entries: the whole watch list.
         places: how many can be streamed at once.
         pinned: entries that always are; part of the list or not.
-        dwell_s: how long each of the others stays, seconds; longer where turns would follow each other too fast.
-        step: how many are exchanged at a time (default 5: few enough that their snapshots take half a second).
+        dwell_s: how long each of the others stays, seconds; longer where turns would follow each other too fast, which
+            with fifty places means 20 s at least.
+        step: how many are exchanged at a time (default 5).
 
     Raises:
         OptionError: the numbers leave nothing to rotate with.
@@ -49,8 +53,8 @@ class Rotation:
         places: int,
         *,
         pinned: Iterable[SymbolEntry] = (),
-        dwell_s: float = 10.0,
-        step: int = 5,
+        dwell_s: float = 20.0,
+        step: int = STEP,
     ) -> None:
         self.pinned = tuple(dict.fromkeys(pinned))
         """Entries that always stay."""
@@ -61,11 +65,16 @@ class Rotation:
             raise OptionError(
                 f"{len(self.pinned)} pinned symbols leave no place of {places} to rotate with", option="pinned"
             )
-        self._places = places - len(self.pinned)
         self._dwell_s = dwell_s
         self._step = step
-        self._present: deque[SymbolEntry] = deque(waiting[: self._places])
-        self._waiting: deque[SymbolEntry] = deque(waiting[self._places :])
+        self._present: deque[SymbolEntry] = deque()
+        self._waiting: deque[SymbolEntry] = deque(waiting)
+        self.resize(places)
+
+    @property
+    def entries(self) -> tuple[SymbolEntry, ...]:
+        """The whole watch list."""
+        return (*self.pinned, *self._present, *self._waiting)
 
     @property
     def present(self) -> tuple[SymbolEntry, ...]:
@@ -106,19 +115,32 @@ class Rotation:
         self._waiting.extend(leaving)
         return Turn(leaving, entering)
 
+    def add(self, entries: Iterable[SymbolEntry]) -> None:
+        """Watch more; they are the next to come."""
+        known = set(self.entries)
+        self._waiting.extendleft(reversed([entry for entry in dict.fromkeys(entries) if entry not in known]))
+        self.resize(self.places)
+
     def drop(self, entry: SymbolEntry) -> None:
-        """Watch an entry no more, for kabu Station does not know it."""
+        """Watch an entry no more."""
         for part in (self._present, self._waiting):
             if entry in part:
                 part.remove(entry)
         self.pinned = tuple(pinned for pinned in self.pinned if pinned != entry)
+        self.resize(self.places)
 
-    def shrink(self, count: int) -> tuple[SymbolEntry, ...]:
-        """Do with fewer places, for other programs have taken some; returns the entries that leave."""
-        count = min(count, max(len(self._present) - 1, 0))
-        leaving = tuple(self._present.pop() for _ in range(count))
-        self._waiting.extendleft(leaving)
-        return leaving
+    def resize(self, places: int) -> None:
+        """Do with fewer places, for other programs have taken some, or take those that are free again.
+
+        The newest leave first, and are the next to come. The pinned entries and one other keep their place.
+        """
+        self.places = places
+        """How many can be streamed at once."""
+        room = max(places - len(self.pinned), 1)
+        while len(self._present) > room:
+            self._waiting.appendleft(self._present.pop())
+        while len(self._present) < room and self._waiting:
+            self._present.append(self._waiting.popleft())
 
     def __repr__(self) -> str:
         return (

@@ -22,7 +22,7 @@ class Use(Enum):
     STREAM = "stream"
     """This program wants it pushed."""
     READ = "read"
-    """This program has read it once; kabu Station put it on the list by itself, and does not push it."""
+    """This program has read it once, so that kabu Station put it on the list, or has streamed it and does no more."""
     OTHER = "other"
     """Another program, or an earlier run."""
 
@@ -105,6 +105,10 @@ class Slots:
     def read(self, entry: SymbolEntry) -> None:
         """Take note that an entry was read."""
         self._entries.setdefault(entry, Use.READ)
+
+    def spared(self, entries: Iterable[SymbolEntry]) -> None:
+        """Take note that this program streams some entries no more; while they are on the list they can be given up."""
+        self._entries.update((entry, Use.READ) for entry in entries if entry in self._entries)
 
     def freed(self, entries: Iterable[SymbolEntry]) -> None:
         """Take note that entries are off the list."""

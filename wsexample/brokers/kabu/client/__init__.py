@@ -1,5 +1,5 @@
 """`KabuClient`: boards of some symbols, for months: ``dial`` opens the stream, ``errands`` register by REST, ``upkeep`` reads
-snapshots, watches the registration list and rotates. What a message means is the dialect's matter.
+snapshots and watches the registration list, ``turning`` rotates. What a message means is the dialect's matter.
 """
 
 from __future__ import annotations

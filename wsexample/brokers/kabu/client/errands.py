@@ -37,10 +37,14 @@ class KabuErrands(Errands):
         self._wanted = wanted
         self._is_patient = is_patient
         self._has_registered = False
-        self._asked_for_login = False
+        self._login = LoginCall()
         self._prepared: dict[str, Exception | None] = {}
-        self.added: dict[SymbolEntry, None] = {}
-        """Entries that were not on the list before this program registered them."""
+        self.own: dict[SymbolEntry, None] = {}
+        """Entries that this program may take off the list: it has put them there, or was given them."""
+        self.unknown: set[SymbolEntry] = set()
+        """Entries that kabu Station did not know when they were registered last."""
+
+    # -- registering -------------------------------------------------------------------------------------------------
 
     async def prepare(self, attempt: int) -> Mapping[str, Any]:
         """Register before the stream is opened: opening it takes it from whoever has it, and must not be in vain."""
@@ -61,8 +65,9 @@ class KabuErrands(Errands):
     async def _register(self, topics: Sequence[str]) -> dict[str, Exception]:
         """Register symbols; returns those that kabu Station does not know (any more), or has no room for."""
         entries = parse_symbols(topics)
-        before = set(await self._rest.fetch_registry())
-        self.added.update(dict.fromkeys(entry for entry in entries if entry not in before))
+        if not all(entry in self.own for entry in entries):
+            before = set(await self._rest.fetch_registry())
+            self.own.update(dict.fromkeys(entry for entry in entries if entry not in before))
         refused: dict[str, Exception] = {}
         try:
             await self._rest.register(entries)
@@ -78,9 +83,23 @@ class KabuErrands(Errands):
             need = self._rest.slots.need(entries)  # others have taken places since
             await self._rest.register(need.register)
             refused = {spell(entry): error for entry in need.left_out}
+        self.unknown.difference_update(entries)
+        self.unknown.update(parse_symbols(name for name, error in refused.items() if _is_unknown(error)))
+        if refused:
+            log.warning("%s: not streamed any more: %s", ", ".join(refused), next(iter(refused.values())))
         self._has_registered = True
-        self._asked_for_login = False
+        self._login.answered()
         return refused
+
+    # -- taking off --------------------------------------------------------------------------------------------------
+
+    async def unsubscribe(self, topics: Sequence[str]) -> Step:
+        """Take symbols off the list, but for those that were there before this program wanted them."""
+        mine = [entry for entry in parse_symbols(topics) if entry in self.own]
+        self._rest.slots.spared(mine)  # should the call fail, their places are taken back when they are needed
+        if mine:
+            await self.unregister_quietly(mine)
+        return NOTHING
 
     async def unregister_quietly(self, entries: Sequence[SymbolEntry]) -> None:
         """Take entries off the list; those that are not on it are where they should be."""
@@ -88,25 +107,52 @@ class KabuErrands(Errands):
             await self._rest.unregister(entries)
         except UnknownSymbolError as error:
             log.debug("%s", error)
-        for entry in entries:
-            self.added.pop(entry, None)
 
-    async def unsubscribe(self, topics: Sequence[str]) -> Step:
-        """Take symbols off the list, but for those that were there before this program wanted them."""
-        mine = [entry for entry in parse_symbols(topics) if entry in self.added]
-        if mine:
-            await self.unregister_quietly(mine)
-        return NOTHING
+    async def take_off(self) -> None:
+        """Take what is this program's off the list; raises as `KabuRest.unregister` does."""
+        own, self.own = list(self.own), {}
+        if own:
+            await self.unregister_quietly([entry for entry in own if entry in self._rest.slots])
+
+    # -- errors ------------------------------------------------------------------------------------------------------
 
     def is_final(self, error: Exception) -> bool | None:
         """Say which errors end the stream: those that no waiting mends, and at the start all that need a human."""
         if isinstance(error, NotLoggedInError):
             if not self._has_registered and not self._is_patient:
                 return True
-            if not self._asked_for_login:
-                self._asked_for_login = True
-                log.warning("%s; the stream goes on by itself after that", error)
+            self._login.call_for(error)
             return False
         if isinstance(error, CredentialsError) and error.code == STALE_TOKEN:
             return not self._rest.can_renew  # with a password the next attempt fetches another one
+        if isinstance(error, UnknownSymbolError) and self._has_registered and not error.symbols:
+            return False  # which one it is could not be found out this time
         return None
+
+    def wants_login(self, error: Exception) -> bool:
+        """Return whether an error says that a human must log in; says so to people, once until somebody has."""
+        if isinstance(error, NotLoggedInError):
+            self._login.call_for(error)
+            return True
+        return False
+
+
+class LoginCall:
+    """One sentence for each time that kabu Station has logged out, however many calls find that out."""
+
+    def __init__(self) -> None:
+        self._was_made = False
+
+    def call_for(self, error: NotLoggedInError) -> None:
+        """Ask people to log in, unless they were asked."""
+        if not self._was_made:
+            self._was_made = True
+            log.warning("%s; the stream goes on by itself after that", error)
+
+    def answered(self) -> None:
+        """Take note that somebody has logged in."""
+        self._was_made = False
+
+
+def _is_unknown(error: Exception) -> bool:
+    return isinstance(error, UnknownSymbolError)

@@ -1,18 +1,19 @@
-"""What goes on beside the stream: snapshots of boards, a look at the registration list now and then, and the rotation of a
-watch list that is too long for it. Nothing here may end the stream; what fails is told and tried again.
+"""What goes on beside the stream: snapshots of boards, and a look at the registration list now and then. Nothing here may
+end the stream; what fails is told and tried again. Rotating a long watch list is in the file beside this one.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
 
 from wsexample.brokers.kabu.client.errands import KabuErrands
 from wsexample.brokers.kabu.dialect import KabuDialect, parse_symbols, spell
 from wsexample.brokers.kabu.messages import SymbolEntry
 from wsexample.brokers.kabu.rest import KabuRest
-from wsexample.brokers.kabu.rotation import Rotation
-from wsexample.errors import SubscriptionLimitError, UnknownSymbolError, WsExampleError
+from wsexample.errors import WsExampleError
 from wsexample.ports import Clock, Gap
 from wsexample.records.market import Board, Record
 from wsexample.session import events
@@ -44,11 +45,10 @@ class Upkeep:
         self._rest = rest
         self._errands = errands
         self._clock = clock
-        self._left_ns: dict[SymbolEntry, int] = {}
-        self._complaint = ""
+        self._complaints: dict[str, str] = {}
         self.snapshots = 0
         """Boards read by REST and delivered."""
-        self.injected = 0
+        self.gaps = 0
         """Gaps delivered for single symbols."""
 
     # -- snapshots -------------------------------------------------------------------------------------------------
@@ -59,53 +59,83 @@ class Upkeep:
             if isinstance(event, events.Live):
                 await self.snapshot(parse_symbols(self._session.topics))
 
-    async def snapshot(self, entries: Iterable[SymbolEntry]) -> None:
-        """Read boards and deliver each, unless a newer one was pushed while it was read."""
+    async def snapshot(self, entries: Iterable[SymbolEntry], since_ns: int | None = None) -> None:
+        """Read boards and deliver each, unless it was pushed meanwhile.
+
+        Parameters:
+            entries: whose boards.
+            since_ns: since when they have been streamed without a break; a board that was pushed since then is not
+                delivered again (default: since each is asked for).
+        """
         for entry in entries:
             name, asked_ns = spell(entry), self._clock.now_ns()
             try:
                 board = await self._rest.fetch_board(entry)
             except WsExampleError as error:
-                self._complain(f"the board of {name} could not be read", error)
+                self.complain("snapshot", f"the board of {name} could not be read", error)
                 continue
-            if self._dialect.pushed_ns.get(name, 0) < asked_ns:
-                self._deliver_board(board)
-
-    def _deliver_board(self, board: Board) -> None:
-        self.snapshots += 1
-        self._session.deliver([board])
+            self.content("snapshot")
+            pushed = self._dialect.newest.get(name)
+            if pushed is not None and (
+                pushed.received_ns >= asked_ns
+                or (since_ns is not None and pushed.received_ns >= since_ns and _is_same(pushed, board))
+            ):
+                continue
+            self.snapshots += 1
+            self._session.deliver([board])
 
     # -- the registration list -------------------------------------------------------------------------------------
 
-    async def check_list(self, every_s: float) -> None:
-        """Look at the registration list now and then, and register again what somebody has taken off it."""
+    async def check_list(self, every_s: float, wanted: Callable[[], Sequence[SymbolEntry]]) -> None:
+        """Look at the registration list now and then, and mend it.
+
+        Parameters:
+            every_s: seconds between two looks.
+            wanted: returns what the stream should have.
+        """
         while True:
             await self._clock.sleep(every_s)
             if not self._session.is_live:
                 continue
             try:
-                await self.check_list_once()
+                await self.check_list_once(wanted())
+                self.content("list")
             except WsExampleError as error:
-                self._complain("the registration list could not be read", error)
+                if not self._errands.wants_login(error):
+                    self.complain("list", "the registration list could not be mended", error)
 
-    async def check_list_once(self) -> None:
-        """Register again what is missing from the list; each missing symbol gets a gap."""
+    async def check_list_once(self, wanted: Sequence[SymbolEntry]) -> None:
+        """Register again what is missing from the list, and what was left out as soon as there is room for it.
+
+        Each symbol that was streamed before gets a gap.
+        """
+        streamed = set(parse_symbols(self._dialect.topics))
         listed = set(await self._rest.fetch_registry())
-        wanted = parse_symbols(self._session.topics)
-        lost = [entry for entry in wanted if entry not in listed]
-        self._complaint = ""
-        if not lost or self._rest.slots.limit == 0:
+        present = set(parse_symbols(self._session.topics))
+        if self._rest.slots.limit == 0:
             return
-        names = ", ".join(spell(entry) for entry in lost)
-        log.warning("%s were taken off the registration list by somebody; registered again", names)
-        await self._rest.register(lost)
-        for entry in lost:
-            self._mark_gap(entry, self._dialect.pushed_ns.get(spell(entry)), "taken off the registration list")
+        lost = [entry for entry in wanted if entry in streamed & present and entry not in listed]
+        if lost:
+            names = ", ".join(spell(entry) for entry in lost)
+            log.warning("%s: taken off the registration list by somebody; registering again", names)
+            await self._rest.register(lost)
+            self.mark_gaps(lost, "taken off the registration list")
+        left_out = [entry for entry in wanted if entry not in present and entry not in self._errands.unknown]
+        back = [entry for entry in self._rest.slots.need(left_out).register if entry in left_out]
+        if back:
+            await self._session.subscribe([spell(entry) for entry in back])
+            log.warning("%s: streamed again", ", ".join(spell(entry) for entry in back))
+            self.mark_gaps(back, "there was no place on the registration list")
 
-    def _mark_gap(self, entry: SymbolEntry, from_ns: int | None, reason: str) -> None:
-        """Say that boards of one symbol may be missing; nothing can be missing before the first."""
-        if from_ns is None:
-            return
+    def mark_gaps(self, entries: Iterable[SymbolEntry], reason: str) -> None:
+        """Say that boards of single symbols may be missing since the last that was pushed."""
+        for entry in entries:
+            pushed = self._dialect.newest.get(spell(entry))
+            if pushed is not None:  # nothing can be missing before the first
+                self.mark_gap(entry, pushed.received_ns, reason)
+
+    def mark_gap(self, entry: SymbolEntry, from_ns: int, reason: str) -> None:
+        """Say that boards of one symbol may be missing from a moment until now."""
         now_ns = self._clock.now_ns()
         gap: Record = Gap(
             venue=VENUE,
@@ -115,57 +145,23 @@ class Upkeep:
             to_ns=now_ns,
             reason=reason,
         )
-        self.injected += 1
+        self.gaps += 1
         self._session.deliver([gap])
-
-    # -- rotation --------------------------------------------------------------------------------------------------
-
-    async def rotate(self, rotation: Rotation, turned: Callable[[], None] = lambda: None) -> None:
-        """Move the window over the watch list as long as the stream lives.
-
-        Parameters:
-            rotation: the watch list.
-            turned: called after each turn.
-        """
-        while True:
-            await self._clock.sleep(rotation.interval_s)
-            if not self._session.is_live:
-                continue
-            rotation.turn()
-            try:
-                await self.follow(rotation)
-                self._complaint = ""
-            except SubscriptionLimitError as error:
-                rotation.shrink(rotation.step)
-                self._complain("other programs have taken places; rotating with fewer", error)
-            except UnknownSymbolError as error:
-                for entry in parse_symbols(error.symbols):
-                    rotation.drop(entry)
-                self._complain("a symbol of the watch list is not known and is dropped", error)
-            except WsExampleError as error:
-                self._complain("a turn of the rotation failed", error)
-            turned()
-
-    async def follow(self, rotation: Rotation) -> None:
-        """Make the stream what the rotation says; whatever failed before is mended too."""
-        wanted, present = set(rotation.present), parse_symbols(self._session.topics)
-        leaving = [entry for entry in present if entry not in wanted]
-        entering = [entry for entry in rotation.present if entry not in present]
-        if leaving:
-            await self._session.unsubscribe([spell(entry) for entry in leaving])
-            # Until it was unregistered nothing was missed; what is on its way still comes.
-            self._left_ns.update(dict.fromkeys(leaving, self._clock.now_ns()))
-        if entering:
-            await self._session.subscribe([spell(entry) for entry in entering])
-            for entry in entering:
-                self._mark_gap(entry, self._left_ns.pop(entry, None), "rotated out: the places were with others")
-            await self.snapshot(entering)
 
     # -- complaints ------------------------------------------------------------------------------------------------
 
-    def _complain(self, what: str, error: WsExampleError) -> None:
-        """Tell what failed, once in a row."""
+    def complain(self, about: str, what: str, error: WsExampleError) -> None:
+        """Tell what failed, once in a row for each matter."""
         sentence = f"{what}: {error}"
-        if sentence != self._complaint:
-            self._complaint = sentence
+        if sentence != self._complaints.get(about):
+            self._complaints[about] = sentence
             log.warning("%s", sentence)
+
+    def content(self, about: str) -> None:
+        """Take note that a matter is well again."""
+        self._complaints.pop(about, None)
+
+
+def _is_same(pushed: Board, read: Board) -> bool:
+    """Whether a board that was read says what was pushed."""
+    return pushed == msgspec.structs.replace(read, received_ns=pushed.received_ns)

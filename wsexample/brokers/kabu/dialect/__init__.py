@@ -79,8 +79,8 @@ class KabuDialect(Dialect):
         self._on_lag = on_lag
         self.lag = LagWatch()
         """How far boards are behind the exchange's clock."""
-        self.pushed_ns: dict[str, int] = {}
-        """Symbol -> when its newest board was received."""
+        self.newest: dict[str, Board] = {}
+        """Symbol -> the newest board that was pushed."""
         self.topics: dict[str, None] = {}
         """Symbols wanted, "9433@1", in the order asked for."""
         self.boards = 0
@@ -117,7 +117,7 @@ class KabuDialect(Dialect):
             self.kept.append(Unreadable(received_ns, payload[:_KEPT_BYTES], str(error)))
             return None
         self.boards += 1
-        self.pushed_ns[board.symbol] = received_ns
+        self.newest[board.symbol] = board
         self._listener.heard(received_ns)
         exchange_ns = board.exchange_ns
         if exchange_ns is not None and received_ns - exchange_ns < self.lag.least_ns:
