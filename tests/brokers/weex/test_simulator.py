@@ -12,7 +12,7 @@ import pytest
 from tests.brokers.weex.payloads import KEY, PASSPHRASE, SECRET
 from tests.conftest import Runner
 from wsexample.brokers.base import Secret
-from wsexample.brokers.weex.dialect import KeptBook, handshake_headers
+from wsexample.brokers.weex.dialect import WireBook, handshake_headers
 from wsexample.brokers.weex.simulator import Desk, Market, WeexSimulator
 from wsexample.errors import ConnectionClosed, HandshakeError
 from wsexample.wire.connection import Connection, connect
@@ -41,7 +41,7 @@ def test_changes_continue_the_snapshot() -> None:
     market = Market(seed=7)
     first = market.snapshot("BTCUSDT@depth15", 0)
     assert first is not None
-    book = KeptBook([tuple(p) for p in first["b"]], [tuple(p) for p in first["a"]], first["u"])
+    book = WireBook([tuple(p) for p in first["b"]], [tuple(p) for p in first["a"]], first["u"])
     for now_ms in range(500, 50_000, 500):
         frame = market.step(now_ms, ["BTCUSDT@depth15"]).get("BTCUSDT@depth15")
         if frame is not None:

@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
-__all__ = ["Control", "DepthFrame", "Head", "KlineFrame", "KlineRow", "PrivateFrame", "TickerFrame", "TickerRow",
-           "TradeFrame", "TradeRow"]  # fmt: skip
+__all__ = ["BookTickerFrame", "Control", "DepthFrame", "Head", "KlineFrame", "KlineRow", "PrivateFrame",
+           "TickerFrame", "TickerRow", "TradeFrame", "TradeRow"]  # fmt: skip
 
 Pair = tuple[str, str]
+Entry = TypeVar("Entry")
 
 
 class Head(msgspec.Struct, gc=False):
@@ -33,17 +34,20 @@ class Control(msgspec.Struct, kw_only=True):
     method: str = ""
 
 
-class DepthFrame(msgspec.Struct):
-    """A whole book or its changes."""
+class DepthFrame(msgspec.Struct, Generic[Entry], gc=False, kw_only=True):
+    """A whole book or its changes; fields stand as on the wire, which a decoder rewards.
 
+    An entry is what the reader wants: the venue's two texts, or the numbers that they are.
+    """
+
+    E: int | None = None
     s: str
     U: int
     u: int
     l: int  # noqa: E741 - the venue's name
     d: str
-    b: list[Pair]
-    a: list[Pair]
-    E: int | None = None
+    b: list[Entry]
+    a: list[Entry]
 
 
 class TickerRow(msgspec.Struct, kw_only=True):
@@ -110,6 +114,18 @@ class KlineFrame(msgspec.Struct):
     s: str
     p: str
     d: list[KlineRow]
+    E: int | None = None
+
+
+class BookTickerFrame(msgspec.Struct):
+    """Best bid and ask of one symbol (spot)."""
+
+    s: str
+    u: int
+    b: str
+    B: str
+    a: str
+    A: str
     E: int | None = None
 
 

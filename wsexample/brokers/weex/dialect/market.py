@@ -9,6 +9,7 @@
 | trade | ``T``, ``t``, ``p``, ``q`` | ``exchange_ns``, ``trade_id``, ``price``, ``size`` | ``trade_id``, ``price``, ``size`` |
 | trade | ``m`` | ``aggressor`` | ``side``; true is a taker that sold |
 | depth | ``b``, ``a``, ``u`` | ``bids``, ``asks``, ``sequence`` | ``bids``, ``asks``, ``sequence``; always the whole book |
+| bookTicker | ``b``, ``B``, ``a``, ``A`` | ``bid_price``, ``bid_size``, ``ask_price``, ``ask_size`` | ``bid``, ``bid_size``, ``ask``, ``ask_size``; spot only |
 | kline | ``t``, ``o``, ``h``, ``l``, ``c``, ``v``, ``n`` | ``exchange_ns``, ``open``, ``high``, ``low``, ``close``, ``volume``, ``trade_count`` | the same words |
 
 Source: contract API documentation V3, public channels; raw examples in ``tests/data/weex``.
@@ -20,12 +21,12 @@ from decimal import Decimal
 from typing import Any
 
 from wsexample.brokers.weex.codes import INTERVALS_S, VENUE
-from wsexample.brokers.weex.dialect.books import KeptBook
+from wsexample.brokers.weex.dialect.books import KeptBook, WireBook
 from wsexample.brokers.weex.dialect.items import WeexMessage
-from wsexample.brokers.weex.messages import KlineFrame, TickerFrame, TickerRow, TradeFrame
-from wsexample.records.market import Bar, Book, Ticker, Trade
+from wsexample.brokers.weex.messages import BookTickerFrame, KlineFrame, TickerFrame, TickerRow, TradeFrame
+from wsexample.records.market import Bar, Book, Quote, Ticker, Trade
 
-__all__ = ["bars", "book_message", "book_record", "percent", "tickers", "trades"]
+__all__ = ["bars", "book_message", "book_record", "percent", "quotes", "tickers", "trades"]
 
 MS_NS = 1_000_000
 
@@ -129,7 +130,24 @@ def bars(frame: KlineFrame, received_ns: int) -> list[WeexMessage]:
     return found
 
 
-def book_record(symbol: str, book: KeptBook, exchange_ms: int | None, received_ns: int) -> Book:
+def quotes(frame: BookTickerFrame, received_ns: int) -> list[WeexMessage]:
+    """Read a frame of the best bid and ask."""
+    record = Quote(
+        venue=VENUE,
+        symbol=frame.s,
+        exchange_ns=_ns(frame.E),
+        received_ns=received_ns,
+        bid_price=float(frame.b),
+        bid_size=float(frame.B),
+        ask_price=float(frame.a),
+        ask_size=float(frame.A),
+    )
+    data = {"symbol": frame.s, "bid": frame.b, "bid_size": frame.B, "ask": frame.a, "ask_size": frame.A,
+            "sequence": frame.u}  # fmt: skip
+    return [_message(f"{frame.s}@bookTicker", data, record)]
+
+
+def book_record(symbol: str, book: KeptBook | WireBook, exchange_ms: int | None, received_ns: int) -> Book:
     """Return the whole book as it stands."""
     return Book(
         venue=VENUE,
@@ -142,18 +160,18 @@ def book_record(symbol: str, book: KeptBook, exchange_ms: int | None, received_n
     )
 
 
-def book_message(topic: str, book: KeptBook, record: Book) -> WeexMessage:
+def book_message(topic: str, book: WireBook, record: Book) -> WeexMessage:
     """Return a book's record beside the same as the venue wrote it."""
     data = {
         "symbol": record.symbol,
-        "bids": list(book.bids.pairs),
-        "asks": list(book.asks.pairs),
+        "bids": book.bids.pairs.copy(),
+        "asks": book.asks.pairs.copy(),
         "sequence": book.sequence,
     }
     return _message(topic, data, record)
 
 
-def _message(topic: str, data: dict[str, Any], record: Ticker | Trade | Bar | Book) -> WeexMessage:
+def _message(topic: str, data: dict[str, Any], record: Ticker | Trade | Bar | Book | Quote) -> WeexMessage:
     return WeexMessage(
         venue=VENUE,
         symbol=record.symbol,

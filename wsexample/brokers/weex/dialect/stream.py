@@ -7,18 +7,19 @@ Login is in the headers of the handshake, so a fresh connection may subscribe at
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import InvalidOperation
 from typing import Any
 
 import msgspec
 
 from wsexample.brokers.weex.codes import MAX_OPERATIONS, MAX_STREAMS, PRIVATE_TOPICS, VENUE, stream_error
-from wsexample.brokers.weex.dialect.books import KeptBook
+from wsexample.brokers.weex.dialect.books import KeptBook, Pair, WireBook
 from wsexample.brokers.weex.dialect.items import WeexMessage
-from wsexample.brokers.weex.dialect.market import bars, book_message, book_record, tickers, trades
+from wsexample.brokers.weex.dialect.market import bars, book_message, book_record, quotes, tickers, trades
 from wsexample.brokers.weex.dialect.private import AccountReader
 from wsexample.brokers.weex.messages import (
+    BookTickerFrame,
     Control,
     DepthFrame,
     Head,
@@ -29,6 +30,7 @@ from wsexample.brokers.weex.messages import (
 )
 from wsexample.errors import BrokerUnavailableError, SubscriptionLimitError
 from wsexample.ports import NOTHING, Dialect, Failure, Gap, Record, Silence, Step
+from wsexample.records.market import Level
 
 __all__ = ["WeexDialect"]
 
@@ -53,7 +55,7 @@ class WeexDialect(Dialect):
     heartbeat_interval_s = 1.0
 
     def __init__(self, *, keeps_wire: bool = False, keep: int = 32) -> None:
-        self.books: dict[str, KeptBook] = {}
+        self.books: dict[str, KeptBook | WireBook] = {}
         """Stream -> its order book."""
         self.unreadable = 0
         """Messages that could not be read."""
@@ -71,10 +73,13 @@ class WeexDialect(Dialect):
         self._account = AccountReader()
         self._head = msgspec.json.Decoder(Head).decode
         self._control = msgspec.json.Decoder(Control).decode
-        self._depth = msgspec.json.Decoder(DepthFrame).decode
+        entry: Any = Pair if keeps_wire else Level
+        self._depth: Callable[[bytes], DepthFrame[Any]] = msgspec.json.Decoder(DepthFrame[entry], strict=False).decode
+        self._book_of: Callable[..., KeptBook | WireBook] = WireBook if keeps_wire else KeptBook
         self._ticker = msgspec.json.Decoder(TickerFrame).decode
         self._trade = msgspec.json.Decoder(TradeFrame).decode
         self._kline = msgspec.json.Decoder(KlineFrame).decode
+        self._quote = msgspec.json.Decoder(BookTickerFrame).decode
         self._private = msgspec.json.Decoder(PrivateFrame).decode
         self._now_ns = 0
         self._forget()
@@ -158,6 +163,8 @@ class WeexDialect(Dialect):
             return self._hand_over(trades(self._trade(payload), received_ns))
         if event in ("kline", "klineSnapshot"):
             return self._hand_over(bars(self._kline(payload), received_ns))
+        if event == "bookTicker":
+            return self._hand_over(quotes(self._quote(payload), received_ns))
         if event in PRIVATE_TOPICS:
             return self._hand_over(self._account.read(event, self._private(payload), received_ns))
         if event:
@@ -191,25 +198,26 @@ class WeexDialect(Dialect):
         ]
         return Step(records=records) if records else NOTHING
 
-    def _book(self, frame: DepthFrame, received_ns: int) -> Step:
+    def _book(self, frame: DepthFrame[Any], received_ns: int) -> Step:
         topic = f"{frame.s}@depth{frame.l}"
         if topic not in self._topics:
             return NOTHING
-        book = self.books.get(topic)
-        records: list[Record] = []
         if frame.d == "SNAPSHOT":
-            book = self.books[topic] = KeptBook(frame.b, frame.a, frame.u)
+            self.books[topic] = book = self._book_of(frame.b, frame.a, frame.u)
             missing = self._missing.pop(topic, None)
-            if missing is not None:
-                records.append(self._gap(frame.s, missing[0], received_ns))
-        elif book is None:
+            gaps = [] if missing is None else [self._gap(frame.s, missing[0], received_ns)]
+            return Step([*gaps, self._book_item(topic, book, frame, received_ns)])
+        known = self.books.get(topic)
+        if known is None:
             self.orphans += 1
             return NOTHING
-        elif not book.change(frame.b, frame.a, frame.U, frame.u):
+        if not known.change(frame.b, frame.a, frame.U, frame.u):
             return self._resync(topic, received_ns)
+        return Step([self._book_item(topic, known, frame, received_ns)])
+
+    def _book_item(self, topic: str, book: KeptBook | WireBook, frame: DepthFrame[Any], received_ns: int) -> Record:
         record = book_record(frame.s, book, frame.E, received_ns)
-        records.append(book_message(topic, book, record) if self._keeps_wire else record)
-        return Step(records=records)
+        return book_message(topic, book, record) if isinstance(book, WireBook) else record
 
     def _gap(self, symbol: str, from_ns: int, to_ns: int) -> Gap:
         return Gap(
