@@ -42,7 +42,7 @@ def printed(client: Running) -> set[tuple[str, int]]:
 def figures(client: Running) -> dict[str, int]:
     """Return the counts of the summary."""
     line = client.wait_for("received in", on="err")
-    found = re.findall(r"([\d,]+) (?:messages? )?(received|stored|lost|boards decoded)", line)
+    found = re.findall(r"([\d,]+) (?:messages? )?(received|stored|lost|delivered)", line)
     return {name: int(count.replace(",", "")) for count, name in found}
 
 
@@ -94,7 +94,7 @@ def test_a_pipe_gets_one_board_a_line(kabu: SimulatedKabu, launch: Launch) -> No
     assert client.finish() == 0, client.story
     assert {symbol for symbol, _ in printed(client)} == {"9433@1", "101@1"}
     counts = figures(client)
-    assert counts["received"] == counts["boards decoded"] == len(client.out) > 0
+    assert counts["received"] == counts["delivered"] == len(client.out) > 0
     assert counts["lost"] == 0
 
 
@@ -117,7 +117,9 @@ def test_when_kabu_station_dies_everything_before_is_in_the_file(
 ) -> None:
     """A killed kabu Station gives one clear line and exit status 56; not one record that came before is missing."""
     file = tmp_path / "boards.db"
-    client = launch("kclient", kabu.token, "9433", "7203", "8306", *kabu.arguments, "--store", str(file))
+    client = launch(
+        "kclient", kabu.token, "9433", "7203", "8306", *kabu.arguments, "--store", str(file), "--no-reconnect"
+    )
     client.wait_for("board", on="out", count=20)
     kabu.running.kill()
     assert client.finish() == 56, client.story
@@ -142,7 +144,7 @@ def test_ctrl_c_stores_and_sums_up(kabu: SimulatedKabu, launch: Launch, tmp_path
 
 def test_being_displaced_is_explained(kabu: SimulatedKabu, launch: Launch) -> None:
     """kabu Station serves one program; whoever is pushed out reads why, with exit status 3."""
-    client = launch("kclient", kabu.token, "9433", *kabu.arguments)
+    client = launch("kclient", kabu.token, "9433", *kabu.arguments, "--no-reconnect")
     client.wait_for("board", on="out")
     kabu.fault("displace")
     assert client.finish() == 3

@@ -16,16 +16,9 @@ import click
 
 from wsexample.cli.completion import completion_flag
 from wsexample.cli.exit_codes import ExitCode, exit_status_help
-from wsexample.cli.options import (
-    CONTEXT,
-    SECONDS,
-    Command,
-    color_options,
-    debug_option,
-    option,
-    quiet_option,
-    version_option,
-)
+from wsexample.cli.feed.flags import feed_flags
+from wsexample.cli.feed.plan import FeedPlan
+from wsexample.cli.options import CONTEXT, Command, option, version_option
 from wsexample.cli.running import Stop, run_command
 
 __all__ = ["Credentials", "find_credentials", "main"]
@@ -102,14 +95,6 @@ Without an account: run "wsexample sim kabu" in another window; it shows a KEY t
     help="Read each board once before the stream; outside the sessions nothing is pushed.",
 )
 @option(
-    "--store",
-    metavar="URL",
-    section="Output",
-    help="Store every record: a path such as boards.db, or sqlite:///path.",
-)
-@option("--duration", type=SECONDS, section="Output", help="End after so long, such as 15s, 10m or 6h.")
-@option("--no-table", is_flag=True, section="Output", help="Print JSON lines on a terminal too.")
-@option(
     "--up-color",
     type=click.Choice(["auto", "japan", "west"]),
     default="auto",
@@ -117,10 +102,8 @@ Without an account: run "wsexample sim kabu" in another window; it shows a KEY t
     section="Output",
     help="Rising prices in red as in Japan, or in green; auto asks the locale.",
 )
+@feed_flags
 @completion_flag
-@color_options
-@quiet_option
-@debug_option
 @version_option
 def main(
     words: tuple[str, ...],
@@ -130,13 +113,8 @@ def main(
     env_file: Path | None,
     unregister_on_exit: bool,
     snapshot: bool,
-    store: str | None,
-    duration: float | None,
-    no_table: bool,
     up_color: str,
-    color: str,
-    quiet: bool,
-    debug: bool,
+    feed: FeedPlan,
 ) -> None:
     """Stream live boards from kabu Station: register symbols, show them as a table, store every record.
 
@@ -144,7 +122,7 @@ def main(
     """
     environment = {**_variables_in(env_file), **os.environ} if env_file else os.environ
     credentials = find_credentials(words, environment, wants_password=wants_password)
-    if debug:
+    if feed.is_debug:
         logging.basicConfig(level=logging.DEBUG, format="%(asctime)s %(name)s %(levelname)s %(message)s")
 
     async def program(stop: Stop) -> int:
@@ -158,16 +136,11 @@ def main(
             port=port,
             unregister_on_exit=unregister_on_exit,
             snapshot=snapshot,
-            store=store,
-            duration_s=duration,
-            wants_table=not no_table,
             up_color=up_color,
-            color=color,
-            is_quiet=quiet,
         )
-        return await run_stream(plan, stop)
+        return await run_stream(plan, feed, stop)
 
-    run_command(program, debug=debug)
+    run_command(program, debug=feed.is_debug)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,17 @@ import click
 from wsexample.cli.exit_codes import ExitCode, exit_code_for
 from wsexample.errors import WsExampleError
 
-__all__ = ["LAST_WORDS_S", "LOOP_ENVIRONMENT", "Stop", "loop_factory", "loop_name", "run_command", "say_error"]
+__all__ = [
+    "LAST_WORDS_S",
+    "LOOP_ENVIRONMENT",
+    "Stop",
+    "loop_factory",
+    "loop_name",
+    "program_name",
+    "run_command",
+    "say",
+    "say_error",
+]
 
 LOOP_ENVIRONMENT = "WSEXAMPLE_LOOP"
 """Environment variable that chooses the event loop: "uvloop" or "asyncio"."""
@@ -185,10 +195,14 @@ def say_error(error: BaseException, *, debug: bool = False) -> ExitCode:
 
 def say(sentence: str, *, color: str | None = None) -> None:
     """Print one line on stderr under the program's name."""
-    context = click.get_current_context(silent=True)
-    program = (context.find_root().info_name if context else None) or "wsexample"
     with contextlib.suppress(OSError):  # nobody listens on stderr any more
-        click.echo(f"{click.style(program, fg=color, bold=True)}: {sentence}", err=True)
+        click.echo(f"{click.style(program_name(), fg=color, bold=True)}: {sentence}", err=True)
+
+
+def program_name() -> str:
+    """Return the name of the running command, as its messages begin."""
+    context = click.get_current_context(silent=True)
+    return (context.find_root().info_name if context else None) or "wsexample"
 
 
 def _let_streams_speak_unicode() -> None:

@@ -9,8 +9,10 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from wsexample.cli.render import BoardTable, Colors, StreamState, count_of, price_text, size_text
-from wsexample.records.market import Board
+from wsexample.cli.feed.colors import Colors
+from wsexample.cli.feed.table import MarketTable
+from wsexample.records.market import Board, Level, Quote, Trade
+from wsexample.records.market import Book as OrderBook
 
 RECEIVED_NS = 1_772_590_532_400_000_000  # 2026-03-04 11:15:32.4 in Tokyo
 
@@ -30,19 +32,21 @@ def board(symbol: str = "9433@1", **changes: Any) -> Board:
         "ask_size": 4300.0,
         "volume": 3184200.0,
         "vwap": 2519.8342,
-        "exchange_ns": RECEIVED_NS - 1_400_000_000,
-        "bid_ns": RECEIVED_NS - 400_000_000,
+        "exchange_ns": RECEIVED_NS - 400_000_000,
         "received_ns": RECEIVED_NS,
     }
     return Board(**{**facts, **changes})
 
 
-def drawn(
-    table: BoardTable, state: StreamState | None = None, *, width: int = 150, height: int = 30, now_s: float = 1.0
-) -> list[str]:
+def tokyo(*symbols: str) -> MarketTable:
+    """A table with times of Tokyo."""
+    return MarketTable(list(symbols), offset_s=9 * 3600)
+
+
+def drawn(table: MarketTable, *, width: int = 150, height: int = 30, now_s: float = 1.0) -> list[str]:
     """Draw without colours; returns the lines."""
     console = Console(file=io.StringIO(), width=width, height=height, color_system=None)
-    console.print(table.draw(state or StreamState("kabu"), now_s, running_s=83.0, width=width, height=height))
+    console.print(table.draw(now_s, width=width, height=height))
     assert isinstance(console.file, io.StringIO)
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
@@ -55,7 +59,7 @@ def row_of(lines: list[str], symbol: str) -> list[str]:
 
 def test_a_row_shows_price_quotes_and_time() -> None:
     """Last price, change, best quotes, volume and Tokyo time stand in one row, numbers with separators."""
-    table = BoardTable(["9433@1"])
+    table = tokyo("9433@1")
     table.take(board(), 0.0)
     assert row_of(drawn(table), "9433@1") == [
         "9433@1", "ＫＤＤＩ", "2,524.5", "+14.5", "+0.58", "6,100", "2,524.5", "2,525.0", "4,300", "3,184,200",
@@ -65,10 +69,10 @@ def test_a_row_shows_price_quotes_and_time() -> None:
 
 def test_an_instrument_waits_in_its_place() -> None:
     """What was asked for is shown from the beginning, in the order asked for, with dashes for what is not known."""
-    table = BoardTable(["7203@1", "9433@1"])
+    table = MarketTable(["7203@1", "9433@1"])
     table.take(board(last_price=None, bid_price=float("nan")), 0.0)
     lines = drawn(table)
-    assert row_of(lines, "7203@1")[1:] == ["–"] * 10
+    assert set(row_of(lines, "7203@1")[1:]) == {"–"}
     assert row_of(lines, "9433@1")[2] == "–"
     assert [line.split()[0] for line in lines if "@1" in line] == ["7203@1", "9433@1"]
 
@@ -76,7 +80,7 @@ def test_an_instrument_waits_in_its_place() -> None:
 @pytest.mark.parametrize(("price", "arrow"), [(2525.0, "▲"), (2524.0, "▼"), (2524.5, "")])
 def test_the_arrow_says_where_the_price_went(price: float, arrow: str) -> None:
     """A price above the one before has an arrow up, below it one down."""
-    table = BoardTable([])
+    table = MarketTable([])
     table.take(board(), 0.0)
     table.take(board(last_price=price), 1.0)
     (line,) = [line for line in drawn(table) if "9433@1" in line]
@@ -85,11 +89,10 @@ def test_the_arrow_says_where_the_price_went(price: float, arrow: str) -> None:
 
 def test_what_moved_is_highlighted_for_a_moment() -> None:
     """A moved price is painted at once and plain again after a moment."""
-    table = BoardTable([], Colors.named("japan"))
+    table = MarketTable([], Colors.named("japan"))
     table.take(board(), 0.0)
     table.take(board(last_price=2525.0), 1.0)
     row = table._rows["9433@1"]
-    assert row is not None
     flashing, calm = table._cells(row, 1.1)["Last"], table._cells(row, 3.0)["Last"]
     assert "red" in str(flashing.style)
     assert [span.style for span in flashing.spans] == ["reverse"]
@@ -99,7 +102,7 @@ def test_what_moved_is_highlighted_for_a_moment() -> None:
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 120, 200])
 def test_no_line_is_wider_than_the_window(width: int) -> None:
     """Columns are left out until the table fits; wide characters count as two cells."""
-    table = BoardTable(["9433@1"])
+    table = MarketTable(["9433@1"])
     table.take(board(), 0.0)
     table.take(board("8306@1", name="三菱ＵＦＪフィナンシャル・グループ"), 0.0)
     lines = drawn(table, width=width)
@@ -109,7 +112,7 @@ def test_no_line_is_wider_than_the_window(width: int) -> None:
 
 def test_columns_stay_where_they_are() -> None:
     """A column that was wide once stays so; numbers do not jump."""
-    table = BoardTable([])
+    table = MarketTable([])
     table.take(board(volume=123_456_789.0), 0.0)
     before = next(line for line in drawn(table) if "Symbol" in line)
     table.take(board(volume=1.0), 1.0)
@@ -118,39 +121,35 @@ def test_columns_stay_where_they_are() -> None:
 
 def test_more_rows_than_lines_are_counted() -> None:
     """What does not fit into the window is counted, not silently cut."""
-    table = BoardTable([f"{1000 + number}@1" for number in range(30)])
-    lines = drawn(table, height=17)
+    table = MarketTable([f"{1000 + number}@1" for number in range(30)])
+    lines = drawn(table, height=15)
     assert any("and 20 instruments more" in line for line in lines)
-    assert len(lines) <= 17
+    assert len(lines) == 15
 
 
-def test_the_header_tells_state_rate_and_lag() -> None:
-    """The first line has the connection's state, messages per second, the lag behind the venue's clock, and the time."""
-    table = BoardTable([])
-    for number in range(50):
-        table.take(board(), number / 10)
-    header = drawn(table, StreamState("kabu Station localhost:18080", state="live"), now_s=4.9)[0]
-    assert header == " ● live  kabu Station localhost:18080   10.2 msg/s   lag 0.4 s   00:01:23"
+def test_quotes_and_trades_of_one_symbol_share_a_row() -> None:
+    """A trade changes the price and leaves the quotes that stand; no name, no column for names."""
+    table = MarketTable(["AAPL"], offset_s=0)
+    table.take(Quote(venue="alpaca", symbol="AAPL", received_ns=1, bid_price=187.31, ask_price=187.32, bid_size=3), 0.0)
+    table.take(Trade(venue="alpaca", symbol="AAPL", received_ns=2, exchange_ns=2, price=187.315, size=100), 1.0)
+    lines = drawn(table)
+    assert row_of(lines, "AAPL") == ["AAPL", "187.315", "3", "187.310", "187.320", "–", "00:00:00"]
+    assert "Name" not in lines[1]
+    assert "VWAP" not in lines[1]
 
 
-def test_a_venue_clock_of_another_day_gives_no_lag() -> None:
-    """Times of a replay or a closed session say nothing about the wire."""
-    table = BoardTable([])
-    table.take(board(exchange_ns=RECEIVED_NS - 86_400 * 10**9, bid_ns=None), 0.0)
-    assert "lag –" in drawn(table)[0]
+def test_a_book_gives_its_best_levels() -> None:
+    """Best bid and ask of a book stand in the row; an empty side is a dash."""
+    table = MarketTable([])
+    table.take(OrderBook(venue="weex", symbol="BTCUSDT", received_ns=1, bids=(Level(100.5, 2.0),)), 0.0)
+    assert row_of(drawn(table), "BTCUSDT")[:5] == ["BTCUSDT", "–", "2", "100.5", "–"]
 
 
-def test_the_last_line_counts() -> None:
-    """Received, stored and lost stand below the table, and the file."""
-    state = StreamState("kabu", state="live", received=1200, stored=1190, behind=10, file="day.db")
-    assert drawn(BoardTable([]), state)[-1] == " received 1,200   stored 1,190   lost 0   behind 10   day.db"
-
-
-def test_numbers_are_written_for_people() -> None:
-    """Thousands are separated, decimals fixed, and what is not known is a dash."""
-    assert (price_text(26480.0, 1), price_text(None, 1)) == ("26,480.0", "–")
-    assert (size_text(1500.0), size_text(0.25), size_text(None)) == ("1,500", "0.25", "–")
-    assert (count_of(1, "message"), count_of(1200, "message")) == ("1 message", "1,200 messages")
+def test_a_name_cannot_command_the_terminal() -> None:
+    """Control characters in a name are written out."""
+    table = MarketTable([])
+    table.take(board(name="\x1b[2J"), 0.0)
+    assert "\\x1b[2J" in row_of(drawn(table), "9433@1")[1]
 
 
 @pytest.mark.parametrize(("locale", "up"), [("ja_JP.UTF-8", "red"), ("en_US.UTF-8", "green"), ("", "green")])

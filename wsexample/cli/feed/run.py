@@ -1,0 +1,351 @@
+"""The life of a feed: open, take records to where they belong, tell what happens, close, sum up.
+
+A record goes to the store before it is shown. Each destination takes from the sessions at its own speed: a reader of the
+pipe that is slow holds up neither the store nor the socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import Any, Protocol
+
+from wsexample.cli.feed.journal import Journal
+from wsexample.cli.feed.lines import Lines
+from wsexample.cli.feed.notices import Notices
+from wsexample.cli.feed.numbers import count_of, span_text
+from wsexample.cli.feed.plan import FeedPlan
+from wsexample.cli.feed.screen import Screen
+from wsexample.cli.feed.store import OF_THE_STREAM, Store
+from wsexample.cli.feed.view import FeedState, View
+from wsexample.cli.feed.voice import Voice
+from wsexample.cli.running import LAST_WORDS_S, Stop
+from wsexample.errors import StateError, StorageError
+from wsexample.ports import Gap, kind_of
+from wsexample.records.market import Record
+from wsexample.session.consumer import Consumer
+from wsexample.session.events import Waiting
+from wsexample.session.journal import as_record
+from wsexample.session.machine import Phase
+from wsexample.session.session import Session
+
+__all__ = ["Feed", "Watcher"]
+
+LIMIT = 100_000
+"""Records that may wait for the store or for a reader of the pipe; beyond it the oldest are dropped, and counted."""
+QUIET_S = 10.0
+"""After how long without a record the user is told why that may be."""
+
+
+class Watcher(Protocol):
+    """Looks at every record of a feed and may answer with records of its own, which go where all others go."""
+
+    def take(self, record: Record) -> Iterable[Record]:
+        """Look at a record; returns records to add to the stream."""
+        ...
+
+
+class Feed:
+    """A feed from one or more sessions to everything that the plan asks for.
+
+    Parameters:
+        plan: what the command line said.
+        sessions: name to session; the names are shown where there are several. None of them may be open yet.
+        stop: whether the user wants the program to end.
+        place: where the data comes from, for people: "kabu Station localhost:18080".
+        opened_by: what opens and closes the sessions, such as a client that holds them (default: they themselves).
+        view: what a terminal shows; None prints JSON lines there too.
+        watchers: look at every record.
+        greeting: returns what to say once the feed is open.
+        explain: a broker's words for an error (default: its own sentence).
+        silence: what to say when nothing comes for ten seconds in the beginning.
+        extras: returns further parts of the summary.
+        offset_s: seconds east of UTC for times of day; None for this machine's time zone.
+
+    Raises:
+        OptionError: there is no such store.
+    """
+
+    def __init__(
+        self,
+        plan: FeedPlan,
+        sessions: Mapping[str, Session],
+        stop: Stop,
+        *,
+        place: str,
+        opened_by: AbstractAsyncContextManager[Any] | None = None,
+        view: View | None = None,
+        watchers: Sequence[Watcher] = (),
+        greeting: Callable[[], str] | None = None,
+        explain: Callable[[Exception], str] = str,
+        silence: str = "",
+        extras: Callable[[], Sequence[str]] = lambda: (),
+        offset_s: int | None = None,
+    ) -> None:
+        self._plan = plan
+        self._sessions = dict(sessions)
+        self._stop = stop
+        self._opened_by = opened_by
+        self._watchers = tuple(watchers)
+        self._greeting = greeting
+        self._silence = silence
+        self._extras = extras
+        self._voice = Voice(is_quiet=plan.is_quiet)
+        self._notices = {name: Notices(explain=explain, offset_s=offset_s) for name in sessions}
+        self._store = Store(plan.store) if plan.store is not None else None
+        self._journal = Journal(plan.journal) if plan.journal is not None and plan.journal != plan.store else None
+        self._places = [place for place in (self._store, self._journal) if place is not None]
+        self._state = FeedState(place, file=self._store.place if self._store is not None else "")
+        self._screen = None
+        if view is not None and Screen.is_wanted(plan):
+            self._screen = Screen(view, self._counted, self._voice, color=plan.color)
+        prints = self._screen is None and not plan.is_quiet
+        self._lines = Lines(count=plan.count) if prints else None
+        self._keepers: dict[str, Consumer] = {}
+        self._printers: dict[str, Consumer] = {}
+        self._opened = AsyncExitStack()
+        self._followers: list[asyncio.Future[None]] = []
+        self._taken = 0
+        self._begun_s: float | None = None
+        self._retry_at_s: float | None = None
+
+    # -- life ------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> int:
+        """Run until the user, the plan or the other side ends it.
+
+        Returns:
+            The exit status, when it was the user or the plan.
+
+        Raises:
+            WsExampleError: it could not begin, its stream ended with an error, or records could not be stored.
+            BrokenPipeError: nobody reads the output any more; everything that came is stored.
+        """
+        with contextlib.ExitStack() as stack:
+            if not self._plan.is_debug:
+                stack.enter_context(self._voice.warnings())
+            try:
+                for place in self._places:
+                    await place.open()
+                self._take_places()
+                self._followers = [asyncio.ensure_future(self._follow(name)) for name in self._sessions]
+                await self._live()
+            finally:
+                try:
+                    await self._settle()
+                finally:
+                    self._sum_up()
+        return self._stop.exit_code
+
+    def _take_places(self) -> None:
+        """Take a place at every session before it begins, so that nothing is missed."""
+        shows_newest = self._screen is not None and self._store is None and not self._watchers
+        for name, session in self._sessions.items():
+            policy = "conflate" if shows_newest else "drop_oldest"
+            self._keepers[name] = session.consumer(policy=policy, limit=LIMIT)
+            if self._lines is not None:
+                policy = "conflate" if self._plan.newest else "drop_oldest"
+                self._printers[name] = session.consumer(policy=policy, limit=LIMIT)
+
+    async def _live(self) -> None:
+        if not await self._stop.race(self._open()):
+            return
+        self._begun_s = time.monotonic()
+        if self._greeting is not None:
+            self._voice.say(self._greeting(), color="green")
+        loop = asyncio.get_running_loop()
+        timers = []
+        if self._plan.duration_s is not None:
+            timers.append(loop.call_later(self._plan.duration_s, self._stop.ask))
+        if self._silence:
+            timers.append(loop.call_later(QUIET_S, self._explain_silence))
+        try:
+            async with self._screen.drawn() if self._screen is not None else contextlib.nullcontext():
+                await self._carry()
+                await self._settle()
+        finally:
+            for timer in timers:
+                timer.cancel()
+
+    async def _open(self) -> None:
+        owners = [self._opened_by] if self._opened_by is not None else self._sessions.values()
+        for owner in owners:
+            await self._opened.enter_async_context(owner)
+
+    async def _settle(self) -> None:
+        """Close the sessions, wait until the last of their events is kept, and store what waits. Twice is harmless."""
+        await self._close()
+        await asyncio.gather(*self._followers, return_exceptions=True)
+        for place in self._places:
+            await place.close()
+
+    async def _close(self) -> None:
+        """Close every session; what came until then can still be taken."""
+        await self._opened.aclose()
+        for session in self._sessions.values():
+            await session.close()
+
+    # -- records ---------------------------------------------------------------------------------------------------
+
+    async def _carry(self) -> None:
+        """Carry records until somebody asked to end or the streams are over, and then what is left."""
+        keeping = [asyncio.ensure_future(self._keep_from(name)) for name in self._keepers]
+        printing = []
+        if self._lines is not None:
+            printing = [asyncio.ensure_future(self._lines.print_from(one)) for one in self._printers.values()]
+        asked = asyncio.ensure_future(self._stop.wait())
+        work = {*keeping, *printing}
+        try:
+            while not asked.done() and not all(task.done() for task in keeping):
+                left = {task for task in work if not task.done()}
+                await asyncio.wait({asked, *left}, return_when=asyncio.FIRST_COMPLETED)
+                if any(task.done() and task.exception() is not None for task in work):
+                    break
+            await self._close()
+            await asyncio.wait(keeping)
+            if printing:
+                await asyncio.wait(printing, timeout=LAST_WORDS_S)
+        finally:
+            for task in (asked, *work):
+                task.cancel()
+            results = await asyncio.gather(*keeping, *printing, return_exceptions=True)
+            asked.cancel()
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+    async def _keep_from(self, name: str) -> None:
+        """Store, journal, watch and show what a session delivers."""
+        session = self._sessions[name]
+        async for batch in self._keepers[name].batches():
+            records = self._within_count(batch)
+            if self._store is not None:
+                await self._store.write(records)
+            now_s = time.monotonic()
+            for record in records:
+                if self._screen is not None:
+                    self._screen.take(record, now_s)
+                if self._journal is not None and isinstance(record, Gap) and record.symbol:
+                    await self._journal.write(record)  # those of the whole connection come as events
+                for watcher in self._watchers:
+                    answers = list(watcher.take(record))
+                    if answers:
+                        session.deliver(answers)
+            if self._plan.count is not None and self._taken >= self._plan.count:
+                self._stop.ask()
+
+    def _within_count(self, batch: Sequence[Record]) -> Sequence[Record]:
+        """Return what of a batch is still wanted, and count it."""
+        wanted = []
+        for record in batch:
+            if kind_of(type(record)) not in OF_THE_STREAM:
+                if self._taken == self._plan.count:
+                    break
+                self._taken += 1
+            wanted.append(record)
+        return wanted
+
+    # -- what happens ----------------------------------------------------------------------------------------------
+
+    async def _follow(self, name: str) -> None:
+        """Tell and keep what happens to a session, until it is over."""
+        session, notices = self._sessions[name], self._notices[name]
+        async for event in session.events():
+            record = as_record(event, session.dialect.venue)
+            try:
+                if self._journal is not None:
+                    await self._journal.write(record)
+                if self._store is not None and not isinstance(record, Gap):  # gaps stand in the stream
+                    await self._store.write([record])
+            except (StateError, StorageError) as error:  # where records fail too, those who carry them end the feed
+                self._voice.say(str(error), color="red")
+            if isinstance(event, Waiting):
+                self._retry_at_s = time.monotonic() + event.delay_s
+            notice = notices.take(event)
+            if notice is not None:
+                sentence, color = notice
+                self._voice.say(f"{name}: {sentence}" if len(self._sessions) > 1 else sentence, color=color)
+
+    def _explain_silence(self) -> None:
+        if not self._taken:
+            self._voice.say(f"nothing has come for {QUIET_S:g} s: {self._silence}", color="yellow")
+
+    # -- counts ----------------------------------------------------------------------------------------------------
+
+    def _counted(self) -> FeedState:
+        """Return the state at this moment."""
+        state = self._state
+        stats = [session.stats for session in self._sessions.values()]
+        phases = [session.phase for session in self._sessions.values()]
+        state.phase = next((phase for phase in phases if phase is not Phase.LIVE), Phase.LIVE).value
+        state.received = sum(one.messages for one in stats)
+        state.reconnects = sum(one.reconnects for one in stats)
+        state.waiting = sum(one.stats.waiting for one in self._keepers.values())
+        state.stored = self._store.stored if self._store is not None else None
+        state.lost = self._lost(is_over=state.phase == Phase.CLOSED.value)
+        wait_s = (self._retry_at_s or 0.0) - time.monotonic()
+        state.detail = f"next attempt in {span_text(wait_s)}" if state.phase == "backing_off" and wait_s > 0 else ""
+        return state
+
+    def _lost(self, *, is_over: bool) -> int:
+        """Records that came and are not where they belong; what is on its way to the store is not lost yet."""
+        if self._store is not None:
+            dropped = sum(one.stats.dropped for one in self._keepers.values())
+            return dropped + (self._taken - self._store.stored if is_over else 0)
+        consumers = self._printers or self._keepers
+        lost = sum(one.stats.dropped for one in consumers.values())
+        if is_over:
+            lost += sum(one.stats.waiting for one in consumers.values()) + self._unread
+        return lost
+
+    @property
+    def _unread(self) -> int:
+        """Records that were on their way into the pipe when nobody read it any more."""
+        return self._lines.unread if self._lines is not None else 0
+
+    def _sum_up(self) -> None:
+        """Say what became of what came: received = delivered + conflated + dropped + waiting."""
+        if self._begun_s is None:
+            return
+        sessions = self._sessions.values()
+        messages = sum(session.stats.messages for session in sessions)
+        unreadable = sum(session.stats.unread + getattr(session.dialect, "unreadable", 0) for session in sessions)
+        parts = [f"{count_of(messages, 'message')} received in {time.monotonic() - self._begun_s:.1f} s"]
+        parts += self._extras()
+        if unreadable:
+            parts.append(f"{unreadable:,} unreadable")
+        parts.append(f"{self._taken:,} delivered" if self._store is None else f"{self._store.stored:,} stored")
+        parts.append(f"{self._lost(is_over=True):,} lost")
+        self._voice.say(", ".join(parts))
+        self._account("records", self._keepers)
+        unread = f"; {self._unread:,} of them were not read any more" if self._unread else ""
+        self._account("printed", self._printers, unread)
+        self._tell_breaks()
+        if self._store is not None:
+            self._voice.say(f"stored in {self._store.place}")
+
+    def _account(self, what: str, consumers: Mapping[str, Consumer], more: str = "") -> None:
+        stats = [consumer.stats for consumer in consumers.values()]
+        if not stats:
+            return
+        received, delivered, conflated, dropped, waiting = (
+            sum(getattr(one, name) for one in stats)
+            for name in ("received", "delivered", "conflated", "dropped", "waiting")
+        )
+        self._voice.say(
+            f"{what}: {received:,} received = {delivered:,} delivered + {conflated:,} conflated"
+            f" + {dropped:,} dropped + {waiting:,} waiting{more}"
+        )
+
+    def _tell_breaks(self) -> None:
+        reconnects = sum(session.stats.reconnects for session in self._sessions.values())
+        gaps = sum(session.stats.gaps for session in self._sessions.values())
+        if not reconnects and not gaps:
+            return
+        missing_s = sum(notices.gap_ns for notices in self._notices.values()) / 1e9
+        filled = sum(notices.filled for notices in self._notices.values())
+        how = f" ({span_text(missing_s)} in all{f', {filled:,} filled' if filled else ''})" if gaps else ""
+        self._voice.say(f"{count_of(reconnects, 'reconnect')}, {count_of(gaps, 'gap')}{how}")
