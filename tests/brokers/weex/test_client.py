@@ -166,13 +166,13 @@ def test_orders_account_and_positions(run: Runner[None]) -> None:
         async with WeexSimulator(step_s=0.01) as venue, WeexWebSocketClient(config(venue)) as client:
             async with WeexRest(config(venue)) as rest, asyncio.TaskGroup() as group:
                 orders = group.create_task(take(client.stream_orders(), 3))
-                account = group.create_task(take(client.stream_account(), 1))
+                account = group.create_task(take(client.stream_account(), 2))
                 positions = group.create_task(take(client.stream_positions(), 4))
                 wanted = {"orders", "account", "positions"}
                 await venue.wait_for(lambda: wanted <= {one for m in venue.received for one in m.get("params", ())})
                 await rest.submit_order(BUY)
             assert [one.data["status"] for one in orders.result()] == ["new", "partially_filled", "filled"]
-            (balance,) = account.result()
+            balance = account.result()[-1]
             assert isinstance(balance.record, Balance)
             assert float(balance.data["available"]) < float(balance.data["balance"])
             last = positions.result()[-1]

@@ -1,8 +1,39 @@
-"""`WeexWebSocketClient`: WEEX's documented client on one public socket and one private."""
+"""`WeexWebSocketClient`: WEEX's documented client on one public socket and one private.
+
+``line`` shares a socket among streams, ``errands`` sign handshakes and fetch what a break has hidden, ``channels`` know the
+documented names. The documented names are all importable from here.
+"""
 
 from __future__ import annotations
 
-from wsexample.brokers.weex.client.client import WeexWebSocketClient
-from wsexample.brokers.weex.config import WeexConfig
+from wsexample.brokers.weex.client.client import (
+    ClientStats,
+    Connected,
+    MessageHandler,
+    WeexWebSocketClient,
+    create_websocket_client,
+)
+from wsexample.brokers.weex.config import (
+    ConnectionConfig,
+    LoggingConfig,
+    RateLimitConfig,
+    RetryConfig,
+    WeexConfig,
+)
+from wsexample.brokers.weex.dialect import WeexMessage
+from wsexample.brokers.weex.rest import WeexRest
 
-__all__ = ["WeexConfig", "WeexWebSocketClient"]
+__all__ = [
+    "ClientStats",
+    "Connected",
+    "ConnectionConfig",
+    "LoggingConfig",
+    "MessageHandler",
+    "RateLimitConfig",
+    "RetryConfig",
+    "WeexConfig",
+    "WeexMessage",
+    "WeexRest",
+    "WeexWebSocketClient",
+    "create_websocket_client",
+]

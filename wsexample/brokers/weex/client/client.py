@@ -7,80 +7,92 @@ the dialect's matter, staying connected the session's.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from decimal import Decimal
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import msgspec
 
-from wsexample.brokers.weex.client.line import Line, Outlet
-from wsexample.brokers.weex.codes import error_of
+from wsexample.brokers.weex.client.channels import channel_kind, is_private_topic, topic_of
+from wsexample.brokers.weex.client.errands import WeexErrands, dial, identity
+from wsexample.brokers.weex.client.line import Line, Outlet, summed
+from wsexample.brokers.weex.codes import MAX_STREAMS, PRIVATE_PATH, PUBLIC_PATH, VENUE
 from wsexample.brokers.weex.config import WeexConfig
 from wsexample.brokers.weex.dialect import (
-    AccountReader,
+    Holdings,
     WeexDialect,
     WeexMessage,
+    answer_rows,
     book_topic,
-    handshake_headers,
+    kline_topic,
+    quote_topic,
+    spell,
     ticker_topic,
     trade_topic,
-    unrealized,
 )
-from wsexample.brokers.weex.messages import PrivateFrame
 from wsexample.brokers.weex.rest import WeexRest
 from wsexample.clock import SystemClock
-from wsexample.errors import HandshakeError, OptionError, StateError
-from wsexample.ports import Clock, Errands
-from wsexample.session.events import Tap
+from wsexample.errors import OptionError, StateError, SubscriptionLimitError
+from wsexample.ports import Clock, ConnectionEvent, Gap, Record
+from wsexample.session.inbox import InboxStats
 from wsexample.session.options import Retry
-from wsexample.session.session import Session
-from wsexample.wire.connection import Connection, connect
+from wsexample.session.session import Session, SessionStats
+from wsexample.wire.connection import Connection
 from wsexample.wire.options import ConnectOptions
 
-__all__ = ["WeexWebSocketClient"]
+__all__ = ["ClientStats", "Connected", "MessageHandler", "WeexWebSocketClient", "create_websocket_client"]
+
+log = logging.getLogger("wsexample.weex")
+
+MessageHandler = Callable[[WeexMessage], None]
+NEWS = ("gap", "connection")
+"""Kinds of records about the connection itself."""
 
 
-class _Handshake(Errands):
-    """Signs the private socket's handshake anew for each attempt: a signature is good for 30 s."""
+class Connected(int):
+    """Whether a client is connected: true or false in a condition, and callable too, for it is documented both ways."""
 
-    def __init__(self, config: WeexConfig, clock: Clock) -> None:
-        self._config, self._clock = config, clock
+    def __call__(self) -> bool:
+        """Return the same as a bool."""
+        return bool(self)
 
-    async def prepare(self, attempt: int) -> Mapping[str, Any]:
-        now_ms = self._clock.now_ns() // 1_000_000
-        return {"headers": handshake_headers(*self._config.credentials, now_ms)}
+    def __repr__(self) -> str:
+        return repr(bool(self))
 
 
-async def _dial(options: ConnectOptions) -> Connection:
-    """Connect; a refusal with the venue's code becomes what that code means."""
-    try:
-        return await connect(options)
-    except HandshakeError as error:
-        try:
-            body = msgspec.json.decode(error.body, type=dict[str, Any])
-        except msgspec.DecodeError:
-            raise error from None
-        if not isinstance(body.get("code"), int):
-            raise
-        raise error_of(body["code"], str(body.get("msg", "")), error.status) from None
+class ClientStats(InboxStats, frozen=True, kw_only=True):
+    """Where a client stands; the inherited counts are sums over all its streams, those that ended included."""
+
+    public: SessionStats | None
+    """The public socket; None while it is not open."""
+    private: SessionStats | None
+    """The private one."""
 
 
 class WeexWebSocketClient:
     """``async with WeexWebSocketClient(config) as client: async for message in client.stream_tickers(["BTCUSDT"])``.
 
-    An item has ``data`` (a mapping with the documented keys), ``timestamp`` (seconds) and ``record`` (typed). Of tickers and
-    books a slow reader gets the newest; of all others everything, or a `SlowConsumerError`.
+    An item has ``data`` (a mapping with the documented keys), ``timestamp`` (seconds) and ``record`` (typed). Of tickers,
+    quotes and books a slow reader gets the newest; of all others everything, or a `SlowConsumerError`. Generators end
+    normally after `disconnect` and raise when the retries are exhausted.
 
     Parameters:
         config: credentials and addresses.
         max_retries: failures in a row after which streams raise; None never gives up (default 5).
         backoff_base, backoff_max: bounds of the waits between attempts, seconds (default 1 and 30).
+        ping_interval: seconds between pings of the WebSocket protocol; 0 sends none (default), for whether WEEX answers them
+            is not known. Its own pings, which are messages, are always answered.
+        ping_timeout: seconds to wait for the answer to one (default 10).
         limit: messages that may wait for a stream (default 10,000).
         clock: what stamps signatures (default the machine's).
-        tap, private_tap: get every event and message of the public and of the private socket, such as a
-            `wsexample.tape.recorder.Recorder`.
     """
+
+    PUBLIC_ENDPOINT: ClassVar[str] = f"wss://ws-contract.weex.com{PUBLIC_PATH}"
+    """WEEX's public socket of the contract market; ``config.public_url`` is what is used."""
+    PRIVATE_ENDPOINT: ClassVar[str] = f"wss://ws-contract.weex.com{PRIVATE_PATH}"
+    """WEEX's private socket of the contract market; ``config.private_url`` is what is used."""
 
     def __init__(
         self,
@@ -89,24 +101,32 @@ class WeexWebSocketClient:
         max_retries: int | None = 5,
         backoff_base: float = 1.0,
         backoff_max: float = 30.0,
+        ping_interval: float = 0.0,
+        ping_timeout: float = 10.0,
         limit: int = 10_000,
         clock: Clock | None = None,
-        tap: Tap | None = None,
-        private_tap: Tap | None = None,
     ) -> None:
         if limit < 1:
             raise OptionError(f"limit must be at least 1, not {limit!r}", option="limit")
-        self._config = config
+        self.config = config
+        """Credentials and addresses."""
+        self._is_spot = config.market == "spot"
         self._clock: Clock = clock or SystemClock()
         self._retry = Retry(
             first_s=backoff_base, max_s=backoff_max, max_attempts=max_retries, window_attempts=300, window_s=300.0
         )
+        self._connect_options = ConnectOptions(
+            url=config.public_url, ping_interval_s=ping_interval, ping_timeout_s=ping_timeout
+        )
         self._limit = limit
-        self._taps = (tap, private_tap)
         self._public: Line | None = None
         self._private: Line | None = None
         self._rest: WeexRest | None = None
         self._opening = asyncio.Lock()
+        self._handlers: dict[str, list[MessageHandler]] = {}
+        self._asked: set[str] = set()
+        self._overhearing: set[Outlet] = set()
+        self._left = InboxStats()
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -119,23 +139,35 @@ class WeexWebSocketClient:
     ) -> None:
         await self.disconnect()
 
-    async def connect(self) -> None:
-        """Open the public socket; the private one opens with the first private stream. Connecting twice is harmless.
+    async def connect(self, private: bool = False) -> None:
+        """Open the public socket; connecting twice is harmless, and opens again what has given up.
+
+        Parameters:
+            private: whether to open the private socket too, in place of when the first private stream wants it.
 
         Raises:
             NetworkError, PeerError: the venue could not be reached within the retries.
+            CredentialsError: they are missing or wrong.
         """
         async with self._opening:
-            if self._public is None:
-                self._public = await self._opened(self._config.public_url, None, self._taps[0])
+            if self._public is None or self._public.is_over:
+                self._forget(self._public)
+                self._public = None
+                self._public = await self._opened(is_private=False)
+        if private:
+            await self._private_line()
 
     async def disconnect(self) -> None:
         """Close both sockets; running streams end normally, and `connect` may be called again."""
         lines, rest = (self._public, self._private), self._rest
         self._public = self._private = self._rest = None
+        self._asked.clear()
+        for outlet in self._overhearing:
+            outlet.finish(None)
         for line in lines:
             if line is not None:
                 await line.close()
+            self._forget(line)
         if rest is not None:
             await rest.close()
 
@@ -143,10 +175,25 @@ class WeexWebSocketClient:
         """The same as `disconnect`."""
         await self.disconnect()
 
+    async def reconnect(self, private: bool = False) -> None:
+        """Replace a connection by a new one and wait until it is live; streams go on, behind a gap.
+
+        Parameters:
+            private: the private one in place of the public one.
+
+        Raises:
+            NetworkError, PeerError: the venue could not be reached within the retries.
+        """
+        line = self._private if private else self._public
+        if line is None or line.is_over:
+            await self.connect(private)
+        else:
+            await line.reconnect()
+
     @property
-    def is_connected(self) -> bool:
-        """Whether the public socket is open and live."""
-        return self._public is not None and self._public.is_live
+    def is_connected(self) -> Connected:
+        """Whether the public socket is open and live; may be called like a method too."""
+        return Connected(self._public is not None and self._public.is_live)
 
     @property
     def subscriptions(self) -> set[str]:
@@ -158,25 +205,47 @@ class WeexWebSocketClient:
         """Attempts to connect the present sockets."""
         return sum(one.session.stats.attempts for one in (self._public, self._private) if one is not None)
 
+    @property
+    def stats(self) -> ClientStats:
+        """All counts at this moment."""
+        lines = [line for line in (self._public, self._private) if line is not None]
+        counts = summed([self._left, *(line.stats for line in lines), *(one.stats for one in self._overhearing)])
+        return ClientStats(
+            **msgspec.structs.asdict(counts),
+            public=self._public.session.stats if self._public is not None else None,
+            private=self._private.session.stats if self._private is not None else None,
+        )
+
     def __repr__(self) -> str:
         state = "connected" if self.is_connected else "not connected"
-        return f"<WeexWebSocketClient {self._config.market}, {state}, {len(self.subscriptions)} streams>"
+        return f"<WeexWebSocketClient {self.config.market}, {state}, {len(self.subscriptions)} streams>"
 
-    async def _opened(self, url: str, errands: Errands | None, tap: Tap | None) -> Line:
-        # The venue pings with messages; whether it answers pings of the protocol is not known, so none are sent.
-        options = ConnectOptions(url=url, ping_interval_s=0)
+    async def _opened(self, *, is_private: bool) -> Line:
+        config = self.config
+        url = config.private_url if is_private else config.public_url
+
+        async def opening(options: ConnectOptions) -> Connection:
+            connection = await dial(options)
+            line.connection = connection
+            return connection
+
         session = Session(
             WeexDialect(keeps_wire=True),
-            url=options,
-            errands=errands,
-            dial=_dial,
-            tap=tap,
+            url=self._connect_options.replace(url=url),
+            errands=WeexErrands(config, self._clock, self._rest_calls, is_private=is_private),
+            dial=opening,
+            dedupe=identity,
             retry=self._retry,
             limit=self._limit,
+            journal=True,
         )
-        line = Line(session)
+        line = Line(session, self._overhear)
         await line.open()
         return line
+
+    def _forget(self, line: Line | None) -> None:
+        if line is not None:
+            self._left = summed([self._left, line.stats])
 
     def _public_line(self) -> Line:
         if self._public is None:
@@ -185,30 +254,44 @@ class WeexWebSocketClient:
 
     async def _private_line(self) -> Line:
         self._public_line()
-        _ = self._config.credentials  # raises in plain words before anything is opened
+        _ = self.config.credentials  # raises in plain words before anything is opened
         async with self._opening:
-            if self._private is None:
-                self._private = await self._opened(
-                    self._config.private_url, _Handshake(self._config, self._clock), self._taps[1]
-                )
+            if self._private is None or self._private.is_over:
+                self._forget(self._private)
+                self._private = None
+                self._private = await self._opened(is_private=True)
             return self._private
+
+    async def _line_of(self, topic: str) -> Line:
+        return await self._private_line() if is_private_topic(topic) else self._public_line()
 
     def _rest_calls(self) -> WeexRest:
         if self._rest is None:
-            self._rest = WeexRest(self._config, clock=self._clock)
+            self._rest = WeexRest(self.config, clock=self._clock)
         return self._rest
 
     # -- public streams ------------------------------------------------------------------------------------------
 
-    async def stream_tickers(self, symbols: Iterable[str]) -> AsyncIterator[WeexMessage]:
+    async def stream_tickers(self, symbols: Iterable[str] | None = None) -> AsyncIterator[WeexMessage]:
         """Yield 24 hour figures: ``last``, ``volume``, ``change`` (percent, derived) and more.
 
         Parameters:
-            symbols: which ones, at least one; the venue has no stream of all.
+            symbols: which ones; None for all that programs may trade, where one connection has room for them: the venue
+                has no stream of all tickers.
+
+        Raises:
+            SubscriptionLimitError: there are more than a connection carries; name those that you want.
         """
+        if symbols is None:
+            symbols = await self._rest_calls().fetch_tradable_symbols()
+            if len(symbols) > MAX_STREAMS:
+                raise SubscriptionLimitError(
+                    f"{len(symbols)} symbols may be traded, and a connection carries {MAX_STREAMS}; name those you want",
+                    venue=VENUE,
+                )
         topics = [ticker_topic(symbol) for symbol in ([symbols] if isinstance(symbols, str) else symbols)]
         if not topics:
-            raise OptionError("name at least one symbol; WEEX has no stream of all tickers", option="symbols")
+            raise OptionError("name at least one symbol", option="symbols")
         async for message in self._stream(self._public_line(), topics, keeps_newest=True):
             yield message
 
@@ -224,8 +307,37 @@ class WeexWebSocketClient:
             yield _cut(message, level)
 
     async def stream_trades(self, symbol: str) -> AsyncIterator[WeexMessage]:
-        """Yield trades one by one: ``price``, ``size``, ``side``."""
+        """Yield trades one by one: ``price``, ``size``, ``side``; those that a break has hidden come after it."""
         async for message in self._stream(self._public_line(), [trade_topic(symbol)]):
+            yield message
+
+    async def stream_candles(
+        self, symbol: str, interval: str = "1m", price_type: str = "LAST_PRICE"
+    ) -> AsyncIterator[WeexMessage]:
+        """Yield the candle of an interval as it grows: ``start_ms``, ``open``, ``high``, ``low``, ``close``, ``volume``.
+
+        Parameters:
+            symbol: which one.
+            interval: a key of `wsexample.brokers.weex.codes.INTERVALS_S` (default "1m").
+            price_type: "LAST_PRICE" (default) or "MARK_PRICE", which the contract market alone has.
+        """
+        async for message in self._stream(self._public_line(), [kline_topic(symbol, interval, price_type)]):
+            yield message
+
+    async def stream_quotes(self, symbols: Iterable[str]) -> AsyncIterator[WeexMessage]:
+        """Yield the best bid and ask: ``bid``, ``bid_size``, ``ask``, ``ask_size``; the spot market alone has this stream.
+
+        Parameters:
+            symbols: which ones, at least one.
+        """
+        if not self._is_spot:
+            raise OptionError(
+                "the contract market has no stream of quotes; use stream_order_book(symbol, 1)", option="market"
+            )
+        topics = [quote_topic(symbol) for symbol in ([symbols] if isinstance(symbols, str) else symbols)]
+        if not topics:
+            raise OptionError("name at least one symbol", option="symbols")
+        async for message in self._stream(self._public_line(), topics, keeps_newest=True):
             yield message
 
     # -- private streams -----------------------------------------------------------------------------------------
@@ -233,78 +345,255 @@ class WeexWebSocketClient:
     async def stream_orders(self) -> AsyncIterator[WeexMessage]:
         """Yield orders as they change: ``order_id``, ``status`` (a partial fill is derived), ``symbol``, ``size``.
 
+        What a break has hidden comes after it, on the contract market.
+
         Raises:
             CredentialsError: they are missing or wrong.
         """
         async for message in self._stream(await self._private_line(), ["orders"]):
             yield message
 
+    async def stream_fills(self) -> AsyncIterator[WeexMessage]:
+        """Yield executions of your orders: ``fill_id``, ``order_id``, ``price`` (derived), ``size``, ``fee``, ``side``.
+
+        What a break has hidden comes after it, on the contract market.
+        """
+        async for message in self._stream(await self._private_line(), ["fill"]):
+            yield message
+
     async def stream_account(self) -> AsyncIterator[WeexMessage]:
-        """Yield balances: ``balance``, ``available``, ``frozen``.
+        """Yield balances: first what there is, then every change: ``balance``, ``available``, ``frozen``.
 
         On the contract market the socket has no such figures: each push is joined with a REST call made after it.
         """
-        async for message in self._stream(await self._private_line(), ["account"]):
-            if "available" in message.data or self._config.market == "spot":
+        line = await self._private_line()
+        outlet = Outlet(limit=self._limit)
+        try:
+            await line.attach(outlet, ["account"], news=["gap"])
+            for message in await self._fetched("account"):
                 yield message
-                continue
-            rows = await self._rest_calls().fetch_balances()
-            found = next((row for row in rows if row.get("asset") == message.symbol), None)
-            yield message if found is None else _joined(message, found)
+            async for first in outlet:
+                waiting = [first, *outlet.take_waiting()]
+                pushed = [one for one in waiting if isinstance(one, WeexMessage)]
+                if len(pushed) == len(waiting) and self._is_spot:
+                    figures = {}
+                else:
+                    figures = {one.symbol: one for one in await self._fetched("account")}
+                for message in pushed:
+                    yield _joined(message, figures.get(message.symbol))
+                if len(pushed) < len(waiting):  # behind a gap: what there is now
+                    for message in figures.values():
+                        yield message
+        finally:
+            await line.detach(outlet)
 
     async def stream_positions(self) -> AsyncIterator[WeexMessage]:
         """Yield positions: first those that are open, then every change, and whenever the mark moves.
 
-        ``unrealized_pnl`` is derived from the ticker's mark, which the venue does not put into positions.
+        ``unrealized_pnl`` is derived from the ticker's mark, which the venue does not put into positions. After a break what
+        is held is asked for again, and what was closed unseen comes with size 0.
         """
+        if self._is_spot:
+            raise OptionError("the spot market has no positions", option="market")
         private, public = await self._private_line(), self._public_line()
         outlet = Outlet(keeps_newest=True, limit=self._limit)
-        held: dict[str, WeexMessage] = {}
-        marks: dict[str, str] = {}
+        holdings = Holdings()
         try:
-            await private.attach(outlet, ["positions"])
-            for message in await self._positions_now():
-                outlet.put(message)
-            async for message in outlet:
-                if message.topic == "positions":
-                    position_id = message.data["position_id"]
-                    if message.record.size == 0:  # type: ignore[attr-defined]
-                        held.pop(position_id, None)
-                    else:
-                        held[position_id] = message
-                        await public.attach(outlet, [ticker_topic(message.symbol)])
-                    yield _valued(message, marks.get(message.symbol))
-                    continue
-                mark = message.data.get("mark")
-                if mark is None or marks.get(message.symbol) == mark:
-                    continue
-                marks[message.symbol] = mark
-                for position in [one for one in held.values() if one.symbol == message.symbol]:
-                    yield _valued(position, mark, at=message)
+            await private.attach(outlet, ["positions"], news=["gap"])
+            for message in holdings.fetched(await self._fetched("positions")):
+                yield message
+            await public.attach(outlet, map(ticker_topic, holdings.symbols))
+            async for item in outlet:
+                if not isinstance(item, WeexMessage):
+                    changed = holdings.fetched(await self._fetched("positions"))
+                elif item.topic == "positions":
+                    changed = [holdings.pushed(item)]
+                else:
+                    changed = holdings.marked(item)
+                for message in changed:
+                    yield message
+                await public.attach(outlet, map(ticker_topic, holdings.symbols))
         finally:
             await private.detach(outlet)
             await public.detach(outlet)
 
-    async def _positions_now(self) -> list[WeexMessage]:
-        rows = await self._rest_calls().fetch_positions()
-        spelled = [{**row, "coin": row.get("asset"), "marginMode": row.get("marginType")} for row in rows]
-        frame = PrivateFrame(d=spelled)
-        found = AccountReader().read("positions", frame, self._clock.now_ns())
-        return [
-            msgspec.structs.replace(message, data={**message.data, "unrealized_pnl": row["unrealizePnl"]})
-            if "unrealizePnl" in row
-            else message
-            for message, row in zip(found, rows, strict=True)
-        ]
+    async def _fetched(self, channel: str) -> list[WeexMessage]:
+        """Return what REST says of the account, as the channel would."""
+        rest = self._rest_calls()
+        rows = await (rest.fetch_positions() if channel == "positions" else rest.fetch_balances())
+        return answer_rows(channel, rows, self._clock.now_ns())
 
     async def _stream(self, line: Line, topics: list[str], *, keeps_newest: bool = False) -> AsyncIterator[WeexMessage]:
         outlet = Outlet(keeps_newest=keeps_newest, limit=self._limit)
         try:
             await line.attach(outlet, topics)
             async for message in outlet:
+                assert isinstance(message, WeexMessage)  # no news was asked for
                 yield message
         finally:
             await line.detach(outlet)
+
+    # -- everything at once --------------------------------------------------------------------------------------
+
+    async def stream_messages(self) -> AsyncIterator[WeexMessage]:
+        """Yield every message of every stream that is subscribed to, from now on, all of them."""
+        async for record in self._overheard(lambda record: isinstance(record, WeexMessage)):
+            assert isinstance(record, WeexMessage)
+            yield record
+
+    async def stream_events(self) -> AsyncIterator[Gap | ConnectionEvent]:
+        """Yield what happens to the connections from now on: opened, failed, live again, and each gap in the data."""
+        async for record in self._overheard(lambda record: not isinstance(record, WeexMessage)):
+            assert isinstance(record, Gap | ConnectionEvent)
+            yield record
+
+    async def _overheard(self, where: Callable[[Record], bool]) -> AsyncIterator[Record]:
+        self._public_line()
+        outlet = _Overhearing(where, self._limit)
+        self._overhearing.add(outlet)
+        try:
+            async for record in outlet:
+                yield record
+        finally:
+            self._overhearing.discard(outlet)
+            outlet.leave()
+            self._left = summed([self._left, outlet.stats])
+
+    def _overhear(self, record: Record) -> None:
+        for outlet in self._overhearing:
+            outlet.put(record)
+        if not self._handlers or not isinstance(record, WeexMessage):
+            return
+        for channel in {record.topic, channel_kind(record.topic)}:
+            for handler in tuple(self._handlers.get(channel, ())):
+                try:
+                    handler(record)
+                except Exception:
+                    log.exception("a handler of %s failed", channel)
+
+    # -- by hand -------------------------------------------------------------------------------------------------
+
+    def add_message_handler(self, channel: str, handler: MessageHandler) -> None:
+        """Call a function with every message of a channel, whoever subscribed to it; its errors are logged.
+
+        Parameters:
+            channel: "tickers", "orderbook", "trades", ..., or one stream as the venue spells it.
+            handler: takes a `WeexMessage`; it runs between two messages and must not wait.
+        """
+        self._handlers.setdefault(_key(channel), []).append(handler)
+
+    def remove_message_handler(self, channel: str, handler: MessageHandler) -> None:
+        """Call a function no longer; nothing happens when it was not added."""
+        handlers = self._handlers.get(_key(channel), [])
+        if handler in handlers:
+            handlers.remove(handler)
+        if not handlers:
+            self._handlers.pop(_key(channel), None)
+
+    async def subscribe(self, channel: str, *, symbol: str | None = None, **parameters: Any) -> None:
+        """Subscribe to a channel for handlers and `stream_messages`; the ``stream_`` methods do it by themselves.
+
+        Parameters:
+            channel: "tickers", "orderbook", "trades", "account", ..., or a stream as the venue spells it.
+            symbol: which one, where the channel has symbols.
+            parameters: ``level``, ``interval`` or ``price_type``.
+
+        Raises:
+            OptionError: there is no such channel.
+            BrokerError: the venue refused it.
+        """
+        topic = topic_of(channel, symbol, **parameters)
+        if topic in self._asked:
+            return
+        line = await self._line_of(topic)
+        self._asked.add(topic)
+        try:
+            await line.want([topic])
+        except BaseException:
+            self._asked.discard(topic)
+            await line.release([topic])
+            raise
+
+    async def unsubscribe(self, channel: str, *, symbol: str | None = None) -> None:
+        """Give up what `subscribe` asked for: a channel, of one symbol or of all."""
+        kind = channel_kind(channel)
+        for topic in sorted(self._asked):
+            is_meant = topic == channel if "@" in channel else channel_kind(topic) == kind
+            if is_meant and (symbol is None or topic.startswith(f"{spell(symbol)}@")):
+                self._asked.discard(topic)
+                await (await self._line_of(topic)).release([topic])
+
+    async def subscribe_tickers(self, symbols: Iterable[str]) -> None:
+        """Subscribe to the tickers of some symbols, for handlers and `stream_messages`."""
+        for symbol in symbols:
+            await self.subscribe("tickers", symbol=symbol)
+
+    async def send_message(self, message: Mapping[str, Any], *, private: bool = False) -> None:
+        """Send a message of your own; the answer is not handed over, so it should have no ``id``.
+
+        Parameters:
+            message: what to send, as a JSON object.
+            private: on the private socket in place of the public one.
+
+        Raises:
+            StateError: that socket is not open.
+            ConnectionClosed: it is lost just now.
+        """
+        line = self._private if private else self._public
+        connection = line.connection if line is not None and line.is_live else None
+        if connection is None:
+            raise StateError("the client is not connected")
+        connection.send_nowait(msgspec.json.encode(dict(message)).decode())
+
+    async def send_pong(self, timestamp: str = "", *, private: bool = False) -> None:
+        """Answer a ping of the venue; this is done without you.
+
+        Parameters:
+            timestamp: the ping's time, which V3 does not want back.
+            private: on the private socket in place of the public one.
+        """
+        await self.send_message({"method": "PONG"}, private=private)
+
+
+async def create_websocket_client(
+    config: WeexConfig,
+    private: bool = False,
+    *,
+    max_retries: int | None = 5,
+    backoff_base: float = 1.0,
+    backoff_max: float = 30.0,
+) -> WeexWebSocketClient:
+    """Return a client that is connected; close it when it is done with.
+
+    Parameters:
+        config: credentials and addresses.
+        private: whether to open the private socket too.
+        max_retries, backoff_base, backoff_max: as `WeexWebSocketClient` has them.
+    """
+    client = WeexWebSocketClient(config, max_retries=max_retries, backoff_base=backoff_base, backoff_max=backoff_max)
+    try:
+        await client.connect(private)
+    except BaseException:
+        await client.disconnect()
+        raise
+    return client
+
+
+class _Overhearing(Outlet):
+    """An outlet that gets what a condition lets through, of every line."""
+
+    def __init__(self, where: Callable[[Record], bool], limit: int) -> None:
+        super().__init__(limit=limit)
+        self._where = where
+
+    def put(self, record: Record) -> None:
+        if self._where(record):
+            super().put(record)
+
+
+def _key(channel: str) -> str:
+    """Return under what name the handlers of a channel are kept: the stream itself, or what it is about."""
+    return topic_of(channel, None) if "@" in channel else channel_kind(channel)
 
 
 def _cut(message: WeexMessage, level: int) -> WeexMessage:
@@ -315,30 +604,11 @@ def _cut(message: WeexMessage, level: int) -> WeexMessage:
     return msgspec.structs.replace(message, data=data, record=shorter)
 
 
-def _joined(message: WeexMessage, row: Mapping[str, Any]) -> WeexMessage:
+def _joined(message: WeexMessage, figures: WeexMessage | None) -> WeexMessage:
     """Return a balance with the figures that REST alone has."""
-    data = {
-        **message.data,
-        "balance": row["balance"],
-        "available": row["availableBalance"],
-        "frozen": row["frozen"],
-    }
-    record = msgspec.structs.replace(
-        message.record,
-        total=Decimal(row["balance"]),
-        available=Decimal(row["availableBalance"]),
-        frozen=Decimal(row["frozen"]),
-    )
-    return msgspec.structs.replace(message, data=data, record=record)
-
-
-def _valued(message: WeexMessage, mark: str | None, at: WeexMessage | None = None) -> WeexMessage:
-    """Return a position with its profit at a mark; as it is while no mark is known."""
-    if mark is None:
+    if figures is None:
         return message
+    found: Any = figures.record
     record: Any = message.record
-    profit = unrealized(abs(record.size), record.cost or Decimal(0), Decimal(mark), is_short=record.size < 0)
-    data = {**message.data, "mark": mark, "unrealized_pnl": format(profit, "f")}
-    times = {} if at is None else {"exchange_ns": at.exchange_ns, "received_ns": at.received_ns}
-    record = msgspec.structs.replace(record, mark_price=Decimal(mark), unrealized_pnl=profit, **times)
-    return msgspec.structs.replace(message, data=data, record=record, **times)
+    record = msgspec.structs.replace(record, total=Decimal(found.total), available=found.available, frozen=found.frozen)
+    return msgspec.structs.replace(message, data={**message.data, **figures.data}, record=record)

@@ -7,42 +7,68 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 
+from wsexample.brokers.weex.codes import PRIVATE_TOPICS
 from wsexample.brokers.weex.dialect import WeexMessage
 from wsexample.errors import SlowConsumerError, StateError
+from wsexample.ports import ConnectionEvent, Gap, Record, kind_of
+from wsexample.session.events import Live
+from wsexample.session.inbox import InboxStats
 from wsexample.session.session import Session
+from wsexample.session.stay import Dialled
 
-__all__ = ["Line", "Outlet"]
+__all__ = ["Line", "Outlet", "summed"]
+
+_STATES = ("ticker", "depth15", "depth200", "bookTicker")
+"""Events of which the newest message says all; who joins a stream later begins with it."""
 
 
 class Outlet:
     """Where the messages of one stream wait.
 
+    ``received == delivered + conflated + dropped + waiting`` at every moment, as in a session's inbox.
+
     Parameters:
-        keeps_newest: of each topic keep the newest message alone; otherwise keep all, within the limit.
+        keeps_newest: of each public topic keep the newest message alone; otherwise keep all, within the limit.
         limit: messages that may wait; more end the stream with `SlowConsumerError`.
     """
 
-    def __init__(self, *, keeps_newest: bool, limit: int) -> None:
+    def __init__(self, *, keeps_newest: bool = False, limit: int) -> None:
         self.topics: set[str] = set()
-        self._newest: dict[str, WeexMessage] | None = {} if keeps_newest else None
-        self._all: deque[WeexMessage] = deque()
+        self._newest: dict[str, Record] | None = {} if keeps_newest else None
+        self._all: deque[Record] = deque()
         self._limit = limit
         self._filled = asyncio.Event()
         self._is_over = False
         self._error: BaseException | None = None
+        self._received = self._delivered = self._conflated = self._dropped = 0
 
-    def put(self, message: WeexMessage) -> None:
-        """Take a message in."""
+    @property
+    def stats(self) -> InboxStats:
+        """The counts at this moment."""
+        return InboxStats(
+            received=self._received,
+            delivered=self._delivered,
+            conflated=self._conflated,
+            dropped=self._dropped,
+            waiting=len(self._all) + len(self._newest or ()),
+        )
+
+    def put(self, record: Record) -> None:
+        """Take a message, or news of the connection, in."""
         if self._is_over:
             return
-        if self._newest is not None and message.topic != "positions":
-            self._newest[message.topic] = message
+        self._received += 1
+        topic = record.topic if isinstance(record, WeexMessage) else ""
+        if self._newest is not None and topic and topic not in PRIVATE_TOPICS:
+            self._conflated += topic in self._newest
+            self._newest[topic] = record
         elif len(self._all) >= self._limit:
+            self._dropped += 1
             self.finish(SlowConsumerError(f"{self._limit} messages wait; take them faster", limit=self._limit))
         else:
-            self._all.append(message)
+            self._all.append(record)
         self._filled.set()
 
     def finish(self, error: BaseException | None) -> None:
@@ -51,14 +77,32 @@ class Outlet:
             self._is_over, self._error = True, error
         self._filled.set()
 
-    async def __aiter__(self) -> AsyncIterator[WeexMessage]:
+    def leave(self) -> None:
+        """Let go of what waits: nobody is going to take it."""
+        self._is_over = True
+        self._dropped += len(self._all) + len(self._newest or ())
+        self._all.clear()
+        if self._newest is not None:
+            self._newest.clear()
+
+    def take_waiting(self) -> list[Record]:
+        """Return everything that waits, without waiting for more."""
+        found = list(self._all)
+        self._all.clear()
+        if self._newest:
+            found += self._newest.values()
+            self._newest.clear()
+        self._delivered += len(found)
+        return found
+
+    async def __aiter__(self) -> AsyncIterator[Record]:
         while True:
             while self._all:
+                self._delivered += 1
                 yield self._all.popleft()
-            while self._newest:
+            while self._newest and not self._all:
+                self._delivered += 1
                 yield self._newest.pop(next(iter(self._newest)))
-                if self._all:
-                    break
             if self._all:
                 continue
             if self._is_over:
@@ -69,25 +113,54 @@ class Outlet:
             await self._filled.wait()
 
 
-class Line:
-    """A session and the streams on it."""
+def summed(counts: Iterable[InboxStats]) -> InboxStats:
+    """Return the sums of several outlets' counts."""
+    rows = [(one.received, one.delivered, one.conflated, one.dropped, one.waiting) for one in counts]
+    received, delivered, conflated, dropped, waiting = (sum(column) for column in zip((0,) * 5, *rows, strict=True))
+    return InboxStats(received=received, delivered=delivered, conflated=conflated, dropped=dropped, waiting=waiting)
 
-    def __init__(self, session: Session) -> None:
+
+class Line:
+    """A session and the streams on it.
+
+    Parameters:
+        session: what connects; it is entered by `open`.
+        tell: called with every record, before the streams get it; must not wait.
+    """
+
+    def __init__(self, session: Session, tell: Callable[[Record], None] = lambda record: None) -> None:
         self.session = session
-        self._outlets: set[Outlet] = set()
+        self.connection: Dialled | None = None
+        """The connection that was opened last."""
+        self._tell = tell
+        self._outlets: dict[Outlet, None] = {}
+        self._left = InboxStats()
         self._wanted: Counter[str] = Counter()
+        self._newest: dict[str, WeexMessage] = {}
         self._pump: asyncio.Task[None] | None = None
         self._is_over = False
 
     @property
     def topics(self) -> frozenset[str]:
-        """Topics that some stream wants."""
+        """Topics that somebody wants."""
         return frozenset(topic for topic, count in self._wanted.items() if count)
 
     @property
     def is_live(self) -> bool:
         """Whether the socket is open and its streams are confirmed."""
         return not self._is_over and self.session.is_live
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it was closed or has given up."""
+        return self._is_over
+
+    @property
+    def stats(self) -> InboxStats:
+        """The counts of all its streams, those that ended included."""
+        return summed([self._left, *(outlet.stats for outlet in self._outlets)])
+
+    # -- life ----------------------------------------------------------------------------------------------------
 
     async def open(self) -> None:
         """Connect; raises what kept it from that."""
@@ -98,39 +171,49 @@ class Line:
         error: BaseException | None = None
         try:
             async for record in self.session:
-                if isinstance(record, WeexMessage):
-                    for outlet in self._outlets:
-                        if record.topic in outlet.topics:
-                            outlet.put(record)
+                self._hand_over(record)
         except Exception as failure:  # noqa: BLE001 - every stream on this line raises it
             error = failure
         self._finish(error)
+
+    def _hand_over(self, record: Record) -> None:
+        self._tell(record)
+        if isinstance(record, WeexMessage):
+            topic = record.topic
+            if topic.endswith(_STATES):
+                self._newest[topic] = record
+            for outlet in self._outlets:
+                if topic in outlet.topics:
+                    outlet.put(record)
+        else:
+            self._forget(record)
+            kind = kind_of(type(record))
+            for outlet in self._outlets:
+                if kind in outlet.topics:
+                    outlet.put(record)
+
+    def _forget(self, record: Record) -> None:
+        """Let nobody begin with what a break or a gap may have made old."""
+        if isinstance(record, Gap) and record.symbol:
+            for topic in [one for one in self._newest if one.startswith(f"{record.symbol}@depth")]:
+                del self._newest[topic]
+        elif isinstance(record, Gap) or (isinstance(record, ConnectionEvent) and record.event == "failed"):
+            self._newest.clear()
 
     def _finish(self, error: BaseException | None) -> None:
         self._is_over = True
         for outlet in self._outlets:
             outlet.finish(error)
 
-    async def attach(self, outlet: Outlet, topics: Iterable[str]) -> None:
-        """Let an outlet have topics too; asks the venue for those that nobody had."""
-        if self._is_over:
-            raise self.session.error or StateError("the client is not connected")
-        new = [topic for topic in dict.fromkeys(topics) if topic not in outlet.topics]
-        outlet.topics.update(new)
-        self._wanted.update(new)
-        self._outlets.add(outlet)
-        await self.session.subscribe(new)
-
-    async def detach(self, outlet: Outlet) -> None:
-        """Take an outlet off; gives up the topics that nobody else has."""
-        if outlet not in self._outlets:
-            return
-        self._outlets.discard(outlet)
-        mine = [topic for topic in outlet.topics if self._wanted[topic]]
-        self._wanted.subtract(mine)
-        last = [topic for topic in mine if not self._wanted[topic]]
-        if last and not self._is_over:
-            await self.session.unsubscribe(last)
+    async def reconnect(self) -> None:
+        """Replace the connection and wait until it is live; raises what kept it from that."""
+        session = self.session
+        least = session.stats.attempts + session.is_live
+        session.reconnect()
+        async for event in session.events():
+            if isinstance(event, Live) and event.connection >= least:
+                return
+        raise session.error or StateError("the client was disconnected")
 
     async def close(self) -> None:
         """Disconnect; every stream ends normally."""
@@ -138,3 +221,49 @@ class Line:
         await self.session.close()
         if self._pump is not None:
             await asyncio.wait({self._pump})
+
+    # -- topics --------------------------------------------------------------------------------------------------
+
+    async def attach(self, outlet: Outlet, topics: Iterable[str], *, news: Iterable[str] = ()) -> None:
+        """Let an outlet have topics too; asks the venue for those that nobody had.
+
+        Parameters:
+            outlet: where messages go.
+            topics: streams, as the venue spells them.
+            news: kinds of records about the connection that it gets besides, such as "gap".
+        """
+        if self._is_over:
+            raise self.session.error or StateError("the client is not connected")
+        new = [topic for topic in dict.fromkeys(topics) if topic not in outlet.topics]
+        outlet.topics.update(new, news)
+        self._outlets[outlet] = None
+        if self.is_live:
+            for topic in new:
+                if topic in self._newest:
+                    outlet.put(self._newest[topic])
+        await self.want(new)
+
+    async def detach(self, outlet: Outlet) -> None:
+        """Take an outlet off; gives up the topics that nobody else has."""
+        if outlet not in self._outlets:
+            return
+        del self._outlets[outlet]
+        outlet.leave()
+        self._left = summed([self._left, outlet.stats])
+        await self.release(outlet.topics)
+
+    async def want(self, topics: Iterable[str]) -> None:
+        """Count topics as wanted once more."""
+        topics = list(topics)
+        self._wanted.update(topics)
+        await self.session.subscribe(topics)
+
+    async def release(self, topics: Iterable[str]) -> None:
+        """Count topics as wanted once less; the last one gives a topic up."""
+        mine = [topic for topic in topics if self._wanted[topic]]
+        self._wanted.subtract(mine)
+        last = [topic for topic in mine if not self._wanted[topic]]
+        for topic in last:
+            self._newest.pop(topic, None)
+        if last and not self._is_over:
+            await self.session.unsubscribe(last)

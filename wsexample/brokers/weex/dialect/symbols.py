@@ -5,7 +5,7 @@ from __future__ import annotations
 from wsexample.brokers.weex.codes import BOOK_LEVELS, INTERVALS_S, PRICE_TYPES
 from wsexample.errors import OptionError
 
-__all__ = ["book_topic", "kline_topic", "spell", "ticker_topic", "trade_topic", "wire_level"]
+__all__ = ["book_topic", "kline_topic", "quote_topic", "spell", "ticker_topic", "trade_topic", "wire_level"]
 
 
 def spell(symbol: str) -> str:
@@ -39,6 +39,11 @@ def ticker_topic(symbol: str) -> str:
 def trade_topic(symbol: str) -> str:
     """Return the stream of a symbol's trades."""
     return f"{spell(symbol)}@trade"
+
+
+def quote_topic(symbol: str) -> str:
+    """Return the stream of a symbol's best bid and ask; the spot market alone has it."""
+    return f"{spell(symbol)}@bookTicker"
 
 
 def book_topic(symbol: str, level: int = 15) -> str:
