@@ -226,7 +226,7 @@ class KabuClient:
                 if not self._is_patient:
                     raise
                 if not self._errands.wants_login(error):
-                    self._upkeep.complain("begin", "kabu Station cannot be reached yet", error)
+                    self._upkeep.complain("begin", f"kabu Station cannot be reached yet: {error}")
             await self._clock.sleep(PATIENCE_S)
 
     def _wanted(self) -> list[SymbolEntry]:

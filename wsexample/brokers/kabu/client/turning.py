@@ -53,7 +53,6 @@ class Turning:
         self._errands = errands
         self._upkeep = upkeep
         self._clock = clock
-        self._most = rest.slots.limit
         self._left_ns: dict[SymbolEntry, int] = {}
         self._due: dict[SymbolEntry, int] = {}
         """What came in and was not looked at yet -> when it came in."""
@@ -81,7 +80,7 @@ class Turning:
         """Use as many places as other programs leave."""
         watched = set(self.rotation.entries)
         others = sum(entry not in watched for entry in self._rest.slots.of(Use.OTHER))
-        self.rotation.resize(min(self._rest.slots.limit - others, self._most))
+        self.rotation.resize(self._rest.slots.limit - others)
 
     async def run(self) -> None:
         """Move the window as long as the stream lives."""
@@ -100,21 +99,16 @@ class Turning:
     async def _try(self) -> None:
         try:
             await self.follow()
-            self._most = min(self._most + 1, self._rest.slots.limit)
-            if self._most == self._rest.slots.limit:
-                self._upkeep.content(ABOUT)
+            self._upkeep.content(ABOUT)
         except SubscriptionLimitError as error:
-            self._fit()
-            if set(self.rotation.present) - set(parse_symbols(self._session.topics)):
-                self._most = self.rotation.places - self.rotation.step  # there are fewer places than we were told of
-            self._upkeep.complain(ABOUT, "other programs have taken places; rotating with fewer", error)
+            self._upkeep.complain(ABOUT, f"other programs have taken places; rotating with fewer: {error}")
         except UnknownSymbolError as error:
             for entry in parse_symbols(error.symbols):
                 self.rotation.drop(entry)
-            self._upkeep.complain(ABOUT, "a symbol of the watch list is not known and is dropped", error)
+            self._upkeep.complain(ABOUT, f"a symbol of the watch list is not known and is dropped: {error}")
         except WsExampleError as error:
             if not self._errands.wants_login(error):
-                self._upkeep.complain(ABOUT, "a turn of the rotation failed; it is made up for", error)
+                self._upkeep.complain(ABOUT, f"a turn of the rotation failed; it is made up for: {error}")
 
     async def follow(self) -> None:
         """Make the stream what the rotation says; what failed before is made up for."""

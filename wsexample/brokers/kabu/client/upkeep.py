@@ -72,7 +72,7 @@ class Upkeep:
             try:
                 board = await self._rest.fetch_board(entry)
             except WsExampleError as error:
-                self.complain("snapshot", f"the board of {name} could not be read", error)
+                self.complain("snapshot", f"the board of {name} could not be read: {error}")
                 continue
             self.content("snapshot")
             pushed = self._dialect.newest.get(name)
@@ -102,7 +102,7 @@ class Upkeep:
                 self.content("list")
             except WsExampleError as error:
                 if not self._errands.wants_login(error):
-                    self.complain("list", "the registration list could not be mended", error)
+                    self.complain("list", f"the registration list could not be mended: {error}")
 
     async def check_list_once(self, wanted: Sequence[SymbolEntry]) -> None:
         """Register again what is missing from the list, and what was left out as soon as there is room for it.
@@ -114,17 +114,20 @@ class Upkeep:
         present = set(parse_symbols(self._session.topics))
         if self._rest.slots.limit == 0:
             return
-        lost = [entry for entry in wanted if entry in streamed & present and entry not in listed]
-        if lost:
-            names = ", ".join(spell(entry) for entry in lost)
-            log.warning("%s: taken off the registration list by somebody; registering again", names)
-            await self._rest.register(lost)
-            self.mark_gaps(lost, "taken off the registration list")
+        need = self._rest.slots.need(entry for entry in wanted if entry in streamed & present and entry not in listed)
+        if need.register:
+            log.warning("%s: taken off the registration list by somebody; registered again", _named(need.register))
+            await self._rest.register(need.register)
+            self.mark_gaps(need.register, "taken off the registration list")
+        if need.left_out:
+            self.complain("places", f"{_named(need.left_out)}: not streamed any more; {self._rest.slots.describe()}")
+        else:
+            self.content("places")
         left_out = [entry for entry in wanted if entry not in present and entry not in self._errands.unknown]
         back = [entry for entry in self._rest.slots.need(left_out).register if entry in left_out]
         if back:
             await self._session.subscribe([spell(entry) for entry in back])
-            log.warning("%s: streamed again", ", ".join(spell(entry) for entry in back))
+            log.warning("%s: streamed again", _named(back))
             self.mark_gaps(back, "there was no place on the registration list")
 
     def mark_gaps(self, entries: Iterable[SymbolEntry], reason: str) -> None:
@@ -150,9 +153,8 @@ class Upkeep:
 
     # -- complaints ------------------------------------------------------------------------------------------------
 
-    def complain(self, about: str, what: str, error: WsExampleError) -> None:
+    def complain(self, about: str, sentence: str) -> None:
         """Tell what failed, once in a row for each matter."""
-        sentence = f"{what}: {error}"
         if sentence != self._complaints.get(about):
             self._complaints[about] = sentence
             log.warning("%s", sentence)
@@ -165,3 +167,7 @@ class Upkeep:
 def _is_same(pushed: Board, read: Board) -> bool:
     """Whether a board that was read says what was pushed."""
     return pushed == msgspec.structs.replace(read, received_ns=pushed.received_ns)
+
+
+def _named(entries: Iterable[SymbolEntry]) -> str:
+    return ", ".join(spell(entry) for entry in entries)

@@ -37,7 +37,10 @@ class Registration(Calls):
         except SubscriptionLimitError as error:
             listed = await self._with_room(error, entries)
         except UnknownSymbolError as error:
-            raise await self._with_names(error, entries) from None
+            refusal = await self._with_names(error, entries)
+            if refusal is not None:
+                raise refusal from None
+            listed = self.slots.entries
         self.slots.streamed(entry for entry in entries if entry in self.slots)
         return listed
 
@@ -82,23 +85,30 @@ class Registration(Calls):
             http_status=error.http_status,
         ) from None
 
-    async def _with_names(self, error: UnknownSymbolError, entries: list[SymbolEntry]) -> BrokerError:
-        """Find out which symbols of a batch were at fault; kabu Station does not say (vendor issue 277)."""
-        if len(entries) == 1:
-            return naming(error, entries)
+    async def _with_names(self, error: UnknownSymbolError, entries: list[SymbolEntry]) -> BrokerError | None:
+        """Find out which symbols of a batch were at fault; kabu Station does not say (vendor issue 277).
+
+        None when all of them are on the list: nobody knows whether it minds being told twice.
+        """
         try:
             listed = set(await self.fetch_registry())
             unlisted = [entry for entry in entries if entry not in listed]
+            if not unlisted:
+                return None
+            if len(entries) == 1:
+                return naming(error, entries)
             refused = []
             for entry in unlisted:  # where the good ones were rolled back, each is asked for itself
                 try:
                     await self._registration("/register", [entry])
                 except UnknownSymbolError:
                     refused.append(entry)
+            if not refused:
+                return None
         except SubscriptionLimitError as other:
             return other
         except (BrokerError, NetworkError):
-            return error
+            return naming(error, entries) if len(entries) == 1 else error
         self.slots.streamed(entry for entry in entries if entry in self.slots)
         return naming(error, refused)
 
