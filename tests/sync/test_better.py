@@ -503,6 +503,41 @@ def test_an_app_notices_at_once_what_other_threads_do() -> None:
             assert wait() is False
 
 
+def test_on_close_gets_the_answer_to_a_close_from_another_thread() -> None:
+    """The run waits for the goodbye that another thread is saying, and tells its end."""
+
+    def script(conn: Conn) -> None:
+        conn.shake_hands()
+        assert conn.read()[0] == 8
+        is_noticed.wait(0.2)  # the run would be over by now if it did not wait
+        conn.close_frame(4003, "so be it")
+
+    with peer(script) as server:
+        is_open, is_noticed = threading.Event(), threading.Event()
+        closes: list[Any] = []
+        app = sync.WebSocketApp(
+            server.url, on_open=lambda app: is_open.set(), on_close=lambda app, *why: closes.append(why)
+        )
+        wait = run_in_thread(app.run_forever)
+        assert is_open.wait(DEADLINE_S)
+        app.close(status=4002)
+        assert wait() is False
+        assert closes == [(4003, "so be it")]
+
+
+def test_a_second_close_waits_for_the_first_and_no_longer_than_told() -> None:
+    """Whoever calls close finds the connection closed afterwards."""
+    with peer(staying) as server:
+        server.script = lambda conn: (conn.shake_hands(), conn.read(), is_asked.set(), conn.linger())
+        is_asked = threading.Event()
+        ws = sync.create_connection(server.url)
+        wait = run_in_thread(lambda: ws.close(timeout=None))
+        assert is_asked.wait(DEADLINE_S)
+        ws.close(timeout=0.05)
+        assert ws.sock is None
+        wait()
+
+
 def test_closing_during_the_wait_for_a_reconnect_ends_the_run() -> None:
     """At once, however long the wait is, and without one more connection."""
     with peer(lambda conn: conn.shake_hands()) as server:

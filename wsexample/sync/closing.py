@@ -42,22 +42,32 @@ class Closing(Receiving):
 
         What goes wrong on the way is of no interest any more and is not raised.
         """
-        if not self.connected:
-            if not self._is_closing:  # else another thread is saying goodbye
-                self.shutdown()
+        if not self._farewell.acquire(timeout=-1 if timeout is None else min(max(0.0, timeout), threading.TIMEOUT_MAX)):
+            self.shutdown()  # another thread is still saying goodbye, and has had the time that we have
             return
-        payload = close_payload(status, reason)
-        self.close_frame = None
-        self.connected = False
-        self._is_closing = True
         try:
-            self._say_goodbye(payload, timeout)
-        except (WebSocketException, OSError, ValueError, StateError):
-            pass
+            if not self.connected:
+                self.shutdown()
+                return
+            payload = close_payload(status, reason)
+            self.close_frame = None
+            self.connected = False
+            self._is_closing = True
+            try:
+                self._say_goodbye(payload, timeout)
+            except (WebSocketException, OSError, ValueError, StateError):
+                pass
+            finally:
+                self.close_frame = self._peer_close
+                self._is_closing = False
+                self.shutdown()
         finally:
-            self.close_frame = self._peer_close
-            self._is_closing = False
-            self.shutdown()
+            self._farewell.release()
+
+    def _await_goodbye(self) -> None:
+        """Wait for another thread that is in `close`, as long as it takes."""
+        with self._farewell:
+            pass
 
     def _say_goodbye(self, payload: bytes, timeout: float | None) -> None:
         deadline = time.monotonic() + (threading.TIMEOUT_MAX / 2 if timeout is None else timeout)

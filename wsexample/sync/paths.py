@@ -67,6 +67,7 @@ class Paths:
         self._patience: dict[int, float] = {}
         self._peer_close: ABNF | None = None
         self._has_sent_close = self._is_closing = False
+        self._farewell = threading.RLock()
         self._cancel_dial: Callable[[], None] | None = None
         self.sock_opt = sock_opt(sockopt, sslopt)
         self.handshake_response: handshake_response | None = None

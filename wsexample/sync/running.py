@@ -359,6 +359,7 @@ class Run:
         ws, app.sock = app.sock, None
         try:
             if ws is not None:
+                ws._await_goodbye()  # another thread may be in close(), and the answer is for on_close
                 ws.close()
                 if ws.close_frame is not None and app.last_close_frame is None:
                     app.last_close_frame = ws.close_frame
