@@ -29,8 +29,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sinks": {"records", "ports", "clock", "errors"},
     "paper": {"records", "ports", "clock", "errors"},
     "hub": {"wire", "records", "ports", "clock", "errors"},
+    "doors": {"brokers", "sinks", "records", "session", "ports", "errors", "clock", "wire", "tape", "paper"},
     "cli": {"errors", "clock", "records", "ports", "wire", "echo", "session", "sync", "tape", "brokers", "sinks"}
-    | {"paper", "hub"},
+    | {"paper", "hub", "doors"},
 }
 STANDARD_LIBRARY_ONLY = {"errors", "clock"}
 SPEAKS_AUTOBAHN = {"wire", "echo"}

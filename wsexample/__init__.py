@@ -11,6 +11,7 @@ The map, in the order in which a message travels:
 * ``wsexample.sinks``: records at rest.
 * ``wsexample.paper``: orders against records, without risk.
 * ``wsexample.hub``: records published again to many readers.
+* ``wsexample.doors``: some of these joined for programs, such as `AlpacaWebsocketClient`.
 * ``wsexample.cli``: the commands ``wseserver``, ``wseclient``, ``kclient`` and ``wsexample``.
 
 Nothing is imported before it is used: ``import wsexample`` does no work.
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AlpacaWebsocketClient": "wsexample.doors.alpaca",
     "Connection": "wsexample.wire.connection",
     "ConnectOptions": "wsexample.wire.options",
     "ServeOptions": "wsexample.wire.options",
@@ -39,6 +41,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "AlpacaWebsocketClient",
     "ConnectOptions",
     "Connection",
     "ServeOptions",
@@ -55,6 +58,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from wsexample.doors.alpaca import AlpacaWebsocketClient
     from wsexample.errors import WsExampleError
     from wsexample.session.session import Session
     from wsexample.sinks.base import open_sink
