@@ -305,15 +305,29 @@ def test_the_unknown_symbol_of_a_batch_is_named(run: Runner[None], partial: str)
     run(main())
 
 
+def test_registering_twice_is_no_error(run: Runner[None]) -> None:
+    """Nobody knows whether kabu Station minds; what was asked for is there, alone or in a batch."""
+
+    async def main() -> None:
+        for partial in ("keep", "rollback"):
+            switches = QUICK.replace(duplicate_register="error", partial_register_on_4001019=partial)
+            async with station(switches) as (_, rest):
+                assert await rest.register(["9433"]) == [NINE]
+                assert await rest.register(["9433"]) == [NINE]
+                assert await rest.register(["9433", "101"]) == [NINE, INDEX]
+
+    run(main())
+
+
 def test_one_unknown_symbol_is_named_at_once(run: Runner[None]) -> None:
-    """Where there was only one nobody has to look for it."""
+    """One look at the list tells that it is not there already, which may be an error too; nothing else is asked."""
 
     async def main() -> None:
         async with station() as (simulator, rest):
             with pytest.raises(UnknownSymbolError) as caught:
                 await rest.register(["9999"])
             assert caught.value.symbols == ("9999@1",)
-            assert simulator.stats.requests["PUT /register"] == 1
+            assert simulator.stats.requests["PUT /register"] == 2
             with pytest.raises(UnknownSymbolError, match="the symbol was not found"):
                 await rest.fetch_board("9999")
 
