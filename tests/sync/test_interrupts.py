@@ -15,7 +15,7 @@ from tests.sync.peer import DEADLINE_S, Conn, frame_bytes, peer
 from wsexample import sync
 
 PROGRAM = """
-import sys
+import asyncio, sys, threading
 from wsexample import sync
 what, url = sys.argv[1:]
 def said(*_): print("ready", flush=True)
@@ -29,11 +29,27 @@ try:
     elif what == "reconnect":
         app = sync.WebSocketApp(url, on_error=lambda app, e: print("ready", flush=True))
         print("returned", app.run_forever(reconnect=1000), flush=True)
+    elif what == "callback":
+        app = sync.WebSocketApp(url, on_open=lambda app: (said(), threading.Event().wait()))
+        print("returned", app.run_forever(), flush=True)
+    elif what == "notebook":
+        async def cell():
+            said()
+            sync.create_connection(url)
+        asyncio.new_event_loop().run_until_complete(cell())  # as a kernel does; asyncio.run() keeps the first Ctrl-C
     else:
         ws = sync.create_connection(url)
         said()
         if what == "send":
             ws.send_binary(bytes(100_000_000))
+        elif what == "iterate":
+            for message in ws:
+                pass
+        elif what == "close":
+            try:
+                ws.close(timeout=None)
+            finally:
+                print(ws.sock, flush=True)
         else:
             getattr(ws, what)()
 except KeyboardInterrupt:
@@ -48,9 +64,13 @@ except KeyboardInterrupt:
         ("recv", "interrupted"),
         ("recv_data", "interrupted"),
         ("recv_frame", "interrupted"),
+        ("iterate", "interrupted"),
         ("send", "interrupted"),
+        ("close", "interrupted"),
         ("connect", "interrupted"),
+        ("notebook", "interrupted"),
         ("run_forever", "returned True"),
+        ("callback", "returned True"),
         ("reconnect", "returned True"),
     ],
 )
@@ -59,13 +79,17 @@ def test_ctrl_c_ends_it(what: str, end: str) -> None:
     is_reached = threading.Event()
 
     def script(conn: Conn) -> None:
-        if what == "connect":
+        if what in ("connect", "notebook"):
             conn.read_head()
             is_reached.set()
-            threading.Event().wait(0)
             conn.linger()
             return
         conn.shake_hands()
+        if what == "close":
+            assert conn.read()[0] == 8
+            is_reached.set()
+            conn.linger()
+            return
         is_reached.set()
         if what == "send":
             while conn.sock.recv(1, 2):  # MSG_PEEK: it is there and never read
