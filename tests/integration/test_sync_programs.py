@@ -86,8 +86,9 @@ transport = client.transport()
 client.emit("start", {"count": 200, "blob": b"\\x00\\x01"})
 assert is_done.wait(30)
 answer = client.call("ask", "日本", timeout=20)
+room = type(client.eio.ws).__module__
 client.disconnect()
-result = {"transport": transport, "first": got[0], "last": got[-1], "count": len(got), "answer": answer}
+result = {"transport": transport, "room": room, "first": got[0], "last": got[-1], "count": len(got), "answer": answer}
 """
 
 
@@ -114,6 +115,7 @@ def test_python_socketio_streams() -> None:
     with serving(make) as port:
         assert run_program(SOCKETIO, f"http://127.0.0.1:{port}") == {
             "transport": "websocket",
+            "room": "wsexample.sync._core",
             "first": {"number": 0},
             "last": {"number": 199},
             "count": 200,
@@ -141,8 +143,9 @@ client.socket_mode_request_listeners.append(listener)
 client.connect()
 assert is_done.wait(30)
 is_connected = client.is_connected()
+room = type(client.current_session).__module__
 client.close()
-result = {"count": len(got), "all": sorted(got) == list(range(50)), "connected": is_connected}
+result = {"room": room, "count": len(got), "all": sorted(got) == list(range(50)), "connected": is_connected}
 """
 
 
@@ -172,7 +175,7 @@ def test_slack_sdk_streams() -> None:
 
     with serving(make) as port:
         result = run_program(SLACK, f"http://127.0.0.1:{port}/")
-    assert result == {"count": 50, "all": True, "connected": True}
+    assert result == {"room": "wsexample.sync._app", "count": 50, "all": True, "connected": True}
     assert acknowledged == {f"e{number}" for number in range(50)}
 
 
