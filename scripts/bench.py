@@ -109,7 +109,7 @@ def main(arguments: list[str]) -> int:
     )
     installed = [name for name, subject in SUBJECTS.items() if importlib.util.find_spec(subject.needs)]
     subjects = chosen(options.peers or ("ours" if options.transports else None), installed, "subject")
-    loops = chosen(options.loop, [*ALL_LOOPS, "blocking"], "loop")
+    loops = chosen(options.loop, [*ALL_LOOPS, "blocking", "none"], "loop")
     repeat = options.repeat or (1 if options.quick or options.profile else 5)
     cpus = pinning(options.cpus)
     document: dict[str, object] = {"machine": describe_machine(cpus), "arguments": arguments}

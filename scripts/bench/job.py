@@ -11,7 +11,7 @@ import resource
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bench.payloads import Payloads, payloads, server_frame
@@ -120,7 +120,7 @@ class Job:
     subject: str
     variant: str
     loop: str
-    kind: str
+    kind: str = ""
     port: int = 0
     certificate: str | None = None
     """PEM files of a chain, a key and an authority, joined by ":"; None is plain TCP."""
@@ -136,6 +136,8 @@ class Job:
     ack_fd: int | None = None
     told_fd: int | None = None
     burst: int = 1
+    detail: dict[str, Any] = field(default_factory=dict)
+    """What only some rows want to know."""
 
     def __post_init__(self) -> None:
         self.meter = Meter(self)

@@ -27,6 +27,11 @@ PACKAGES = (
     "uvloop",
     "aiofastnet",
     "msgspec",
+    "alpaca-py",
+    "ccxt",
+    "orjson",
+    "sortedcontainers",
+    "aiosqlite",
 )
 
 
@@ -156,7 +161,7 @@ def standings(workload: str, lines: list[dict[str, Any]]) -> list[str]:
         verdict = "reached" if ratio >= target.factor else f"missed, {target.factor / ratio:.2f} times too slow"
         out.append(
             f"{workload}: {target.peer} needs {ratio:.2f} times ours (wanted {target.factor:g}): {verdict}; "
-            f"best on {ours['loop']} against best on {peer['loop']}; same loop: {', '.join(same) or 'none in common'}"
+            f"best on {ours['loop']} against best on {peer['loop']}{'; same loop: ' if same else ''}{', '.join(same)}"
         )
     return out
 

@@ -157,6 +157,13 @@ def _run_pair(
     def sampled(process: subprocess.Popen[str]) -> Sampler | None:
         return Sampler(process.pid, plan.profile) if plan.profile else None
 
+    if not workload.act:
+        tested = start("bench.under_test", job, plan.cpu_under_test, env)
+        sampler = sampled(tested)
+        result = _result(tested)
+        if sampler:
+            result["profile"] = sampler.stop()
+        return result
     if workload.under_test == "client":
         peer = start("bench.load", load, plan.cpu_load, {})
         job["port"] = _port(peer)

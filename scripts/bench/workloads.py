@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.blocking import blocking_rows
+from bench.local import local_rows
 
 __all__ = ["TRANSPORT_WORKLOADS", "WORKLOADS", "Target", "Workload"]
 
@@ -35,8 +36,8 @@ class Workload:
 
     title: str
     operation: str
-    kind: str
-    act: str
+    kind: str = ""
+    act: str = ""
     under_test: str = "client"
     tls: bool = False
     deflate: bool = False
@@ -187,7 +188,7 @@ WORKLOADS: dict[str, Workload] = {
     **_bursts("feed", "silence", "reads handed to the protocol"),
     **{
         name: Workload(**{**row, "targets": tuple(Target(*pair) for pair in row.get("targets", ()))})
-        for name, row in blocking_rows(SMALL, ONE_BY_ONE).items()
+        for name, row in {**blocking_rows(SMALL, ONE_BY_ONE), **local_rows()}.items()
     },
 }
 

@@ -1,7 +1,8 @@
 """Who is measured: one row for each library, and for each way of using it that hands over something else.
 
 A subject's module has one function for each operation that it can do (``receive``, ``request_reply``, ``send``,
-``echo_server``, ``broadcast``, ``idle_server``, ``feed``); a missing function means that the library has no such thing.
+``echo_server``, ``broadcast``, ``idle_server``, ``feed``, or a name in ``bench.local``); a missing function means that the
+library has no such thing.
 Libraries are imported inside the functions, so that a process holds only what it measures.
 """
 
@@ -14,6 +15,8 @@ __all__ = ["ALL_LOOPS", "PLAIN_LOOPS", "SUBJECTS", "Subject"]
 PLAIN_LOOPS = ("asyncio", "uvloop")
 ALL_LOOPS = ("asyncio", "uvloop", "asyncio+fastnet", "uvloop+fastnet")
 BLOCKING = ("blocking",)
+NONE = ("none",)
+"""Nothing waits for anything: a function is called."""
 
 
 @dataclass(frozen=True)
@@ -55,4 +58,25 @@ SUBJECTS = {
     "ours-blocking": Subject("our_blocking", "wsexample", "blocking recv; str", loops=BLOCKING),
     "websocket-client": Subject("websocket_client", "websocket", "blocking recv; str", loops=BLOCKING),
     "websockets-sync": Subject("websockets_sync", "websockets", "blocking recv; str", loops=BLOCKING),
+    "ours-dialect": Subject("our_brokers", "wsexample", "typed records", loops=NONE),
+    "ours-documented": Subject("our_brokers", "wsexample", "the venue's texts beside the record", "documented", NONE),
+    "msgspec": Subject("bare_msgspec", "msgspec", "decoded, and nothing made of it", loops=NONE),
+    "msgspec-structs": Subject(
+        "bare_msgspec", "msgspec", "decoded into typed structs, no record made", "structs", NONE
+    ),
+    "alpaca-py": Subject("alpaca_py", "alpaca", "its models, from MessagePack in all rows", loops=("asyncio",)),
+    "ccxt.pro": Subject("ccxt_pro", "ccxt", "the one book that goes on changing", loops=("asyncio",)),
+    "sortedcontainers": Subject("sorted_book", "sortedcontainers", "msgspec and two SortedDict", loops=NONE),
+    "ours-sink": Subject("our_sink", "wsexample", "queue, thread and index; lists of 100", loops=("asyncio",)),
+    "executemany": Subject("bare_sqlite", "sqlite3", "batches of 1,000, no index", loops=NONE),
+    "executemany-indexed": Subject("bare_sqlite", "sqlite3", "the same with our index", "indexed", NONE),
+    "aiosqlite": Subject("with_aiosqlite", "aiosqlite", "batches of 1,000 with our index", "1000", ("asyncio",)),
+    "aiosqlite-100": Subject(
+        "with_aiosqlite", "aiosqlite", "stored in lists of 100, as they come", "100", ("asyncio",)
+    ),
+    "sma": Subject("our_signals", "wsexample", "average of 50", "sma", NONE),
+    "ema": Subject("our_signals", "wsexample", "exponential average of 50", "ema", NONE),
+    "crossover": Subject("our_signals", "wsexample", "averages of 10 and 50", "crossover", NONE),
+    "bands": Subject("our_signals", "wsexample", "Bollinger bands of 20", "bands", NONE),
+    "zscore": Subject("our_signals", "wsexample", "z-score of 20", "zscore", NONE),
 }
