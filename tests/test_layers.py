@@ -36,6 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 STANDARD_LIBRARY_ONLY = {"errors", "clock"}
 SPEAKS_AUTOBAHN = {"wire", "echo"}
 AUTOBAHN = {"autobahn", "txaio"}
+SHARED_BY_BROKERS = {"base", "credentials"}
 
 PURE = (
     "wire.lane._lane_py",
@@ -185,7 +186,7 @@ def broker_violations(house: House) -> list[str]:
         _, broker, room = module.name.split(".")[:3]
         for item in module.imports:
             target = (house.of_ours(item.target) or "").split(".")
-            if target[0] != "brokers" or len(target) < 2 or target[1] == "base":
+            if target[0] != "brokers" or len(target) < 2 or target[1] in SHARED_BY_BROKERS:
                 continue
             if target[1] != broker:
                 found.append(f"{module.name}:{item.line} imports another broker, {target[1]}")

@@ -15,6 +15,7 @@ import msgspec
 from wsexample.records.journal import ConnectionEvent, Gap
 from wsexample.records.kinds import is_market_data, kind_of
 from wsexample.records.market import Record
+from wsexample.records.orders import Account, Order, OrderRequest, Position
 
 __all__ = [
     "NOTHING",
@@ -24,6 +25,7 @@ __all__ = [
     "Errands",
     "Failure",
     "Gap",
+    "OrderGateway",
     "Record",
     "RecordSink",
     "Silence",
@@ -175,6 +177,37 @@ class Errands(Protocol):
     def is_final(self, error: Exception) -> bool | None:
         """Say whether trying again cannot help after this error; None leaves it to the session."""
         return None
+
+
+@runtime_checkable
+class OrderGateway(Protocol):
+    """Where orders go: a broker's REST client, or the paper engine.
+
+    Guaranteed: an order that makes no sense or that the venue refuses at once raises
+    `wsexample.errors.OrderRejectedError`; an order whose fate is not known raises `wsexample.errors.OrderUnknownError`
+    and is never sent again by itself. What becomes of an order comes as `Order` and `Fill` records of a stream. Not
+    guaranteed: that a cancel comes before the next fill.
+    """
+
+    async def submit_order(self, request: OrderRequest) -> Order:
+        """Send an order; returns it as the venue has taken it."""
+        ...
+
+    async def cancel_order(self, order_id: str) -> None:
+        """Ask for an order to be canceled."""
+        ...
+
+    async def fetch_orders(self, status: str = "open") -> Sequence[Order]:
+        """Return orders: "open", "closed" or "all"."""
+        ...
+
+    async def fetch_positions(self) -> Sequence[Position]:
+        """Return what is held."""
+        ...
+
+    async def fetch_account(self) -> Account:
+        """Return the account."""
+        ...
 
 
 @runtime_checkable
