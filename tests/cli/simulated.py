@@ -1,0 +1,44 @@
+"""Simulated brokers in processes of their own, one for all tests of a file, and faults in them."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from tests.commands import Running
+
+__all__ = ["SimulatedBroker", "simulated"]
+
+
+@dataclass
+class SimulatedBroker:
+    """A running ``wsexample sim BROKER``."""
+
+    running: Running
+    facts: dict[str, Any]
+
+    @property
+    def here(self) -> str:
+        """The flag with which a command finds it."""
+        return f"--sim={self.facts['port']}"
+
+    def fault(self, name: str, **arguments: Any) -> None:
+        """Have something happen."""
+        body = json.dumps(arguments).encode()
+        request = urllib.request.Request(f"{self.facts['rest_url']}/simulator/{name}", data=body, method="POST")
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert json.load(answer) == {"done": name}
+
+
+@contextmanager
+def simulated(broker: str, *flags: str) -> Iterator[SimulatedBroker]:
+    """Run a simulator on a free port, with faults on command."""
+    running = Running("main", "sim", broker, "--port", "0", "--announce", "--control", "-q", *flags, stdin=None)
+    try:
+        yield SimulatedBroker(running, json.loads(running.wait_for("rest_url", on="out")))
+    finally:
+        running.close()

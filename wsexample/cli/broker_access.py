@@ -1,0 +1,76 @@
+"""How the commands of a broker are told where it is and who asks: its simulator, another address, files with credentials."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from wsexample.cli.options import option
+from wsexample.cli.simulating import PORTS
+from wsexample.errors import OptionError
+
+__all__ = ["access_flags", "base_url", "simulator_url"]
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+def access_flags(broker: str, section: str) -> Callable[[Decorated], Decorated]:
+    """Add ``--sim``, ``--url``, ``--env-file`` and ``--config``.
+
+    Parameters:
+        broker: whose simulator it is, as in `PORTS`.
+        section: heading in the help.
+    """
+    flags = (
+        option(
+            "--sim",
+            bare=str(PORTS[broker]),
+            metavar="PORT",
+            section=section,
+            help=f'Talk to "wsexample sim {broker}" on this machine, with its credentials; port {PORTS[broker]}'
+            " unless said.",
+        ),
+        option(
+            "--url", metavar="URL", section=section, help="Base address of streams and REST in place of the broker's."
+        ),
+        option(
+            "--env-file",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            section=section,
+            help="File of NAME=value lines with credentials, in place of .env.",
+        ),
+        option(
+            "--config",
+            "config_file",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            section=section,
+            help="Config file with credentials.",
+        ),
+    )
+
+    def decorate(command: Decorated) -> Decorated:
+        for flag in reversed(flags):
+            command = flag(command)
+        return command
+
+    return decorate
+
+
+def simulator_url(value: str) -> str:
+    """Return the base address of a simulator on this machine; raises `OptionError` for what is no port."""
+    if not value.isdecimal() or not 0 < int(value) < 65536:
+        raise OptionError(f"--sim={value}: write a port, such as --sim=18082", option="sim")
+    return f"http://127.0.0.1:{value}"
+
+
+def base_url(value: str) -> str:
+    """Return an address as REST calls need it: ``ws`` becomes ``http``; raises `OptionError` for what is no address."""
+    found = re.fullmatch(r"(https?|wss?)://([^/\s?#@]+)(/[^\s?#]*)?", value)
+    if found is None:
+        raise OptionError(f"--url {value}: write an address such as http://127.0.0.1:8080", option="url")
+    scheme = "https" if found[1] in ("https", "wss") else "http"
+    return f"{scheme}://{found[2]}{(found[3] or '').rstrip('/')}"
