@@ -274,6 +274,51 @@ def test_the_limit_is_waited_for(run: Runner[None]) -> None:
     run(main())
 
 
+def test_what_others_used_up_is_waited_for(run: Runner[None]) -> None:
+    """With nothing left for this minute the next call begins when the headers say that it is counted anew."""
+    calls: list[float] = []
+    clock = ManualClock()
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        calls.append(clock.monotonic_s())
+        resets_s = clock.now_ns() / 1e9 + 20
+        headers = {"X-RateLimit-Limit": "200", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(resets_s)}
+        return web.json_response({"id": "a", "cash": "1"}, headers=headers)
+
+    async def main() -> None:
+        async with answering(answer, clock=clock) as rest:
+            await rest.fetch_account()
+            task = asyncio.ensure_future(rest.fetch_account())
+            while not task.done():
+                await asyncio.sleep(0)
+                if clock.next_wake_ns is not None:
+                    clock.advance(0.5)
+            assert calls[1] - calls[0] >= 20
+
+    run(main())
+
+
+def test_an_order_does_not_wait_for_a_long_answer(run: Runner[None]) -> None:
+    """Calls run beside each other; only their beginnings are paced."""
+    has_come, go_on = asyncio.Event(), asyncio.Event()
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        if request.path == "/v2/account":
+            has_come.set()
+            await go_on.wait()
+        go_on.set()
+        return web.json_response({"id": "a", "cash": "1", "symbol": "AAPL", "qty": "5"})
+
+    async def main() -> None:
+        async with answering(answer) as rest:
+            long = asyncio.ensure_future(rest.fetch_account())
+            await has_come.wait()
+            await rest.fetch_position("AAPL")
+            await long
+
+    run(main())
+
+
 @pytest.mark.parametrize(
     ("status", "body", "kind", "is_final"),
     [

@@ -14,7 +14,7 @@ import msgspec
 
 from wsexample.brokers.alpaca.codes import VENUE
 from wsexample.brokers.alpaca.credentials import AlpacaCredentials
-from wsexample.brokers.alpaca.rest.replies import error_from, limit_in
+from wsexample.brokers.alpaca.rest.replies import error_from, is_used_up, limit_in, wait_in
 from wsexample.brokers.base import HttpCaller, Pace, Pacer, Reply
 from wsexample.clock import SystemClock
 from wsexample.errors import BrokerUnavailableError, ConnectError, DialectError, NetworkError, RateLimitError
@@ -135,18 +135,24 @@ class Calls:
             payload = _encode(body)
             headers["Content-Type"] = "application/json"
         async with self._pacer.turn("calls"):
-            reply = await self._http.call(method, path, query=query, headers=headers, body=payload, timeout_s=timeout_s)
+            pass  # beginnings are paced; an order must not wait for the end of a long history
+        reply = await self._http.call(method, path, query=query, headers=headers, body=payload, timeout_s=timeout_s)
         self._heed(reply)
         if 200 <= reply.status < 300:
             return reply
         raise error_from(reply, f"{method} {path}", now_s=self.clock.now_ns() / 1e9)
 
     def _heed(self, reply: Reply) -> None:
-        """Keep to the limit that the server names; another one than before starts counting anew."""
+        """Keep to the limit that the server names; another one than before starts counting anew.
+
+        Other programs of the same account use it up too: when nothing remains, nothing is sent until it is counted anew.
+        """
         limit = limit_in(reply)
         if limit is not None and limit != self._limit:
             self._limit = limit
             self._pacer = self._paced()
+        if is_used_up(reply):
+            self._pacer.hold_off(wait_in(reply, self.clock.now_ns() / 1e9))
 
     @staticmethod
     def read(reply: Reply, answer: type[_T], what: str) -> _T:

@@ -14,7 +14,7 @@ from wsexample.brokers.alpaca.messages.trading import ErrorReply
 from wsexample.brokers.base import Reply, one_line
 from wsexample.errors import BrokerError, RateLimitError, UnknownSymbolError
 
-__all__ = ["error_from", "limit_in", "wait_in"]
+__all__ = ["error_from", "is_used_up", "limit_in", "wait_in"]
 
 LONGEST_WAIT_S = 65.0
 """A limit counts the calls of a minute; a header that asks for more is wrong, or of another clock."""
@@ -46,6 +46,11 @@ def limit_in(reply: Reply) -> int | None:
     """Return the calls a minute that the headers allow; None when they do not say."""
     limit = _number(reply.headers.get("x-ratelimit-limit"))
     return int(limit) if limit is not None and limit >= 1 else None
+
+
+def is_used_up(reply: Reply) -> bool:
+    """Return whether the headers say that no call of this minute is left, and when there will be."""
+    return _number(reply.headers.get("x-ratelimit-remaining")) == 0 and "x-ratelimit-reset" in reply.headers
 
 
 def wait_in(reply: Reply, now_s: float) -> float:
