@@ -63,6 +63,25 @@ def test_sleepers_wake_in_order_of_their_deadline(run: Runner) -> None:
     assert run(main()) == ["at once", "early", "also early", "late"]
 
 
+def test_the_rest_of_a_rounded_float_is_waited_for(run: Runner) -> None:
+    """Less than a nanosecond is one: who waits again and again until a moment has come gets there."""
+
+    async def main() -> None:
+        clock = ManualClock()
+        sleeper = asyncio.ensure_future(clock.sleep(1e-13))
+        await asyncio.sleep(0)
+        begun_ns = clock.now_ns()
+        clock.advance(1.0)
+        assert clock.now_ns() == begun_ns + 10**9
+        await sleeper
+        again = asyncio.ensure_future(clock.sleep(1e-13))
+        await asyncio.sleep(0)
+        assert clock.next_wake_ns == clock.now_ns() + 1
+        again.cancel()
+
+    run(main())
+
+
 def test_a_sleeper_is_not_woken_before_its_deadline(run: Runner) -> None:
     """Moving the clock by less than the delay wakes nobody."""
 

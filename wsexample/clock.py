@@ -63,13 +63,21 @@ class ManualClock:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._count += 1
-        heapq.heappush(self._sleepers, (self._now_ns + round(delay_s * 1e9), self._count, future))
+        # At least a nanosecond: who waits for the rest of a rounded float would else wait for ever at the same moment.
+        heapq.heappush(self._sleepers, (self._now_ns + max(round(delay_s * 1e9), 1), self._count, future))
         await future
 
     def advance(self, delay_s: float) -> None:
         """Move the clock forward by seconds and wake whoever is due, earliest first."""
-        target_ns = self._now_ns + round(delay_s * 1e9)
+        self.move_to(self._now_ns + round(delay_s * 1e9))
+
+    def move_to(self, target_ns: int) -> None:
+        """Move the clock forward to a moment and wake whoever is due, earliest first; it never goes back."""
         while (wake_ns := self.next_wake_ns) is not None and wake_ns <= target_ns:
-            self._now_ns = wake_ns
+            self._now_ns = max(wake_ns, self._now_ns)
             heapq.heappop(self._sleepers)[2].set_result(None)
-        self._now_ns = target_ns
+        self._now_ns = max(target_ns, self._now_ns)
+
+    def skip_to(self, target_ns: int) -> None:
+        """Set the clock to a later moment, as if nobody had waited: who is due by then wakes with the next move."""
+        self._now_ns = max(target_ns, self._now_ns)

@@ -76,7 +76,12 @@ class MemoryStation:
 
     def client(self, symbols: str, **options: Any) -> KabuClient:
         """A client of this station."""
-        options = {"password": "password", "policy": "drop_oldest", **options}
+        options = {
+            "password": "password",
+            "policy": "drop_oldest",
+            "register_limit": self.switches.register_limit,
+            **options,
+        }
         return KabuClient(symbols, clock=self.clock, dial=self.dial, http=self, **options)
 
     # -- the client's seams ----------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ def station_of(**switches: object) -> MemoryStation:
 
 
 def client_of(station: MemoryStation, **options: object) -> KabuClient:
-    return station.client(WATCHED, **{"register_limit": 8, "rotate_s": 10.0, **options})
+    return station.client(WATCHED, **{"rotate_s": 10.0, **options})
 
 
 def boards_of(records: list[Record]) -> list[Board]:
@@ -194,7 +194,7 @@ def test_a_symbol_that_is_not_known_is_dropped_and_told(run: Runner[None], caplo
 
     async def main() -> None:
         station = station_of()
-        client = station.client(f"{WATCHED} 4999", register_limit=8, rotate_s=10.0)
+        client = station.client(f"{WATCHED} 4999", rotate_s=10.0)
         await begun(station, client)
         await station.pass_time(60.0)
         assert client.rotation is not None

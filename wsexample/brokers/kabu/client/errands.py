@@ -81,14 +81,15 @@ class KabuErrands(Errands):
             if not self._has_registered:
                 raise
             need = self._rest.slots.need(entries)  # others have taken places since
-            await self._rest.register(need.register)
-            refused = {spell(entry): error for entry in need.left_out}
+            fitting = need.register if need.left_out else [entry for entry in entries if entry in self._rest.slots]
+            await self._rest.register(fitting)
+            refused = {spell(entry): error for entry in entries if entry not in fitting}
         self.unknown.difference_update(entries)
         self.unknown.update(parse_symbols(name for name, error in refused.items() if _is_unknown(error)))
         if refused:
             log.warning("%s: not streamed any more: %s", ", ".join(refused), next(iter(refused.values())))
         self._has_registered = True
-        self._login.answered()
+        self.call_worked()
         return refused
 
     # -- taking off --------------------------------------------------------------------------------------------------
@@ -135,6 +136,10 @@ class KabuErrands(Errands):
             self._login.call_for(error)
             return True
         return False
+
+    def call_worked(self) -> None:
+        """Take note that somebody is logged in: when that ends it is worth a sentence again."""
+        self._login.answered()
 
 
 class LoginCall:

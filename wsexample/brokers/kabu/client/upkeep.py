@@ -100,6 +100,7 @@ class Upkeep:
             try:
                 await self.check_list_once(wanted())
                 self.content("list")
+                self._errands.call_worked()
             except WsExampleError as error:
                 if not self._errands.wants_login(error):
                     self.complain("list", f"the registration list could not be mended: {error}")
