@@ -8,12 +8,20 @@ import ssl
 import subprocess
 import sys
 import zlib
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.commands import LaunchOnTerminal
 from tests.sync.peer import Conn, frame_bytes, peer
 from tests.sync.test_proxies import http_proxy
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> dict[str, str]:
+    """A home of its own, so that nobody's history is touched."""
+    return {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "config")}
 
 
 def dump(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -126,3 +134,76 @@ def test_another_close_code_is_a_status() -> None:
         done = dump("-r", "--eof-wait", "20", server.url)
     assert done.returncode == 3
     assert "4001" in done.stderr
+
+
+def test_a_server_that_does_not_say_goodbye_is_left() -> None:
+    """When stdin ends the server has a moment to answer the close frame, and is then hung up on."""
+
+    def script(conn: Conn) -> list[int]:
+        conn.shake_hands()
+        conn.send(1, b"x")
+        found = [conn.read()[0], conn.read()[0]]
+        conn.linger()
+        return found
+
+    with peer(script) as server:
+        done = dump("-r", server.url, stdin="one\n")
+        assert (done.stdout, done.returncode) == ("x\n", 0), done.stderr
+        assert server.result() == [1, 8]
+
+
+def test_help_has_examples_and_exit_statuses() -> None:
+    """Each option of wsdump is there, too."""
+    text = dump("--help").stdout
+    for word in ("Examples:", "Exit status:", "--eof-wait", "--headers", "--nocert", "--origin", "--proxy", "--raw"):
+        assert word in text
+    for word in ("--subprotocols", "--text", "--timings", "--verbose"):
+        assert word in text
+
+
+def test_a_prompt_sends_and_shows(terminal: LaunchOnTerminal, home: dict[str, str]) -> None:
+    """What arrives appears above the line that is being typed, which stays; Ctrl-D ends with 0."""
+    with peer() as server:
+        tool = terminal("main", "dump", server.url, env=home)
+        tool.wait_for(">", after=tool.wait_for("Press Ctrl+C to quit"))
+        tool.type("hello\r")
+        at = tool.wait_for("< hello")
+        tool.type("unfinished")
+        tool.wait_for("unfinished", after=at)
+        tool.type("\x15\x04")
+        assert tool.finish() == 0
+
+
+def test_a_prompt_cannot_be_steered(terminal: LaunchOnTerminal, home: dict[str, str]) -> None:
+    """Control characters of a message are written out."""
+    with peer(saying_goodbye(frame_bytes(1, b"\x1b]0;owned\x07"))) as server:
+        tool = terminal("main", "dump", server.url, env=home)
+        assert tool.finish() == 0
+        assert r"\x1b]0;owned\x07" in tool.shown
+        assert "\x1b]0;owned" not in tool.shown
+
+
+def test_ctrl_c_at_the_prompt_leaves(terminal: LaunchOnTerminal, home: dict[str, str]) -> None:
+    """With 130, and with a close frame for the server."""
+
+    def script(conn: Conn) -> int:
+        conn.shake_hands()
+        opcode = conn.read()[0]
+        conn.close_frame()
+        return opcode
+
+    with peer(script) as server:
+        tool = terminal("main", "dump", server.url, env=home)
+        tool.wait_for(">", after=tool.wait_for("Press Ctrl+C to quit"))
+        tool.type("\x03")
+        assert tool.finish() == 130
+        assert server.result() == 8
+
+
+def test_the_prompt_ends_with_the_server(terminal: LaunchOnTerminal, home: dict[str, str]) -> None:
+    """Nobody has to type anything; the trace appears above the prompt, like messages."""
+    with peer(saying_goodbye(frame_bytes(1, b"last words"), code=4001)) as server:
+        tool = terminal("main", "dump", "-vv", server.url, env=home)
+        assert tool.finish() == 3
+    for words in ("--- request header ---", "++Rcv decoded: fin=1 opcode=1", "< text: last words", "4001"):
+        assert words in tool.shown

@@ -5,26 +5,40 @@ It blocks, like the tool whose options it has; ``wseclient`` is the one with rec
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gzip
+import logging
+import os
 import re
 import ssl
 import sys
 import threading
 import time
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import click
 
-from wsexample.cli.exit_codes import ExitCode, exit_code_for, exit_status_help
+from wsexample.cli.exit_codes import NORMAL_CLOSE_CODES, ExitCode, exit_code_for, exit_status_help
 from wsexample.cli.options import CONTEXT, Command, debug_option, option
 from wsexample.cli.running import say_error
-from wsexample.errors import WsExampleError
+from wsexample.errors import ConnectionClosed, WsExampleError
 
 __all__ = ["main"]
 
 DATA = (1, 2)
+CLOSE_WAIT_S = 3.0
+"""How long the server has to answer our close frame."""
+EXAMPLES = """\b
+Examples:
+  wsexample dump wss://example.org/feed
+  echo hello | wsexample dump -r --eof-wait 1 ws://127.0.0.1:9000
+  wsexample dump -r -t '{"op":"subscribe"}' --timings wss://example.org/feed
+  wsexample dump -v -s chat -o https://example.org --headers 'X-A: 1, X-B: 2' ws://127.0.0.1:9000
+  wsexample dump -n -p http://user:password@127.0.0.1:3128 wss://10.0.0.7
+"""
 _HEADER_COMMA = re.compile(r",(?=\s*[!#$%&'*+.^_`|~0-9A-Za-z-]+\s*:)")
 
 
@@ -52,12 +66,16 @@ class DumpCommand(Command):
 @click.command(
     cls=DumpCommand,
     context_settings=CONTEXT,
-    epilog=exit_status_help(
+    epilog=EXAMPLES
+    + "\n"
+    + exit_status_help(
         ExitCode.OK,
         ExitCode.USAGE,
         ExitCode.CLOSED,
+        ExitCode.PROXY_NOT_RESOLVED,
         ExitCode.HOST_NOT_RESOLVED,
         ExitCode.CONNECT,
+        ExitCode.STRANGE_REPLY,
         ExitCode.REFUSED,
         ExitCode.TIMEOUT,
         ExitCode.TLS,
@@ -114,25 +132,30 @@ class _Dump:
     def __init__(self, settings: dict[str, Any]) -> None:
         self._settings = settings
         self._began_s = time.monotonic()
-        self._is_interactive = not settings["raw"]
-        self._colours = self._is_interactive and sys.stdout.isatty()
+        self._is_marked = not settings["raw"]
+        self._is_terminal = sys.stdout.isatty()
+        self._has_colours = self._is_marked and self._is_terminal and "NO_COLOR" not in os.environ
+        self._is_leaving = False
         self._is_over = threading.Event()
 
     def run(self, url: str) -> None:
         """Talk until stdin ends or the server closes."""
         from wsexample import sync
 
+        trace = logging.StreamHandler()
         if self._settings["verbose"] > 1:
-            sync.enableTrace(True)
+            sync.enableTrace(True, trace)
         ws = sync.create_connection(url, **self._options())
         try:
-            if self._is_interactive:
+            if self._is_marked:
                 click.echo("Press Ctrl+C to quit")
-                self._prompt()
             if self._settings["text"]:
                 ws.send(self._settings["text"])
-            threading.Thread(target=self._send_lines, args=(ws,), name="stdin", daemon=True).start()
-            self._receive(ws)
+            if self._is_marked and self._is_terminal and sys.stdin.isatty():
+                asyncio.run(self._at_prompt(ws, trace))
+            else:
+                threading.Thread(target=self._send_lines, args=(ws,), name="stdin", daemon=True).start()
+                self._receive(ws, lambda line: click.echo(line))
         finally:
             self._is_over.set()
             ws.close()
@@ -153,45 +176,122 @@ class _Dump:
                 found["http_proxy_auth"] = (proxy.username, proxy.password or "")
         return found
 
+    # -- sending -----------------------------------------------------------------------------------------------------
+
     def _send_lines(self, ws: Any) -> None:
+        """Send what is piped in, then leave."""
         from wsexample.sync import WebSocketException
 
         with contextlib.suppress(WebSocketException, OSError, ValueError):  # it is over, as whoever receives finds out
             for line in sys.stdin:
                 ws.send(line.rstrip("\r\n"))
-                self._prompt()
-            self._is_over.wait(self._settings["eof_wait"])
-            ws.send_close()
+            self._leave(ws)
 
-    def _receive(self, ws: Any) -> None:
+    def _leave(self, ws: Any) -> None:
+        """Wait as long as was asked for, say goodbye, and hang up on who does not answer."""
+        self._is_over.wait(self._settings["eof_wait"])
+        self._is_leaving = True
+        ws.send_close()
+        self._is_over.wait(CLOSE_WAIT_S)
+        ws.shutdown()
+
+    async def _at_prompt(self, ws: Any, trace: logging.StreamHandler[Any]) -> None:
+        """Send what is typed, and print what comes above the line that is being typed."""
+        from wsexample.cli.prompt import Prompt, history_path
+
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[BaseException | None] = loop.create_future()
+        interrupts: list[int] = []
+        prompt = Prompt(interrupts.append, history_path().with_name("dump_history"))
+
+        def settle(error: BaseException | None) -> None:
+            if not ended.done():
+                ended.set_result(error)
+
+        def receive(show: Callable[[str], None]) -> None:
+            error: BaseException | None = None
+            try:
+                self._receive(ws, show)
+            except Exception as failure:  # noqa: BLE001 - raised again in the main thread
+                error = failure
+            self._is_over.set()
+            with contextlib.suppress(RuntimeError):  # the user was faster, and the loop is closed
+                loop.call_soon_threadsafe(settle, error)
+
+        async def send_typed() -> None:
+            while (line := await prompt.read()) is not None:
+                await asyncio.to_thread(ws.send, line)
+            if not interrupts:
+                await asyncio.to_thread(self._leave, ws)
+
+        with prompt.above() as above:
+
+            def show(line: str) -> None:
+                with contextlib.suppress(RuntimeError):
+                    loop.call_soon_threadsafe(above.write, f"{line}\n")
+
+            trace.setStream(_Lines(show))
+            threading.Thread(target=receive, args=(show,), name="receiver", daemon=True).start()
+            typing = asyncio.ensure_future(send_typed())
+            ends: set[asyncio.Future[Any]] = {typing, ended}
+            try:
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                typing.cancel()
+                (failure,) = await asyncio.gather(typing, return_exceptions=True)
+                await prompt.close()
+        if interrupts:
+            raise KeyboardInterrupt
+        error = ended.result() if ended.done() else failure
+        if error is not None:
+            raise error
+
+    # -- receiving ---------------------------------------------------------------------------------------------------
+
+    def _receive(self, ws: Any, show: Callable[[str], None]) -> None:
+        from wsexample.sync import WebSocketConnectionClosedException
+
         while True:
-            opcode, data = ws.recv_data(control_frame=True)
+            try:
+                opcode, data = ws.recv_data(control_frame=True)
+            except WebSocketConnectionClosedException:
+                if self._is_leaving:
+                    return
+                raise
             if opcode in DATA or self._settings["verbose"]:
-                self._show(opcode, shown(opcode, data))
+                show(self._line(opcode, shown(opcode, data)))
             if opcode == 8:
                 code = int.from_bytes(data[:2], "big") if len(data) >= 2 else 1000
-                if code not in (1000, 1001):
-                    from wsexample.errors import ConnectionClosed
-
+                if code not in NORMAL_CLOSE_CODES:
                     raise ConnectionClosed(code=code, reason=data[2:].decode("utf-8", "replace"), was_clean=True)
                 return
 
-    def _show(self, opcode: int, text: str) -> None:
+    def _line(self, opcode: int, text: str) -> str:
         from wsexample.sync import ABNF
 
         if self._settings["verbose"]:
             text = f"{ABNF.OPCODE_MAP.get(opcode)}: {text}"
         if self._settings["timings"]:
             text = f"{time.monotonic() - self._began_s:.6f}: {text}"
-        if self._colours:
-            click.echo(f"\033[2K\r\033[34m< {harmless(text)}\033[39m")
-        else:
-            click.echo(f"< {text}" if self._is_interactive else text)
-        self._prompt()
+        if self._is_terminal:
+            text = harmless(text)
+        if self._is_marked:
+            text = f"< {text}"
+        return f"\033[34m{text}\033[39m" if self._has_colours else text
 
-    def _prompt(self) -> None:
-        if self._is_interactive and sys.stdin.isatty():
-            click.echo("> ", nl=False)
+
+class _Lines:
+    """The stream of a log handler, as whole lines for a function."""
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self._show = show
+
+    def write(self, text: str) -> None:
+        """Take what the handler writes at once: a message and its line end."""
+        self._show(harmless(text.rstrip("\n")))
+
+    def flush(self) -> None:
+        """Nothing is held back."""
 
 
 def shown(opcode: int, data: bytes) -> str:
