@@ -74,4 +74,4 @@ def test_the_memory_of_seconds_is_bounded() -> None:
     times = TextTimes()
     for second in range(5000):
         times.ns(rfc3339(second * 10**9 + 1))
-    assert len(times._seconds) <= 4096
+    assert len(times.seconds) <= 4096

@@ -209,16 +209,23 @@ class MarketDecoder:
     def _text(self, messages: list[Any], received_ns: int) -> tuple[list[Record], Sequence[Control]]:
         records: list[Record] = []
         controls: Sequence[Control] = ()
-        append, ns = records.append, self._times.ns
+        append, ns, seconds = records.append, self._times.ns, self._times.seconds
         for m in messages:
             kind = m.__class__
             if kind is QuoteMessage:
+                text = m.t
+                try:  # what `TextTimes.ns` does with nine decimals, which most have
+                    exchange_ns: int | None = seconds[text[:19]] + int(text[20:29])
+                    if len(text) != 30 or text[29] != "Z" or text[19] != ".":
+                        exchange_ns = ns(text)
+                except (KeyError, TypeError, ValueError):
+                    exchange_ns = ns(text)
                 bid, ask = m.bp, m.ap
                 append(
                     Quote(
                         venue=VENUE,
                         symbol=m.S,
-                        exchange_ns=ns(m.t),
+                        exchange_ns=exchange_ns,
                         received_ns=received_ns,
                         bid_price=bid or None,
                         bid_size=m.bs if bid else None,

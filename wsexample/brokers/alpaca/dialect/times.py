@@ -24,7 +24,8 @@ class TextTimes:
     """Reads RFC 3339 texts with up to nine decimals; further decimals are cut off."""
 
     def __init__(self) -> None:
-        self._seconds: dict[str, int] = {}
+        self.seconds: dict[str, int] = {}
+        """Text of a second, "2026-03-02T14:30:00" -> UTC epoch nanoseconds; those that were met."""
         self.unreadable = 0
         """Texts that were no time; they were read as None."""
 
@@ -34,7 +35,7 @@ class TextTimes:
             return None
         try:
             if text[-1] == "Z" and (length := len(text)) > 19:
-                second_ns = self._seconds.get(text[:19])
+                second_ns = self.seconds.get(text[:19])
                 if second_ns is None:
                     second_ns = self._learn(text[:19])
                 if length == 20:
@@ -48,9 +49,9 @@ class TextTimes:
 
     def _learn(self, second: str) -> int:
         moment = datetime.fromisoformat(second).replace(tzinfo=UTC)
-        if len(self._seconds) >= _MAX_SECONDS:
-            self._seconds.clear()
-        second_ns = self._seconds[second] = round(moment.timestamp()) * SECOND_NS
+        if len(self.seconds) >= _MAX_SECONDS:
+            self.seconds.clear()
+        second_ns = self.seconds[second] = round(moment.timestamp()) * SECOND_NS
         return second_ns
 
     def _slowly(self, text: str) -> int:
