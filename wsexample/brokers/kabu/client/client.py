@@ -154,7 +154,12 @@ class KabuClient:
         """The window over the watch list, with ``rotate_s``."""
         if rotate_s is not None:
             self.rotation = Rotation(self.symbols, register_limit, pinned=pinned, dwell_s=rotate_s)
-        self._errands = KabuErrands(self.rest, lambda: self.session.topics, is_patient=patient)
+        self._errands = KabuErrands(
+            self.rest,
+            lambda: self.session.topics,
+            is_patient=patient,
+            found=lambda missing: self._upkeep.found(missing),
+        )
         if retry is None:
             retry = PATIENT if reconnect else Retry(max_attempts=1)
             if not patient:

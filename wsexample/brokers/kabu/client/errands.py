@@ -30,11 +30,20 @@ class KabuErrands(Errands):
         rest: makes the calls.
         wanted: returns the topics that the session wants at this moment.
         is_patient: whether even the first attempt waits for kabu Station to be started and logged in.
+        found: told before a connection is opened, when everything is registered, which symbols had not been on the list.
     """
 
-    def __init__(self, rest: KabuRest, wanted: Callable[[], Sequence[str]], *, is_patient: bool) -> None:
+    def __init__(
+        self,
+        rest: KabuRest,
+        wanted: Callable[[], Sequence[str]],
+        *,
+        is_patient: bool,
+        found: Callable[[Sequence[SymbolEntry]], None] = lambda missing: None,
+    ) -> None:
         self._rest = rest
         self._wanted = wanted
+        self._found = found
         self._is_patient = is_patient
         self._has_registered = False
         self._login = LoginCall()
@@ -49,8 +58,13 @@ class KabuErrands(Errands):
     async def prepare(self, attempt: int) -> Mapping[str, Any]:
         """Register before the stream is opened: opening it takes it from whoever has it, and must not be in vain."""
         topics = self._wanted()
-        refused = await self._register(topics) if topics else {}
+        before = set(await self._rest.fetch_registry())
+        entries = parse_symbols(topics)
+        missing = [entry for entry in entries if entry not in before]
+        self.own.update(dict.fromkeys(missing))
+        refused = await self._register(entries) if topics else {}
         self._prepared = {topic: refused.get(topic) for topic in topics}
+        self._found(missing)
         return {}
 
     async def subscribe(self, topics: Sequence[str]) -> Step:
@@ -59,15 +73,15 @@ class KabuErrands(Errands):
         if all(topic in prepared for topic in topics):
             refused = {topic: error for topic in topics if (error := prepared[topic]) is not None}
         else:
-            refused = await self._register(topics)
+            entries = parse_symbols(topics)
+            if not all(entry in self.own for entry in entries):
+                before = set(await self._rest.fetch_registry())
+                self.own.update(dict.fromkeys(entry for entry in entries if entry not in before))
+            refused = await self._register(entries)
         return Step(refused=list(refused.items())) if refused else NOTHING
 
-    async def _register(self, topics: Sequence[str]) -> dict[str, Exception]:
+    async def _register(self, entries: Sequence[SymbolEntry]) -> dict[str, Exception]:
         """Register symbols; returns those that kabu Station does not know (any more), or has no room for."""
-        entries = parse_symbols(topics)
-        if not all(entry in self.own for entry in entries):
-            before = set(await self._rest.fetch_registry())
-            self.own.update(dict.fromkeys(entry for entry in entries if entry not in before))
         refused: dict[str, Exception] = {}
         try:
             await self._rest.register(entries)

@@ -46,6 +46,7 @@ class Upkeep:
         self._errands = errands
         self._clock = clock
         self._complaints: dict[str, str] = {}
+        self._verified_ns = 0
         self.snapshots = 0
         """Boards read by REST and delivered."""
         self.gaps = 0
@@ -105,38 +106,64 @@ class Upkeep:
                 if not self._errands.wants_login(error):
                     self.complain("list", f"the registration list could not be mended: {error}")
 
+    def found(self, missing: Sequence[SymbolEntry]) -> None:
+        """Take note, before a connection is opened, which symbols had to be put on the list again.
+
+        kabu Station may have been restarted, which empties it; or somebody has emptied it while the stream was still open.
+        """
+        self._mark_lost(missing, "found missing from the registration list")
+        self._verified_ns = self._clock.now_ns()
+
     async def check_list_once(self, wanted: Sequence[SymbolEntry]) -> None:
         """Register again what is missing from the list, and what was left out as soon as there is room for it.
 
         Each symbol that was streamed before gets a gap.
         """
         streamed = set(parse_symbols(self._dialect.topics))
+        asked_ns = self._clock.now_ns()
         listed = set(await self._rest.fetch_registry())
         present = set(parse_symbols(self._session.topics))
         if self._rest.slots.limit == 0:
             return
-        need = self._rest.slots.need(entry for entry in wanted if entry in streamed & present and entry not in listed)
+        await self._put_back(
+            [entry for entry in wanted if entry in streamed & present and entry not in listed], asked_ns
+        )
+        await self._let_in([entry for entry in wanted if entry not in present])
+
+    async def _put_back(self, lost: Sequence[SymbolEntry], asked_ns: int) -> None:
+        """Register again what somebody has taken off the list."""
+        need = self._rest.slots.need(lost)
         if need.register:
             log.warning("%s: taken off the registration list by somebody; registered again", _named(need.register))
             await self._rest.register(need.register)
-            self.mark_gaps(need.register, "taken off the registration list")
+            self._mark_lost(need.register, "taken off the registration list")
         if need.left_out:
             self.complain("places", f"{_named(need.left_out)}: not streamed any more; {self._rest.slots.describe()}")
         else:
             self.content("places")
-        left_out = [entry for entry in wanted if entry not in present and entry not in self._errands.unknown]
-        back = [entry for entry in self._rest.slots.need(left_out).register if entry in left_out]
+            self._verified_ns = asked_ns
+
+    async def _let_in(self, left_out: Sequence[SymbolEntry]) -> None:
+        """Stream again what there was no place for, as far as there is now."""
+        candidates = [entry for entry in left_out if entry not in self._errands.unknown]
+        back = self._rest.slots.need(candidates).register
         if back:
             await self._session.subscribe([spell(entry) for entry in back])
             log.warning("%s: streamed again", _named(back))
-            self.mark_gaps(back, "there was no place on the registration list")
+            for entry in back:
+                self._mark_gap_since_board(entry, 0, "there was no place on the registration list")
 
-    def mark_gaps(self, entries: Iterable[SymbolEntry], reason: str) -> None:
-        """Say that boards of single symbols may be missing since the last that was pushed."""
+    # -- gaps of single symbols --------------------------------------------------------------------------------------
+
+    def _mark_lost(self, entries: Iterable[SymbolEntry], reason: str) -> None:
+        """Say that boards may be missing since the list was known to be whole, or since the last board."""
         for entry in entries:
-            pushed = self._dialect.newest.get(spell(entry))
-            if pushed is not None:  # nothing can be missing before the first
-                self.mark_gap(entry, pushed.received_ns, reason)
+            self._mark_gap_since_board(entry, self._verified_ns, reason)
+
+    def _mark_gap_since_board(self, entry: SymbolEntry, certain_ns: int, reason: str) -> None:
+        pushed = self._dialect.newest.get(spell(entry))
+        if pushed is not None:  # nothing can be missing before the first
+            self.mark_gap(entry, max(pushed.received_ns, certain_ns), reason)
 
     def mark_gap(self, entry: SymbolEntry, from_ns: int, reason: str) -> None:
         """Say that boards of one symbol may be missing from a moment until now."""

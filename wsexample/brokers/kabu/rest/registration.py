@@ -32,10 +32,11 @@ class Registration(Calls):
                 of the same call may be registered by then.
         """
         entries = parse_symbols(symbols)
+        before = set(self.slots.entries)
         try:
             listed = await self._registration("/register", entries)
         except SubscriptionLimitError as error:
-            listed = await self._with_room(error, entries)
+            listed = await self._with_room(error, entries, before)
         except UnknownSymbolError as error:
             refusal = await self._with_names(error, entries)
             if refusal is not None:
@@ -66,10 +67,13 @@ class Registration(Calls):
         self.slots.listed(reply.RegistList)
         return reply.RegistList
 
-    async def _with_room(self, error: SubscriptionLimitError, entries: list[SymbolEntry]) -> list[SymbolEntry]:
+    async def _with_room(
+        self, error: SubscriptionLimitError, entries: list[SymbolEntry], before: set[SymbolEntry]
+    ) -> list[SymbolEntry]:
         """Make room by giving up what was only read, and try again; raises the error with names where that does not help."""
         try:
             await self.fetch_registry()  # what is there, before anything is given up
+            self.slots.streamed(entry for entry in entries if entry in self.slots and entry not in before)
             need = self.slots.need(entries)
             if need.free and not need.left_out:
                 await self._registration("/unregister", need.free)
