@@ -74,7 +74,7 @@ def test_private_streams(run: Runner[None]) -> None:
                     )
                 ]
                 await venue.wait_for(lambda: sum(m.get("method") == "SUBSCRIBE" for m in venue.received) >= 3)
-                answer, frames = venue.desk.place(
+                row, frames = venue.desk.place(
                     {
                         "symbol": "BTCUSDT",
                         "side": "BUY",
@@ -86,7 +86,7 @@ def test_private_streams(run: Runner[None]) -> None:
                 )
                 await venue.tell(frames)
                 orders, trades, positions = await asyncio.gather(*waiting)
-                assert orders[0]["id"] == trades[0]["order"] == answer["orderId"]
+                assert orders[0]["id"] == trades[0]["order"] == row["id"]
                 assert positions[0]["symbol"] == SWAP
             finally:
                 await exchange.close()

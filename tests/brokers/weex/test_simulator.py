@@ -56,8 +56,8 @@ def test_orders_fill_in_parts_and_move_the_account() -> None:
     """A crossing order is seen new, partially and wholly filled; every frame has its own rising number."""
     desk = Desk(Market(seed=1))
     order = {"symbol": "BTCUSDT", "side": "BUY", "positionSide": "LONG", "type": "MARKET", "quantity": "0.0500"}
-    answer, frames = desk.place(order, 1)
-    assert answer["success"]
+    row, frames = desk.place(order, 1)
+    assert desk.placed(row)["success"]
     versions = [frame["v"] for _, frame in frames]
     assert versions == sorted(set(versions))
     filled = [frame["d"][0]["cumFillSize"] for channel, frame in frames if channel == "orders"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
@@ -16,6 +15,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from wsexample.brokers.base import HttpCaller, one_line
+from wsexample.brokers.weex.calls import CALLS, Call
 from wsexample.brokers.weex.codes import BOOK_LEVELS, INTERVALS_S, PRICE_TYPES, RATE_LIMIT_WAIT_S, VENUE, error_of
 from wsexample.brokers.weex.config import WeexConfig
 from wsexample.brokers.weex.dialect import auth_headers, sign, spell
@@ -34,47 +34,7 @@ from wsexample.errors import (
 )
 from wsexample.ports import Clock
 
-__all__ = ["CALLS", "Call", "WeexRest"]
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call of the venue's, by market; "" where a market does not have it."""
-
-    contract: str
-    """Path on the contract market."""
-    spot: str = ""
-    """Path on the spot market."""
-    weight: int = 1
-    """Units on the contract market."""
-    spot_weight: int = 1
-    """Units on the spot market."""
-    is_private: bool = False
-    """Whether it is signed."""
-
-
-_CONTRACT, _SPOT = "/capi/v3", "/api/v3"
-CALLS = {
-    "time": Call("/market/time", "/time"),
-    "symbols": Call("/market/exchangeInfo", "/exchangeInfo", 1, 20),
-    "tradable": Call("/market/apiTradingSymbols", "/apiTradingSymbols", 5, 5),
-    "tickers": Call("/market/ticker/24hr", "/market/ticker/24hr", 40, 2),
-    "quotes": Call("/market/ticker/bookTicker", "/market/ticker/bookTicker", 1, 4),
-    "depth": Call("/market/depth", "/market/depth", 1, 5),
-    "trades": Call("/market/trades", "/market/trades", 5, 25),
-    "candles": Call("/market/klines", "/market/klines", 1, 2),
-    "past candles": Call("/market/historyKlines", "", 5),
-    "price": Call("/market/symbolPrice", "/market/ticker/price", 1, 4),
-    "funding": Call("/market/premiumIndex", ""),
-    "balances": Call("/account/balance", "/account/", 10, 5, is_private=True),
-    "positions": Call("/account/position/allPosition", "", 15, is_private=True),
-    "open orders": Call("/openOrders", "/openOrders", 10, 3, is_private=True),
-    "past orders": Call("/order/history", "/allOrders", 10, 10, is_private=True),
-    "fills": Call("/userTrades", "/myTrades", 5, 5, is_private=True),
-    "order": Call("/order", "/order", 3, 5, is_private=True),
-    "all orders": Call("/allOpenOrders", "/openOrders", 10, 1, is_private=True),
-}
-"""Every call made here; of two weights that the sources give, the larger."""
+__all__ = ["WeexRest"]
 
 
 class WeexRest:
@@ -279,13 +239,12 @@ class WeexRest:
                 await self._clock.sleep(random.uniform(0, bound_s) if retry.jitter else bound_s)
 
     async def _once(self, method: str, call: Call, query: Mapping[str, str] | None = None, *, body: str = "") -> Any:
-        tail = call.spot if self._is_spot else call.contract
-        if not tail:
+        path = call.path(is_spot=self._is_spot)
+        if not path:
             raise OptionError(f"the {self._config.market} market of WEEX has no such call", option="market")
-        path = (_SPOT if self._is_spot else _CONTRACT) + tail
         text = urlencode(query or {})
         async with self._turn:
-            weight = call.spot_weight if self._is_spot else call.weight
+            weight = call.units(is_spot=self._is_spot)
             while (wait_s := self._pace.wait_s(self._clock.monotonic_s(), weight)) > 0:
                 await self._clock.sleep(wait_s)
             headers = {"Content-Type": "application/json"}

@@ -1,7 +1,6 @@
-"""The account of the simulator: orders, fills, positions and a balance, and the rows that the private streams carry.
+"""The contract account of the simulator: margin, positions on both sides of a symbol, and the rows that its channels carry.
 
-Without a loop. Every frame has its own number ``v``, rising over all channels. Which frames follow an order, and in which
-order, the venue does not document; here they are order, fill, order, position, account.
+After a fill come order, position and account, in this order.
 """
 
 from __future__ import annotations
@@ -10,134 +9,63 @@ from decimal import Decimal
 from typing import Any
 
 from wsexample.brokers.weex.simulator.market import Market
+from wsexample.brokers.weex.simulator.orders import OPEN, Changes, OrderDesk, Refused, text
 
-__all__ = ["Desk", "Frames"]
-
-Frames = list[tuple[str, dict[str, Any]]]
+__all__ = ["Desk"]
 
 TAKER, MAKER = Decimal("0.0008"), Decimal("0.0002")
 LEVERAGE = 20
 DEPOSIT = Decimal("10000.00000000")
+_NOTHING_TRIGGERED = {"triggerPrice": "0", "triggerTime": "0", "triggerPriceTime": "0", "triggerPriceValue": "0"}
+_COMBINED = {"coin": "USDT", "marginMode": "CROSSED", "separatedMode": "COMBINED", "separatedOpenOrderId": "0"}
 
 
-def _text(value: Decimal) -> str:
-    return format(value, "f")
-
-
-class Desk:
-    """One account in one market.
-
-    Parameters:
-        market: where its orders are filled.
-        splits_fills: whether a crossing order is filled in two parts, so that it is seen partially filled.
-    """
+class Desk(OrderDesk):
+    """One account on the contract market; takes the parameters of `OrderDesk`."""
 
     def __init__(self, market: Market, *, splits_fills: bool = True) -> None:
-        self.market = market
-        self.splits_fills = splits_fills
+        super().__init__(market, splits_fills=splits_fills)
         self.amount = DEPOSIT
-        self.orders: dict[str, dict[str, Any]] = {}
-        self.fills: list[dict[str, Any]] = []
+        """Collateral."""
         self.positions: dict[tuple[str, str], dict[str, Any]] = {}
-        self._version = 500
-        self._ids = 740_000_000_000_000_100
 
-    def _next_id(self) -> str:
-        self._ids += 1
-        return str(self._ids)
-
-    def _frame(self, channel: str, row: dict[str, Any], now_ms: int) -> tuple[str, dict[str, Any]]:
-        self._version += 1
-        return channel, {"e": channel, "E": now_ms, "v": self._version, "msgEvent": "OrderUpdate", "d": [dict(row)]}
-
-    # -- orders --------------------------------------------------------------------------------------------------
-
-    def place(self, body: dict[str, Any], now_ms: int) -> tuple[dict[str, Any], Frames]:
-        """Take an order; returns the REST answer and the frames that follow it."""
-        order_id = self._next_id()
-        row = {
-            "id": order_id, "coin": "USDT", "symbol": body["symbol"], "marginMode": "CROSSED",
-            "separatedMode": "COMBINED", "separatedOpenOrderId": "0", "positionSide": body.get("positionSide", "LONG"),
+    def order_row(self, body: dict[str, Any], order_id: str, now_ms: int) -> dict[str, Any]:
+        """Return the row of a new order."""
+        return {
+            "id": order_id, **_COMBINED, "symbol": body["symbol"], "positionSide": body.get("positionSide", "LONG"),
             "orderSide": body["side"], "price": body.get("price", "0"), "size": body["quantity"],
             "clientOrderId": body.get("newClientOrderId", ""), "type": body["type"],
-            "timeInForce": body.get("timeInForce", "GTC"), "reduceOnly": False, "triggerPrice": "0",
-            "leverage": str(LEVERAGE), "status": "PENDING", "cancelReason": "UNKNOWN_ORDER_CANCEL_REASON",
-            "latestFillPrice": "0", "cumFillSize": "0", "cumFillValue": "0", "cumFillFee": "0", "cumRealizePnl": "0",
-            "createdTime": str(now_ms), "updatedTime": str(now_ms),
+            "timeInForce": body.get("timeInForce", "IOC" if body["type"] == "MARKET" else "GTC"), "reduceOnly": False,
+            **_NOTHING_TRIGGERED, "triggerPriceType": "CONTRACT_PRICE", "orderSource": "API",
+            "openTpslParentOrderId": "0", "positionTpsl": False, "setOpenTp": False, "setOpenSl": False,
+            "leverage": str(LEVERAGE), "takerFeeRate": str(TAKER), "makerFeeRate": str(MAKER), "feeDiscount": "1",
+            "liquidateFeeRate": "0.01", "status": "PENDING", "cancelReason": "UNKNOWN_ORDER_CANCEL_REASON",
+            "latestFillPrice": "0", "maxFillPrice": "0", "minFillPrice": "0", "cumFillSize": "0", "cumFillValue": "0",
+            "cumFillFee": "0", "cumLiquidateFee": "0", "cumRealizePnl": "0", "createdTime": str(now_ms),
+            "updatedTime": str(now_ms),
         }  # fmt: skip
-        self.orders[order_id] = row
-        frames = [self._frame("orders", row, now_ms)]
-        frames += self._match(row, now_ms, is_taker=True)
-        answer = {"orderId": order_id, "clientOrderId": row["clientOrderId"], "success": True, "errorCode": "",
-                  "errorMessage": ""}  # fmt: skip
-        return answer, frames
 
-    def cancel(self, order_id: str, now_ms: int) -> tuple[dict[str, Any], Frames]:
-        """Cancel an order that still waits."""
-        row = self.orders.get(order_id)
-        if row is None or row["status"] not in ("PENDING", "NEW"):
-            return {"orderId": order_id, "origClientOrderId": "", "success": False, "errorCode": "-1054",
-                    "errorMessage": "order does not exist"}, []  # fmt: skip
-        row.update(status="CANCELED", updatedTime=str(now_ms))
-        answer = {"orderId": order_id, "origClientOrderId": row["clientOrderId"], "success": True, "errorCode": "",
-                  "errorMessage": ""}  # fmt: skip
-        return answer, [self._frame("orders", row, now_ms)]
+    def check_funds(self, body: dict[str, Any]) -> None:
+        """Raise `Refused` when there is not enough margin to open, or not enough of a position to close."""
+        size, side = Decimal(body["quantity"]), body.get("positionSide")
+        if side not in ("LONG", "SHORT"):
+            raise Refused(-1142, "positionSide is invalid")
+        if (body["side"] == "BUY") == (side == "LONG"):
+            price = Decimal(body["price"]) if body["type"] == "LIMIT" else self.best(body["symbol"], body["side"])
+            if size * price / LEVERAGE > self.available:
+                raise Refused(-1054, "FAILED_PRECONDITION: amount not enough")
+        elif size > Decimal(self.positions.get((body["symbol"], side), {"size": "0"})["size"]):
+            raise Refused(-1054, "FAILED_PRECONDITION: position not enough")
 
-    def step(self, now_ms: int) -> Frames:
-        """Fill waiting orders that the market has reached."""
-        return [
-            frame
-            for row in list(self.orders.values())
-            if row["status"] in ("PENDING", "NEW")
-            for frame in self._match(row, now_ms, is_taker=False)
-        ]
-
-    def _match(self, row: dict[str, Any], now_ms: int, *, is_taker: bool) -> Frames:
-        instrument = self.market.instruments[row["symbol"]]
-        is_buy = row["orderSide"] == "BUY"
-        best = Decimal(instrument.best_ask if is_buy else instrument.best_bid) / 10
-        limit = Decimal(row["price"])
-        if row["type"] == "LIMIT" and (best > limit if is_buy else best < limit):
-            if row["status"] == "PENDING":
-                row["status"] = "NEW"
-                return [self._frame("orders", row, now_ms)]
-            return []
-        price = best if is_taker or row["type"] == "MARKET" else limit
-        left = Decimal(row["size"]) - Decimal(row["cumFillSize"])
-        parts = [left]
-        if self.splits_fills and is_taker:
-            first = (left * 2 / 5).quantize(Decimal("0.0001"))
-            parts = [first, left - first] if 0 < first < left else [left]
-        return [frame for part in parts for frame in self._fill(row, part, price, now_ms, is_taker=is_taker)]
-
-    def _fill(self, row: dict[str, Any], size: Decimal, price: Decimal, now_ms: int, *, is_taker: bool) -> Frames:
-        value = size * price
-        fee = value * (TAKER if is_taker else MAKER)
-        position, realized = self._book(row, size, value, fee, now_ms)
+    def settle(self, row: dict[str, Any], fill: dict[str, Any], size: Decimal, price: Decimal, now_ms: int) -> Changes:
+        """Add a fill to its position and to the collateral."""
+        fee = size * price * (TAKER if fill["direction"] == "TAKER" else MAKER)
+        position, realized = self._book(row, size, size * price, fee, now_ms)
         self.amount += realized - fee
-        filled = Decimal(row["cumFillSize"]) + size
-        row.update(
-            status="FILLED" if filled == Decimal(row["size"]) else "NEW",
-            latestFillPrice=_text(price),
-            cumFillSize=_text(filled),
-            cumFillValue=_text(Decimal(row["cumFillValue"]) + value),
-            cumFillFee=_text(Decimal(row["cumFillFee"]) + fee),
-            cumRealizePnl=_text(Decimal(row["cumRealizePnl"]) + realized),
-            updatedTime=str(now_ms),
-        )
-        fill = {
-            "id": self._next_id(), "coin": "USDT", "symbol": row["symbol"], "orderId": row["id"],
-            "positionSide": row["positionSide"], "orderSide": row["orderSide"], "fillSize": _text(size),
-            "fillValue": _text(value), "fillFee": _text(fee), "liquidateFee": "0", "realizePnl": _text(realized),
-            "direction": "TAKER" if is_taker else "MAKER", "createdTime": str(now_ms), "updatedTime": str(now_ms),
+        fill |= _COMBINED | {
+            "positionSide": row["positionSide"], "fillFee": text(fee), "liquidateFee": "0", "realizePnl": text(realized)
         }  # fmt: skip
-        self.fills.append(fill)
-        return [
-            self._frame("fill", fill, now_ms),
-            self._frame("orders", row, now_ms),
-            self._frame("positions", position, now_ms),
-            self._frame("account", self.account_row(now_ms), now_ms),
-        ]
+        return [("positions", position), ("account", self.account_row(now_ms))]
 
     def _book(
         self, row: dict[str, Any], size: Decimal, value: Decimal, fee: Decimal, now_ms: int
@@ -148,23 +76,22 @@ class Desk:
         position = self.positions.get(key)
         if position is None:
             position = self.positions[key] = {
-                "id": self._next_id(), "coin": "USDT", "symbol": row["symbol"], "side": side, "marginMode": "CROSSED",
-                "separatedMode": "COMBINED", "separatedOpenOrderId": "0", "leverage": str(LEVERAGE), "size": "0",
-                "openValue": "0", "openFee": "0", "fundingFee": "0", "isolatedMargin": "0",
+                "id": self.next_id(), **_COMBINED, "symbol": row["symbol"], "side": side, "leverage": str(LEVERAGE),
+                "size": "0", "openValue": "0", "openFee": "0", "fundingFee": "0", "isolatedMargin": "0",
                 "autoAppendIsolatedMargin": False, "createdTime": str(now_ms), "updatedTime": str(now_ms),
             }  # fmt: skip
         held, opened = Decimal(position["size"]), Decimal(position["openValue"])
         realized = Decimal(0)
         if (row["orderSide"] == "BUY") == (side == "LONG"):
             held, opened = held + size, opened + value
-            position["openFee"] = _text(Decimal(position["openFee"]) + fee)
+            position["openFee"] = text(Decimal(position["openFee"]) + fee)
         else:
             closed = min(size, held)
             cost = opened * closed / held if held else Decimal(0)
             earned = value * closed / size
             realized = earned - cost if side == "LONG" else cost - earned
             held, opened = held - closed, opened - cost
-        position.update(size=_text(held), openValue=_text(opened), updatedTime=str(now_ms))
+        position.update(size=text(held), openValue=text(opened), updatedTime=str(now_ms))
         row_now = dict(position)
         if held == 0:
             del self.positions[key]
@@ -172,14 +99,31 @@ class Desk:
 
     # -- what is asked for ---------------------------------------------------------------------------------------
 
+    @property
+    def available(self) -> Decimal:
+        """Collateral that neither positions nor waiting orders hold."""
+        held = sum((Decimal(p["openValue"]) for p in self.positions.values()), Decimal(0)) / LEVERAGE
+        return self.amount - held - self._frozen
+
+    @property
+    def _frozen(self) -> Decimal:
+        waiting = (row for row in self.orders.values() if row["status"] in OPEN)
+        opening = (row for row in waiting if (row["orderSide"] == "BUY") == (row["positionSide"] == "LONG"))
+        return sum((self.remaining(row) * Decimal(row["price"]) / LEVERAGE for row in opening), Decimal(0))
+
     def account_row(self, now_ms: int) -> dict[str, Any]:
         """Return the row of the account channel."""
-        if self.market.is_spot:
-            amount = _text(self.amount)
-            return {"coin": "USDT", "equity": amount, "available": amount, "frozen": "0"}
         return {"coin": "USDT", "marginMode": "CROSSED", "crossSymbol": "", "isolatedPositionId": "0",
-                "amount": _text(self.amount), "liquidating": False, "legacyAmount": _text(self.amount),
-                "updatedTime": str(now_ms)}  # fmt: skip
+                "amount": text(self.amount), "pendingDepositAmount": "0", "pendingWithdrawAmount": "0",
+                "pendingTransferInAmount": "0", "pendingTransferOutAmount": "0", "liquidating": False,
+                "legacyAmount": text(self.amount), "cumDepositAmount": text(DEPOSIT), "cumWithdrawAmount": "0",
+                "createdTime": "0", "updatedTime": str(now_ms)}  # fmt: skip
+
+    def state(self, channel: str, now_ms: int) -> list[dict[str, Any]]:
+        """Return the rows that a channel would begin with."""
+        if channel == "account":
+            return [self.account_row(now_ms)]
+        return [dict(row) for row in (self.positions.values() if channel == "positions" else ())]
 
     def _unrealized(self, position: dict[str, Any]) -> Decimal:
         mark = Decimal(self.market.instruments[position["symbol"]].mark)
@@ -188,19 +132,28 @@ class Desk:
 
     def balance(self) -> list[dict[str, Any]]:
         """Return the answer of the balance call."""
-        held = sum((Decimal(p["openValue"]) for p in self.positions.values()), Decimal(0)) / LEVERAGE
         profit = sum((self._unrealized(p) for p in self.positions.values()), Decimal(0))
-        return [{"asset": "USDT", "balance": _text(self.amount), "availableBalance": _text(self.amount - held),
-                 "frozen": "0", "unrealizePnl": _text(profit)}]  # fmt: skip
+        return [{"asset": "USDT", "balance": text(self.amount), "availableBalance": text(self.available),
+                 "frozen": text(self._frozen), "unrealizePnl": text(profit)}]  # fmt: skip
 
     def open_positions(self) -> list[dict[str, Any]]:
         """Return the answer of the positions call."""
         return [
             {**{k: v for k, v in p.items() if k != "coin"}, "asset": "USDT", "marginType": p["marginMode"],
-             "unrealizePnl": _text(self._unrealized(p)), "liquidatePrice": "0", "id": int(p["id"]),
+             "unrealizePnl": text(self._unrealized(p)), "liquidatePrice": "0", "id": int(p["id"]),
              "createdTime": int(p["createdTime"]), "updatedTime": int(p["updatedTime"])}
             for p in self.positions.values()
         ]  # fmt: skip
+
+    def placed(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Return the answer to a call that places or cancels an order."""
+        return {"orderId": row["id"], "clientOrderId": row["clientOrderId"], "origClientOrderId": row["clientOrderId"],
+                "success": True, "errorCode": "", "errorMessage": ""}  # fmt: skip
+
+    def not_cancelled(self, order_id: str) -> dict[str, Any]:
+        """Return the answer to a call that cancels what does not wait: HTTP 200 and no success."""
+        return {"orderId": order_id, "origClientOrderId": "", "success": False, "errorCode": "-1054",
+                "errorMessage": "order does not exist"}  # fmt: skip
 
     def order_answer(self, row: dict[str, Any]) -> dict[str, Any]:
         """Return an order as the REST calls show it."""
@@ -208,14 +161,16 @@ class Desk:
         return {"orderId": int(row["id"]), "clientOrderId": row["clientOrderId"], "symbol": row["symbol"],
                 "side": row["orderSide"], "positionSide": row["positionSide"], "type": row["type"],
                 "timeInForce": row["timeInForce"], "price": row["price"], "origQty": row["size"],
-                "executedQty": row["cumFillSize"], "avgPrice": _text(value / filled) if filled else "0",
+                "executedQty": row["cumFillSize"], "avgPrice": text(value / filled) if filled else "0",
                 "cumQuote": row["cumFillValue"], "status": row["status"], "reduceOnly": False,
+                "stopPrice": "0", "workingType": "UNKNOWN_PRICE_TYPE",
                 "time": int(row["createdTime"]), "updateTime": int(row["updatedTime"])}  # fmt: skip
 
-    def open_orders(self, symbol: str = "") -> list[dict[str, Any]]:
-        """Return the answer of the open orders call."""
-        return [
-            self.order_answer(row)
-            for row in self.orders.values()
-            if row["status"] in ("PENDING", "NEW") and symbol in ("", row["symbol"])
-        ]
+    def fill_answer(self, fill: dict[str, Any]) -> dict[str, Any]:
+        """Return an execution as the REST call shows it."""
+        size, value = Decimal(fill["fillSize"]), Decimal(fill["fillValue"])
+        return {"id": int(fill["id"]), "orderId": int(fill["orderId"]), "symbol": fill["symbol"],
+                "buyer": fill["orderSide"] == "BUY", "commission": fill["fillFee"], "commissionAsset": "USDT",
+                "maker": fill["direction"] == "MAKER", "price": text(value / size), "qty": fill["fillSize"],
+                "quoteQty": fill["fillValue"], "realizedPnl": fill["realizePnl"], "side": fill["orderSide"],
+                "positionSide": fill["positionSide"], "time": int(fill["createdTime"])}  # fmt: skip

@@ -11,22 +11,18 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-from wsexample.brokers.weex.codes import BOOK_LEVELS, INTERVALS_S
+from wsexample.brokers.weex.codes import BOOK_LEVELS, INTERVALS_S, PRICE_TYPES
 
 __all__ = ["Instrument", "Market"]
 
 DEPTH = 220
 """Levels kept on each side, more than the deepest stream shows."""
-TICK = 10
-"""Prices are whole tenths inside."""
 UNIT = 10_000
 """Sizes are whole ten-thousandths inside."""
+STARTS = {"BTCUSDT": 64_250.0, "ETHUSDT": 2_184.2, "SOLUSDT": 182.4, "ADAUSDT": 0.4512}
+"""Prices to begin with; 100 for all others."""
 
 Sides = tuple[dict[int, int], dict[int, int]]
-
-
-def _price(tenths: int) -> str:
-    return f"{tenths // TICK}.{tenths % TICK}"
 
 
 def _size(units: int) -> str:
@@ -34,7 +30,7 @@ def _size(units: int) -> str:
 
 
 class Instrument:
-    """One symbol: a book around a price that wanders, and its trades.
+    """One symbol: a book around a price that wanders, and its trades; prices are whole ticks inside.
 
     Parameters:
         symbol: "BTCUSDT".
@@ -46,8 +42,10 @@ class Instrument:
         self.symbol = symbol
         self._random = random.Random(f"{symbol} {seed}")
         self.sequence = 21_000_000_000 + self._random.randrange(10**6)
-        self.mid = round(price * TICK)
-        self.open = self.mid
+        self.places = next(places for places in (1, 2, 3, 4) if places == 4 or price * 10**places > 5 * DEPTH)
+        """Decimal places of a price."""
+        self.mid = round(price * 10**self.places)
+        self.first = self.mid
         self.high = self.low = self.last = self.mid
         self.volume = 0
         self.count = 0
@@ -58,6 +56,10 @@ class Instrument:
         self._published: dict[int, tuple[Sides, int, int]] = {}
         for level in BOOK_LEVELS:
             self._published[level] = (self._window(level), self.sequence - 84, self.sequence)
+
+    def text(self, ticks: int) -> str:
+        """Return a price as it stands on the wire."""
+        return f"{ticks / 10**self.places:.{self.places}f}"
 
     # -- the market ----------------------------------------------------------------------------------------------
 
@@ -96,9 +98,9 @@ class Instrument:
         row = {
             "T": at_ms,
             "t": f"{draw.getrandbits(32):08x}-0000-4000-8000-{self.count:012x}",
-            "p": _price(price),
+            "p": self.text(price),
             "q": _size(size),
-            "v": f"{price * size / TICK / UNIT:.5f}",
+            "v": f"{price * size / 10**self.places / UNIT:.5f}",
             "m": is_sell,
         }
         self.trades.append(row)
@@ -106,18 +108,18 @@ class Instrument:
 
     @property
     def best_bid(self) -> int:
-        """Highest price at which somebody buys, in tenths."""
+        """Highest price at which somebody buys, in ticks."""
         return max(self._bids)
 
     @property
     def best_ask(self) -> int:
-        """Lowest price at which somebody sells, in tenths."""
+        """Lowest price at which somebody sells, in ticks."""
         return min(self._asks)
 
     @property
     def mark(self) -> str:
         """Price at which positions are valued."""
-        return _price(self.mid)
+        return self.text(self.mid)
 
     # -- what the streams carry ----------------------------------------------------------------------------------
 
@@ -136,8 +138,8 @@ class Instrument:
             "u": last,
             "l": level,
             "d": kind,
-            "b": [[_price(p), _size(bids[p])] for p in sorted(bids, reverse=True)],
-            "a": [[_price(p), _size(asks[p])] for p in sorted(asks)],
+            "b": [[self.text(p), _size(bids[p])] for p in sorted(bids, reverse=True)],
+            "a": [[self.text(p), _size(asks[p])] for p in sorted(asks)],
         }
 
     def snapshot(self, level: int, now_ms: int) -> dict[str, Any]:
@@ -158,55 +160,70 @@ class Instrument:
         self._published[level] = (now, first, self.sequence)
         return self._frame(level, "CHANGED", now_ms, first, self.sequence, changes)
 
-    def ticker(self, now_ms: int) -> dict[str, Any]:
-        """Return the frame of the 24 hour figures; the change is a fraction."""
-        change = self.last - self.open
+    def ticker(self, now_ms: int, *, is_spot: bool = False) -> dict[str, Any]:
+        """Return the frame of the 24 hour figures; the change is a fraction, and spot has no mark."""
+        change = self.last - self.first
         row = {
-            "p": f"{change / TICK:.1f}",
-            "P": f"{change / self.open:.6f}",
-            "w": f"{(self.high + self.low) / 2 / TICK:.8f}",
-            "c": _price(self.last),
-            "o": _price(self.open),
-            "h": _price(self.high),
-            "l": _price(self.low),
+            "p": self.text(change),
+            "P": f"{change / self.first:.6f}",
+            "w": f"{(self.high + self.low) / 2 / 10**self.places:.8f}",
+            "c": self.text(self.last),
+            "o": self.text(self.first),
+            "h": self.text(self.high),
+            "l": self.text(self.low),
             "v": _size(self.volume),
-            "q": f"{self.volume * self.last / UNIT / TICK:.5f}",
+            "q": f"{self.volume * self.last / UNIT / 10**self.places:.5f}",
             "O": now_ms // 900_000 * 900_000 - 86_400_000,
             "C": now_ms // 900_000 * 900_000,
             "n": self.count,
-            "m": self.mark,
-            "i": _price(self.mid + 2),
         }
+        if not is_spot:
+            row |= {"m": self.mark, "i": self.text(self.mid + 2)}
         return {"e": "ticker", "E": now_ms, "s": self.symbol, "d": [row]}
 
     def kline(self, interval: str, price_type: str, now_ms: int) -> dict[str, Any]:
         """Return the frame of the candle that goes on."""
+        row = self.candles(interval, now_ms, 1)[-1]
+        return {"e": "kline", "E": now_ms, "s": self.symbol, "p": price_type, "d": [row]}
+
+    def candles(self, interval: str, now_ms: int, limit: int) -> list[dict[str, Any]]:
+        """Return the latest candles that the kept trades make, oldest first; the last one goes on."""
         span_ms = INTERVALS_S[interval] * 1000
-        start = now_ms // span_ms * span_ms
-        inside = [row for row in self.trades if row["T"] >= start]
-        prices = [float(row["p"]) for row in inside] or [self.last / TICK]
-        row = {
-            "t": start,
-            "T": start + span_ms,
+        current = now_ms // span_ms * span_ms
+        by_start: dict[int, list[dict[str, Any]]] = {}
+        for trade in self.trades:
+            by_start.setdefault(trade["T"] // span_ms * span_ms, []).append(trade)
+        by_start.setdefault(current, [])
+        return [self._candle(interval, start, span_ms, by_start[start]) for start in sorted(by_start)[-limit:]]
+
+    def _candle(self, interval: str, start_ms: int, span_ms: int, trades: list[dict[str, Any]]) -> dict[str, Any]:
+        prices = [trade["p"] for trade in trades] or [self.text(self.last)]
+        bought = [trade for trade in trades if not trade["m"]]
+        return {
+            "t": start_ms,
+            "T": start_ms + span_ms,
             "s": self.symbol,
             "i": interval,
-            "o": f"{prices[0]:.1f}",
-            "c": f"{prices[-1]:.1f}",
-            "h": f"{max(prices):.1f}",
-            "l": f"{min(prices):.1f}",
-            "v": f"{sum(float(one['q']) for one in inside):.4f}",
-            "n": len(inside),
-            "q": f"{sum(float(one['v']) for one in inside):.5f}",
-            "V": "0",
-            "Q": "0",
+            "o": prices[0],
+            "c": prices[-1],
+            "h": max(prices, key=float),
+            "l": min(prices, key=float),
+            "v": _sum(trades, "q", 4),
+            "n": len(trades),
+            "q": _sum(trades, "v", 5),
+            "V": _sum(bought, "q", 4),
+            "Q": _sum(bought, "v", 5),
         }
-        return {"e": "kline", "E": now_ms, "s": self.symbol, "p": price_type, "d": [row]}
 
     def best(self, now_ms: int) -> dict[str, Any]:
         """Return the frame of the best bid and ask (spot)."""
         bid, ask = self.best_bid, self.best_ask
-        return {"e": "bookTicker", "E": now_ms, "s": self.symbol, "u": now_ms, "b": _price(bid),
-                "B": _size(self._bids[bid]), "a": _price(ask), "A": _size(self._asks[ask])}  # fmt: skip
+        return {"e": "bookTicker", "E": now_ms, "s": self.symbol, "u": now_ms, "b": self.text(bid),
+                "B": _size(self._bids[bid]), "a": self.text(ask), "A": _size(self._asks[ask])}  # fmt: skip
+
+
+def _sum(trades: list[dict[str, Any]], key: str, places: int) -> str:
+    return f"{sum(float(trade[key]) for trade in trades):.{places}f}"
 
 
 class Market:
@@ -215,18 +232,28 @@ class Market:
     Parameters:
         seed: the same seed gives the same market.
         symbols: what is listed.
+        is_spot: whether it is the spot market.
+        begins_trades: whether a stream of trades begins with the latest ones, which no source shows.
     """
 
-    def __init__(self, seed: int = 1, symbols: Iterable[str] = ("BTCUSDT", "ETHUSDT", "SOLUSDT")) -> None:
-        starts = {"BTCUSDT": 64_250.0, "ETHUSDT": 2_184.2, "SOLUSDT": 182.4}
-        self.instruments = {symbol: Instrument(symbol, starts.get(symbol, 100.0), seed) for symbol in symbols}
-        self.is_spot = False
+    def __init__(
+        self,
+        seed: int = 1,
+        symbols: Iterable[str] = tuple(STARTS),
+        *,
+        is_spot: bool = False,
+        begins_trades: bool = False,
+    ) -> None:
+        self.instruments = {symbol: Instrument(symbol, STARTS.get(symbol, 100.0), seed) for symbol in symbols}
+        self.is_spot = is_spot
+        self._begins_trades = begins_trades
 
     def refusal(self, topic: str) -> str:
         """Return the venue's words when there is no such stream, "" when there is."""
         symbol, _, event = topic.partition("@")
         if symbol.upper() not in self.instruments:
-            return f"INVALID_ARGUMENT: invalid symbol : {symbol.upper() + '_SPBL' if self.is_spot else 'cmt_' + symbol.lower()}"
+            inside = f"{symbol.upper()}_SPBL" if self.is_spot else f"cmt_{symbol.lower()}"
+            return f"INVALID_ARGUMENT: invalid symbol : {inside}"
         if event.startswith("depth"):
             level = event.removeprefix("depth")
             return "" if level in ("15", "200") else f"INVALID_ARGUMENT: invalid depth level : {level}"
@@ -234,14 +261,17 @@ class Market:
             return ""
         kind, _, rest = event.partition("_")
         interval, _, price_type = rest.partition("_")
-        is_kline = kind == "kline" and interval in INTERVALS_S and price_type in ("LAST_PRICE", "MARK_PRICE")
+        is_kline = kind == "kline" and interval in INTERVALS_S and price_type in PRICE_TYPES[: 1 if self.is_spot else 2]
         return "" if is_kline else f"INVALID_ARGUMENT: invalid event : {event}"
 
     def snapshot(self, topic: str, now_ms: int) -> dict[str, Any] | None:
-        """Return what a stream begins with: a book its snapshot, others nothing."""
+        """Return what a stream begins with: a book with its snapshot, trades with the latest if so set, others with nothing."""
         symbol, _, event = topic.partition("@")
         if event.startswith("depth"):
             return self.instruments[symbol].snapshot(int(event.removeprefix("depth")), now_ms)
+        if event == "trade" and self._begins_trades:
+            latest = list(self.instruments[symbol].trades)[-20:]
+            return {"e": "tradeSnapshot", "E": now_ms, "s": symbol, "d": latest} if latest else None
         return None
 
     def step(self, now_ms: int, topics: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -261,7 +291,7 @@ class Market:
                 if topic in books:
                     frames[topic] = books[topic]
             elif event == "ticker":
-                frames[topic] = one.ticker(now_ms)
+                frames[topic] = one.ticker(now_ms, is_spot=self.is_spot)
             elif event == "trade":
                 frames[topic] = {"e": "trade", "E": now_ms, "s": symbol, "d": trades[symbol]}
             elif event == "bookTicker":
