@@ -5,16 +5,22 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import inspect
 import logging
 import socket
 import ssl
 import struct
+import subprocess
+import sys
 import threading
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.sync.peer import DEADLINE_S, Conn, frame_bytes, peer, run_in_thread, saying
+from tests.sync.peer import DEADLINE_S, Conn, Peer, frame_bytes, peer, run_in_thread, saying
+from tests.sync.test_proxies import echoes, http_proxy, socks5_proxy
 from wsexample import sync
 from wsexample.errors import ConnectionClosed, HandshakeError, ProtocolError, WsExampleError
 
@@ -99,6 +105,76 @@ def test_cookies_are_kept_only_where_asked() -> None:
         assert [server.result() for _ in range(4)] == [None, None, None, "session=1; mine=2"]
     jar.add("evil=1; Domain=bank.test", "evil.test")
     assert jar.get("bank.test") == ""
+
+
+def test_a_misspelt_tls_setting_is_warned_of() -> None:
+    """Nobody believes to have turned something on or off that is not."""
+    with pytest.warns(UserWarning, match="'ca_cert' is not known.*did you mean 'ca_certs'"):
+        sync.WebSocket(sslopt={"ca_cert": "ca.pem"})
+
+
+# -- the way to the server -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def server() -> Iterator[Peer]:
+    with peer() as serving:
+        yield serving
+
+
+def test_socks_failures_are_proxy_exceptions_too(server: Peer) -> None:
+    """Every failure at a proxy can be caught as WebSocketProxyException."""
+    for kind in ("socks5", "socks6"):
+        with pytest.raises(sync.WebSocketProxyException):
+            echoes(sync, server.url, http_proxy_host="127.0.0.1", http_proxy_port=1, proxy_type=kind)
+
+
+def test_no_proxy_type_means_http(server: Peer) -> None:
+    """An app needs no proxy_type for an HTTP proxy."""
+    with peer(http_proxy()) as proxy:
+        app = sync.WebSocketApp(server.url, on_open=lambda app: app.close())
+        assert app.run_forever(http_proxy_host="127.0.0.1", http_proxy_port=proxy.port) is False
+        assert b"CONNECT" in proxy.result()
+
+
+def test_hosts_bypass_a_socks_proxy_too(server: Peer) -> None:
+    """http_no_proxy counts for every kind of proxy."""
+    where = {"http_proxy_host": "127.0.0.1", "http_proxy_port": 1, "proxy_type": "socks5"}
+    assert echoes(sync, server.url, http_no_proxy=["127.0.0.1"], **where)
+
+
+def test_the_environment_may_name_a_socks_proxy(server: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """all_proxy is read, and the scheme of its URL is looked at."""
+    with peer(socks5_proxy) as proxy:
+        monkeypatch.setenv("all_proxy", f"socks5h://u:p@127.0.0.1:{proxy.port}")
+        assert echoes(sync, f"ws://localhost:{server.port}")
+        assert proxy.result() == (3, b"localhost")
+
+
+def test_addresses_are_tried_side_by_side(server: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As RFC 8305 has it: one that never answers does not keep the program from the next."""
+    with socket.socket() as mute, contextlib.ExitStack() as full:
+        mute.bind(("127.0.0.2", server.port))
+        mute.listen(0)
+        for _ in range(4):  # the system answers nobody any more when as many wait as it keeps
+            waiting = full.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(mute.getsockname())
+
+        def both(host: Any, port: Any, *arguments: Any, flags: int = 0, **more: Any) -> Any:
+            if flags & socket.AI_NUMERICHOST:
+                raise socket.gaierror
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, port)) for ip in ("127.0.0.2", "127.0.0.1")]
+
+        monkeypatch.setattr(socket, "getaddrinfo", both)
+        assert echoes(sync, f"ws://two.test:{server.port}/")
+
+
+def test_a_url_may_name_a_unix_socket(tmp_path: Path) -> None:
+    """No socket has to be prepared, and Host is localhost."""
+    path = str(tmp_path / "s")
+    with peer(path=path):
+        assert echoes(sync, f"ws+unix:{path}:/x")
 
 
 # -- redirects -------------------------------------------------------------------------------------------------------
@@ -779,3 +855,47 @@ def test_the_trace_shows_no_credentials(caplog: pytest.LogCaptureFixture) -> Non
         text = "\n".join(record.getMessage() for record in caplog.records)
         for secret in ("t0ken", "c00kie", "hunter2"):
             assert (secret in text) is shows
+
+
+# -- the alias -------------------------------------------------------------------------------------------------------
+
+
+def in_fresh_python(program: str) -> str:
+    done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_programs_that_import_websocket_get_ours() -> None:
+    """After install_as_websocket the name and its submodules mean this module."""
+    assert in_fresh_python(
+        "from wsexample.sync import install_as_websocket; install_as_websocket(); install_as_websocket()\n"
+        "import websocket; from websocket import WebSocketApp; from websocket._exceptions import WebSocketException\n"
+        "import websocket._abnf\n"
+        "print(websocket.__name__, WebSocketApp.__module__, WebSocketException.__module__, websocket._abnf.ABNF.__module__)"
+    ).split() == ["wsexample.sync", "wsexample.sync._app", "wsexample.sync._exceptions", "wsexample.sync._abnf"]
+
+
+def test_the_alias_does_not_replace_a_module_that_is_in_use() -> None:
+    """Half of a program would go on using the other one."""
+    assert "StateError" in in_fresh_python(
+        "import websocket\nfrom wsexample.sync import install_as_websocket\n"
+        "try: install_as_websocket()\nexcept Exception as error: print(type(error).__name__)"
+    )
+
+
+# -- types -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [sync.WebSocket, sync.WebSocketApp, sync.ABNF, sync.Reconnect, sync.CookieJar])
+def test_every_signature_is_annotated(kind: type) -> None:
+    """A type checker knows what programs call, and the package says that it may be asked."""
+    assert (Path(sync.__file__).parent.parent / "py.typed").exists()
+    for name, member in inspect.getmembers(kind, inspect.isfunction):
+        if not name.startswith("_") or name == "__init__":
+            signature = inspect.signature(member)
+            assert signature.return_annotation is not signature.empty, name
+            for parameter in list(signature.parameters.values())[
+                0 if isinstance(kind.__dict__.get(name), staticmethod) else 1 :
+            ]:
+                assert parameter.annotation is not parameter.empty, (name, parameter)

@@ -6,8 +6,6 @@ import importlib
 import inspect
 import logging
 import socket
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -192,33 +190,6 @@ def test_read_headers(websocket: Any) -> None:
         assert http.read_headers(far) == (404, {"x-a": "1", "set-cookie": "a; b"}, "Not Found")
         info = http.proxy_info(http_proxy_host="p", http_proxy_port=1, http_proxy_auth=("u", "p"))
         assert (info.proxy_host, info.proxy_port, info.auth, info.proxy_protocol) == ("p", 1, ("u", "p"), "http")
-
-
-# -- the alias -------------------------------------------------------------------------------------------------------
-
-
-def in_fresh_python(program: str) -> str:
-    done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def test_programs_that_import_websocket_get_ours() -> None:
-    """After install_as_websocket the name and its submodules mean this module."""
-    assert in_fresh_python(
-        "from wsexample.sync import install_as_websocket; install_as_websocket(); install_as_websocket()\n"
-        "import websocket; from websocket import WebSocketApp; from websocket._exceptions import WebSocketException\n"
-        "import websocket._abnf\n"
-        "print(websocket.__name__, WebSocketApp.__module__, WebSocketException.__module__, websocket._abnf.ABNF.__module__)"
-    ).split() == ["wsexample.sync", "wsexample.sync._app", "wsexample.sync._exceptions", "wsexample.sync._abnf"]
-
-
-def test_the_alias_does_not_replace_a_module_that_is_in_use() -> None:
-    """Half of a program would go on using the other one."""
-    assert "StateError" in in_fresh_python(
-        "import websocket\nfrom wsexample.sync import install_as_websocket\n"
-        "try: install_as_websocket()\nexcept Exception as error: print(type(error).__name__)"
-    )
 
 
 # -- policies --------------------------------------------------------------------------------------------------------

@@ -187,35 +187,3 @@ def test_an_app_through_a_proxy(websocket: Any, server: Peer) -> None:
         app.run_forever(http_proxy_host="127.0.0.1", http_proxy_port=str(proxy.port), proxy_type="http")
         assert seen == ["x"]
         assert b"CONNECT" in proxy.result()
-
-
-# -- what ours does better -------------------------------------------------------------------------------------------
-
-
-def test_socks_failures_are_proxy_exceptions_too(ours: Any, server: Peer) -> None:
-    """Every failure at a proxy can be caught as WebSocketProxyException."""
-    for kind in ("socks5", "socks6"):
-        with pytest.raises(ours.WebSocketProxyException):
-            echoes(ours, server.url, http_proxy_host="127.0.0.1", http_proxy_port=1, proxy_type=kind)
-
-
-def test_no_proxy_type_means_http(ours: Any, server: Peer) -> None:
-    """An app needs no proxy_type for an HTTP proxy."""
-    with peer(http_proxy()) as proxy:
-        app = ours.WebSocketApp(server.url, on_open=lambda app: app.close())
-        assert app.run_forever(http_proxy_host="127.0.0.1", http_proxy_port=proxy.port) is False
-        assert b"CONNECT" in proxy.result()
-
-
-def test_hosts_bypass_a_socks_proxy_too(ours: Any, server: Peer) -> None:
-    """http_no_proxy counts for every kind of proxy."""
-    where = {"http_proxy_host": "127.0.0.1", "http_proxy_port": 1, "proxy_type": "socks5"}
-    assert echoes(ours, server.url, http_no_proxy=["127.0.0.1"], **where)
-
-
-def test_the_environment_may_name_a_socks_proxy(ours: Any, server: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """all_proxy is read, and the scheme of its URL is looked at."""
-    with peer(socks5_proxy) as proxy:
-        monkeypatch.setenv("all_proxy", f"socks5h://u:p@127.0.0.1:{proxy.port}")
-        assert echoes(ours, f"ws://localhost:{server.port}")
-        assert proxy.result() == (3, b"localhost")

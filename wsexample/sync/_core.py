@@ -14,9 +14,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from wsexample.sync._exceptions import WebSocketException
-from wsexample.sync._handshake import Opened, open_connection, warn_of_unknown
+from wsexample.sync._handshake import Opened, open_connection
 from wsexample.sync._socket import getdefaulttimeout
 from wsexample.sync.closing import Closing
+from wsexample.sync.known_options import warn_of_unknown_options, warn_of_unknown_sslopt
 from wsexample.sync.paths import RECEIVE_HOOKS, SEND_HOOKS
 from wsexample.sync.tls_socket import TlsSocket
 
@@ -63,7 +64,8 @@ class WebSocket(Closing):
             dispatcher=dispatcher,
         )
         self._warned = frozenset(options)
-        warn_of_unknown(options, 2)
+        warn_of_unknown_options(options)
+        warn_of_unknown_sslopt(sslopt or ())
 
     # -- connecting --------------------------------------------------------------------------------------------------
 
@@ -94,7 +96,7 @@ class WebSocket(Closing):
             OSError: the way to it failed: ConnectionRefusedError, TimeoutError, ssl.SSLError and others.
             WebSocketException: everything else.
         """
-        warn_of_unknown({name: None for name in options if name not in self._warned}, 2)
+        warn_of_unknown_options(options.keys() - self._warned)
         self.sock_opt.timeout = options.get("timeout", self.sock_opt.timeout)
         self.shutdown()
         try:

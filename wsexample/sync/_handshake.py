@@ -6,10 +6,8 @@ Reaching the server (names, proxies, TLS, deadlines) is the dial's business; it 
 from __future__ import annotations
 
 import base64
-import difflib
 import os
 import ssl
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,58 +27,11 @@ from wsexample.wire.options import ConnectOptions, checked_headers
 from wsexample.wire.redirect import STATUSES, next_hop
 from wsexample.wire.target import Target
 
-__all__ = ["CONNECT_OPTIONS", "Opened", "handshake_response", "open_connection", "warn_of_unknown"]
+__all__ = ["Opened", "handshake_response", "open_connection"]
 
 FOREVER_S = 1e9
 """Stands for a timeout of None where the dial wants a number: thirty years."""
 REDIRECT_LIMIT = 3
-
-CONNECT_OPTIONS = frozenset(
-    {
-        "compression",
-        "connection",
-        "cookie",
-        "cookie_jar",
-        "header",
-        "host",
-        "http_no_proxy",
-        "http_proxy_auth",
-        "http_proxy_host",
-        "http_proxy_port",
-        "http_proxy_timeout",
-        "max_message_bytes",
-        "origin",
-        "proxy_type",
-        "redirect_limit",
-        "socket",
-        "subprotocols",
-        "suppress_host",
-        "suppress_origin",
-        "timeout",
-    }
-)
-CONSTRUCTOR_OPTIONS = frozenset(
-    {
-        "class_",
-        "dispatcher",
-        "enable_multithread",
-        "fire_cont_frame",
-        "get_mask_key",
-        "skip_utf8_validation",
-        "sockopt",
-        "sslopt",
-    }
-)
-
-
-def warn_of_unknown(options: Mapping[str, Any], stacklevel: int) -> None:
-    """Warn of options that nobody knows, and name the likely one; they are ignored, as they always were."""
-    known = CONNECT_OPTIONS | CONSTRUCTOR_OPTIONS
-    for name in options:
-        if name not in known:
-            likely = difflib.get_close_matches(name, known, 1, 0.5)
-            hint = f"; did you mean {likely[0]!r}?" if likely else ""
-            warnings.warn(f"the option {name!r} is not known and ignored{hint}", UserWarning, stacklevel + 1)
 
 
 class handshake_response:  # noqa: N801 - the contract's name

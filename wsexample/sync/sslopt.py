@@ -11,26 +11,6 @@ from wsexample.sync._exceptions import WebSocketException
 
 __all__ = ["has_client_certificate", "make_context"]
 
-KNOWN = frozenset(
-    {
-        "ca_cert_path",
-        "ca_certs",
-        "cert_chain",
-        "cert_reqs",
-        "certfile",
-        "check_hostname",
-        "ciphers",
-        "context",
-        "do_handshake_on_connect",
-        "ecdh_curve",
-        "keyfile",
-        "password",
-        "server_hostname",
-        "ssl_version",
-        "suppress_ragged_eofs",
-    }
-)
-
 
 def has_client_certificate(sslopt: Mapping[str, Any]) -> bool:
     """Tell whether these settings name a certificate of ours."""
