@@ -1,0 +1,316 @@
+"""What is in a tape file: a header, then blocks of messages, each block with its length and checksum.
+
+Pure: bytes in, values out. docs/tape.md draws the layout; whoever changes it raises `VERSION` and keeps reading what was.
+A block is all or nothing: one that was cut off by a crash fails its length or its checksum and ends the tape there.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
+
+import msgspec
+
+from wsexample.errors import StorageError
+
+__all__ = [
+    "CODECS",
+    "HEAD_BYTES",
+    "MARK",
+    "MARK_BYTES",
+    "VERSION",
+    "BlockMark",
+    "Entry",
+    "Kind",
+    "Meta",
+    "Note",
+    "Source",
+    "is_note",
+    "note_of",
+    "pack_block",
+    "pack_head",
+    "rows_of",
+    "unpack_block",
+    "unpack_head",
+    "unpack_mark",
+]
+
+VERSION = 1
+MAGIC = b"WSTAPE\r\n"  # the line end shows when a program has "translated" the file
+MARK = b"\xabBLK"
+CODECS = ("none", "zlib")
+"""Names of the ways to compress a block; the index stands in its mark."""
+ZLIB_LEVEL = 1
+"""The fastest; JSON becomes a sixth with it, and a ninth with the slowest."""
+
+_HEAD = struct.Struct("<8sHHII")  # magic, version, reserved, bytes and CRC of the description
+_MARK = struct.Struct("<4sBBHIIIIqqI")
+_ROW = struct.Struct("<qIIHB")
+HEAD_BYTES = _HEAD.size
+MARK_BYTES = _MARK.size
+_CRC_BYTES = 4
+_HAS_NOTES = 1
+MAX_BLOCK_BYTES = 1 << 30
+"""What a block may hold; a length beyond it is taken for damage."""
+
+Row = tuple[int, int, int, int, bytes]
+"""Arrival or sending (UTC epoch nanoseconds), connection, source, kind, payload."""
+
+
+class Kind(IntEnum):
+    """What an entry is; bit 0 says binary, bit 1 says sent."""
+
+    RECEIVED_TEXT = 0
+    RECEIVED_BINARY = 1
+    SENT_TEXT = 2
+    SENT_BINARY = 3
+    NOTE = 4
+
+
+class Entry(NamedTuple):
+    """One message or note on a tape."""
+
+    at_ns: int
+    """When it was received or sent or happened, UTC epoch nanoseconds."""
+    connection: int
+    """Which connection of its source carried it, from 1."""
+    source: int
+    """Position of its source in the tape's description, from 0."""
+    kind: int
+    """A `Kind`."""
+    payload: bytes
+    """The message as it was on the wire; secrets of sent messages are masked. A note is JSON."""
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One session, or one bare connection, whose traffic is on the tape."""
+
+    venue: str = ""
+    """"kabu", "alpaca", "weex"; empty where it is nobody's."""
+    dialect: str = ""
+    """Name of the language, such as "alpaca.data"; empty for bare messages."""
+    url: str = ""
+    """Where it was connected to, credentials masked."""
+    topics: tuple[str, ...] = ()
+    """What was subscribed to when the recording began; notes on the tape tell what came later."""
+    settings: dict[str, str] = {}
+    """What else the dialect must be told to read the tape, such as {"feed": "iex"}."""
+
+
+class Meta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The description at the beginning of a tape."""
+
+    created_ns: int = 0
+    """When the file was made, UTC epoch nanoseconds."""
+    program: str = ""
+    """What made it."""
+    sources: tuple[Source, ...] = ()
+    """Whose traffic it holds."""
+    from_ns: int | None = None
+    """What came before this is only there so that the rest can be understood; None for tapes that were not cut."""
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something that happened to a connection, beside its messages."""
+
+    event: str
+    """"opened", "subscribed", "refused", "live", "failed", "closed", "waiting", "gap", "ended", "logged_in"."""
+    url: str = ""
+    """Of "opened": where to, masked."""
+    topics: tuple[str, ...] = ()
+    """Of "subscribed" and "refused"."""
+    error: str = ""
+    """Of "failed", "refused" and "ended": class of the error."""
+    words: str = ""
+    """Its sentence, or the reason of a close or a gap."""
+    code: int | None = None
+    """Close code, where a close is told or was the error."""
+    was_clean: bool = False
+    """Whether the closing handshake was completed."""
+    by_peer: bool = False
+    """Whether the peer began to close."""
+    is_final: bool = False
+    """Of "failed": whether trying again could not help."""
+    from_ns: int | None = None
+    """Of "gap"."""
+    to_ns: int | None = None
+    """Of "gap"."""
+    filled: bool = False
+    """Of "gap"."""
+
+
+_meta_decoder = msgspec.json.Decoder(Meta)
+_note_decoder = msgspec.json.Decoder(Note)
+
+
+def is_note(kind: int) -> bool:
+    """Tell whether an entry is a note; kinds of later versions count as notes that are passed over."""
+    return kind >= Kind.NOTE
+
+
+def note_of(payload: bytes) -> Note:
+    """Read a note; one that cannot be read becomes one of the event "unknown"."""
+    try:
+        return _note_decoder.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return Note(event="unknown")
+
+
+# -- the head ------------------------------------------------------------------------------------------------------------
+
+
+def pack_head(meta: Meta) -> bytes:
+    """Return the beginning of a file."""
+    description = msgspec.json.encode(meta)
+    return _HEAD.pack(MAGIC, VERSION, 0, len(description), zlib.crc32(description)) + description
+
+
+def unpack_head(data: bytes) -> tuple[int, int]:
+    """Read the first `HEAD_BYTES` of a file; returns bytes and checksum of the description that follows.
+
+    Raises:
+        StorageError: it is no tape, or one of a later version.
+    """
+    if len(data) < HEAD_BYTES or not data.startswith(MAGIC):
+        if data[:6] == MAGIC[:6]:
+            raise StorageError("the head of this tape is damaged: it was cut off, or its line ends were translated")
+        raise StorageError("this is not a tape")
+    _, version, _, size, checksum = _HEAD.unpack(data)
+    if version > VERSION:
+        raise StorageError(f"this tape has format {version}; this program reads up to {VERSION}")
+    return size, checksum
+
+
+def unpack_meta(data: bytes, checksum: int) -> Meta:
+    """Read the description of a tape; raises `StorageError` when it is damaged."""
+    if zlib.crc32(data) != checksum:
+        raise StorageError("the description of this tape is damaged")
+    try:
+        return _meta_decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise StorageError(f"the description of this tape cannot be read: {error}") from None
+
+
+# -- blocks --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class BlockMark:
+    """What stands before a block."""
+
+    codec: int
+    """Position in `CODECS`."""
+    has_notes: bool
+    """Whether there are notes in it."""
+    stored_bytes: int
+    """Length of what follows."""
+    raw_bytes: int
+    """Its length before compression."""
+    count: int
+    """Entries in it."""
+    last_connection: int
+    """Highest number of a connection in it."""
+    first_ns: int
+    """Earliest moment in it."""
+    last_ns: int
+    """Latest moment in it."""
+    checksum: int
+    """CRC-32 of the mark without this field, and of what follows."""
+
+
+def pack_block(rows: Sequence[Row], codec: int = 0) -> bytes:
+    """Return a block of entries, with its mark.
+
+    Parameters:
+        rows: at least one entry.
+        codec: position in `CODECS`.
+
+    Raises:
+        StorageError: they are more than a block may hold.
+    """
+    pack = _ROW.pack
+    heads = [pack(at_ns, connection, len(payload), source, kind) for at_ns, connection, source, kind, payload in rows]
+    # All heads stand before all payloads, so that reading them is one call and counting needs no payload.
+    body = b"".join([*heads, *[row[4] for row in rows]])
+    if len(body) > MAX_BLOCK_BYTES:
+        raise StorageError(f"{len(body)} bytes do not fit into a block of {MAX_BLOCK_BYTES}")
+    stored = zlib.compress(body, ZLIB_LEVEL) if codec == CODECS.index("zlib") else body
+    flags = _HAS_NOTES if any(row[3] >= Kind.NOTE for row in rows) else 0
+    mark = _MARK.pack(
+        MARK,
+        codec,
+        flags,
+        0,
+        len(stored),
+        len(body),
+        len(rows),
+        max(row[1] for row in rows),
+        min(row[0] for row in rows),
+        max(row[0] for row in rows),
+        0,
+    )[:-_CRC_BYTES]
+    checksum = zlib.crc32(stored, zlib.crc32(mark))
+    return b"".join((mark, checksum.to_bytes(_CRC_BYTES, "little"), stored))
+
+
+def unpack_mark(data: bytes) -> BlockMark | None:
+    """Read what stands before a block; None when it is no mark, or damaged beyond sense."""
+    if len(data) < MARK_BYTES or not data.startswith(MARK):
+        return None
+    _, codec, flags, _, stored_bytes, raw_bytes, count, last_connection, first_ns, last_ns, checksum = _MARK.unpack(
+        data[:MARK_BYTES]
+    )
+    if stored_bytes > MAX_BLOCK_BYTES or raw_bytes > MAX_BLOCK_BYTES or count * _ROW.size > raw_bytes:
+        return None
+    return BlockMark(
+        codec, bool(flags & _HAS_NOTES), stored_bytes, raw_bytes, count, last_connection, first_ns, last_ns, checksum
+    )
+
+
+def is_whole(mark: bytes, stored: bytes, checksum: int) -> bool:
+    """Tell whether a block is as it was written; ``mark`` is its `MARK_BYTES`."""
+    return zlib.crc32(stored, zlib.crc32(mark[:-_CRC_BYTES])) == checksum
+
+
+def unpack_block(mark: BlockMark, stored: bytes) -> bytes:
+    """Return the body of a whole block, decompressed.
+
+    Raises:
+        StorageError: it was compressed in a way that this version does not know.
+    """
+    if mark.codec >= len(CODECS):
+        raise StorageError(f"a block of this tape is compressed with method {mark.codec}, which is not known here")
+    if mark.codec == 0:
+        return stored
+    try:
+        return zlib.decompress(stored, bufsize=mark.raw_bytes)
+    except zlib.error as error:  # the checksum holds, so that it was written so
+        raise StorageError(f"a block of this tape cannot be decompressed: {error}") from None
+
+
+def rows_of(body: bytes, count: int) -> Iterator[Entry]:
+    """Yield the entries of a block."""
+    position = count * _ROW.size
+    for at_ns, connection, size, source, kind in _ROW.iter_unpack(memoryview(body)[:position]):
+        end = position + size
+        yield Entry(at_ns, connection, source, kind, body[position:end])
+        position = end
+
+
+def heads_of(body: bytes, count: int) -> Iterator[tuple[int, int, int, int, int]]:
+    """Yield time, connection, payload length, source and kind of the entries of a block; the cheapest way to count."""
+    return _ROW.iter_unpack(memoryview(body)[: count * _ROW.size])
+
+
+def encode_note(note: Note) -> bytes:
+    """Return a note as the payload of an entry."""
+    return msgspec.json.encode(note)
+
+
+def size_of(rows: Iterable[Row]) -> int:
+    """Return about how many bytes entries take in a block before compression."""
+    return sum(_ROW.size + len(row[4]) for row in rows)
