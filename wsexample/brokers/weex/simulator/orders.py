@@ -114,7 +114,8 @@ class OrderDesk:
         _amount(body, "quantity")
         if body["type"] == "LIMIT":
             _amount(body, "price")
-            if body.get("timeInForce") not in _IN_FORCE:
+            default = "GTC" if self.market.is_spot else ""  # the contract market wants it said
+            if body.get("timeInForce", default) not in _IN_FORCE:
                 raise Refused(-1115, "bad timeInForce")
         client_id = body.get("newClientOrderId", "")
         if client_id and not _CLIENT_ID.fullmatch(client_id):
