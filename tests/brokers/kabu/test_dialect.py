@@ -598,12 +598,25 @@ def test_silence_means_something_only_after_a_pong() -> None:
     dialect.frame_heard(0)
     assert dialect.silence(0).frame_s == 96.0
     assert dialect.silence(0).message_s is None
-    dialect.start()
-    assert dialect.silence(0).frame_s is None
     quiet = KabuDialect(pong_interval_s=0)
     quiet.frame_heard(0)
     assert quiet.silence(0).frame_s is None
     assert dialect.heartbeat(0).replies == ()
+
+
+def test_pongs_are_believed_in_over_reconnects_until_two_connections_bring_none() -> None:
+    """A connection may freeze before its first Pong; but a release that sends none must not be taken for dead for ever."""
+    dialect = KabuDialect()
+    dialect.start()
+    dialect.frame_heard(0)
+    for connection in range(3):
+        dialect.start()
+        assert (dialect.silence(0).frame_s is not None) == (connection < 2)
+        for second in range(96):
+            dialect.heartbeat((connection * 1000 + second) * 10**9)
+    dialect.frame_heard(0)
+    dialect.start()
+    assert dialect.silence(0).frame_s == 96.0
 
 
 # --- codes --------------------------------------------------------------------------------------------------------------

@@ -71,7 +71,7 @@ class KabuClient:
             never looks.
         journal: whether connection events stand in `records` as well, beside the gaps.
         mend_midnight: undo the vendor's date defect on derivatives after midnight (default True).
-        pong_interval_s: how often kabu Station shows life by itself; three Pongs missed end the connection, once one has
+        pong_interval_s: how often kabu Station shows life by itself; three Pongs missed end the connection, once any has
             been seen (default 30). 0 takes no missing Pong for an end.
         quiet_s: shortest silence of boards that ends the connection while a market trades and was heard (default 60); 0 never.
         timeout_s: seconds for each REST call and each step of connecting (default 10).

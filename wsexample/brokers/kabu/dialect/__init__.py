@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from wsexample.brokers.kabu.dialect.boards import VENUE, BoardDecoder
 from wsexample.brokers.kabu.dialect.lag import LagWatch
 from wsexample.brokers.kabu.dialect.layouts import does_not_apply
-from wsexample.brokers.kabu.dialect.silence import LEAST_S, Listener
+from wsexample.brokers.kabu.dialect.silence import LEAST_S, Listener, PongWatch
 from wsexample.brokers.kabu.dialect.symbols import entry_of, parse_symbol, parse_symbols, spell
 from wsexample.errors import DialectError
 from wsexample.ports import NOTHING, Dialect, Silence, Step
@@ -32,7 +32,6 @@ __all__ = [
 
 PONG_INTERVAL_S = 30.0
 """kabu Station sends an empty Pong about this often, without being asked (vendor issue 653)."""
-_PONGS_MISSED = 3.2
 _KEPT_BYTES = 4096
 
 
@@ -72,8 +71,7 @@ class KabuDialect(Dialect):
         on_lag: Callable[[str], None] | None = None,
     ) -> None:
         self._decoder = BoardDecoder(mend_midnight=mend_midnight)
-        self._frame_s = pong_interval_s * _PONGS_MISSED if pong_interval_s else None
-        self._shows_life = False
+        self._pongs = PongWatch(pong_interval_s)
         self._hears_silence = quiet_s > 0
         self._listener = Listener(quiet_s)
         self._on_lag = on_lag
@@ -102,7 +100,7 @@ class KabuDialect(Dialect):
 
     def start(self) -> Step:
         """Begin on a fresh connection; kabu Station wants no login there."""
-        self._shows_life = False
+        self._pongs.begin()
         self._listener.begin()
         return Step(phase="subscribing")
 
@@ -151,7 +149,8 @@ class KabuDialect(Dialect):
         return NOTHING
 
     def heartbeat(self, now_ns: int) -> Step:
-        """Look at the lag; nothing is ever sent, for kabu Station does not answer pings."""
+        """Look at the lag and for Pongs; nothing is ever sent, for kabu Station does not answer pings."""
+        self._pongs.turn(now_ns)
         sentence = self.lag.turn(now_ns)
         if sentence is not None and self._on_lag is not None:
             self._on_lag(sentence)
@@ -159,9 +158,9 @@ class KabuDialect(Dialect):
 
     def frame_heard(self, at_ns: int) -> None:
         """Take note that a Pong came: from then on silence of the socket means something."""
-        self._shows_life = True
+        self._pongs.heard()
 
     def silence(self, now_ns: int) -> Silence:
         """Say how long nothing may come: boards only while a market trades, frames only where Pongs have been seen."""
         message_s = self._listener.limit_s(now_ns) if self._hears_silence else None
-        return Silence(message_s, self._frame_s if self._shows_life else None)
+        return Silence(message_s, self._pongs.limit_s)

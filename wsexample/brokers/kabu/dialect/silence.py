@@ -13,7 +13,7 @@ from wsexample.brokers.kabu.codes import DERIVATIVE_EXCHANGES, STOCK_EXCHANGES
 from wsexample.brokers.kabu.dialect.hours import DERIVATIVES, STOCKS, Phase, Timetable
 from wsexample.brokers.kabu.messages.registry import SymbolEntry
 
-__all__ = ["Listener"]
+__all__ = ["Listener", "PongWatch"]
 
 LEAST_S = 60.0
 """Silence shorter than this never counts; trading halts and thin minutes are."""
@@ -21,6 +21,54 @@ _GAPS = 25
 """How many usual distances between two messages a silence must last: by chance that never happens."""
 _HEARD = 20
 """Messages after which a usual distance can be told."""
+_PONGS_MISSED = 3.2
+_CONNECTIONS_DOUBTED = 2
+"""Connections in a row without a single Pong after which this kabu Station is taken for one that sends none."""
+
+_TURN_S = 2.0
+"""How far apart two looks may be: the last one comes before the connection is given up."""
+
+
+class PongWatch:
+    """Whether this kabu Station shows life by itself, and so how long a connection may say nothing at all.
+
+    Nobody has documented the Pongs, and a release may end them. So they are believed in from the first one on, over
+    reconnects too, until connections have shown again and again that there are none.
+
+    Parameters:
+        interval_s: how often a Pong comes; 0 takes none for missing.
+    """
+
+    def __init__(self, interval_s: float) -> None:
+        self._patience_s = interval_s * _PONGS_MISSED
+        self._is_believed = False
+        self._is_open_question = True
+        self._opened_ns: int | None = None
+        self._doubts = 0
+
+    def begin(self) -> None:
+        """Begin anew: another connection."""
+        self._opened_ns, self._is_open_question = None, True
+        if self._doubts >= _CONNECTIONS_DOUBTED:
+            self._is_believed = False
+
+    def heard(self) -> None:
+        """A Pong came."""
+        self._is_believed = self._patience_s > 0
+        self._is_open_question, self._doubts = False, 0
+
+    def turn(self, now_ns: int) -> None:
+        """Say that time has passed."""
+        if self._opened_ns is None:
+            self._opened_ns = now_ns
+        if self._is_open_question and (now_ns - self._opened_ns) / 1e9 >= self._patience_s - _TURN_S:
+            self._is_open_question = False
+            self._doubts += 1
+
+    @property
+    def limit_s(self) -> float | None:
+        """How long nothing may come, seconds; None when silence says nothing."""
+        return self._patience_s if self._is_believed else None
 
 
 class Listener:
