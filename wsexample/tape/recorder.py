@@ -7,6 +7,7 @@ recorder. What `flush` returned for survives SIGKILL and the end of the machine.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections import deque
 from concurrent.futures import Future
@@ -211,6 +212,8 @@ class Recorder:
                         ticket.set_result(None)
             if is_last or self._error is not None:
                 break
+        with contextlib.suppress(StorageError):  # told already, or nothing left to do
+            self._writer.close()
         for ticket in self._tickets:
             if ticket.set_running_or_notify_cancel():
                 ticket.set_exception(self._error or StateError(f"the tape {self.path} is closed"))
