@@ -32,3 +32,12 @@ def test_a_market_that_cannot_be_is_refused(launch: Launch, flags: tuple[str, ..
     simulator = launch("main", "sim", "weex", "--port", "0", *flags)
     assert simulator.finish() == 2
     assert words in simulator.err[-1]
+
+
+def test_it_lists_its_switches(launch: Launch) -> None:
+    """With their defaults; a wrong one is refused with 2."""
+    switches = launch("main", "sim", "weex", "--list-switches")
+    assert switches.finish() == 0
+    assert "begins_account=False" in switches.out
+    wrong = launch("main", "sim", "weex", "--port", "0", "--switch", "nonsense=1")
+    assert (wrong.finish(), "--list-switches shows the names" in wrong.err[-1]) == (2, True)

@@ -26,6 +26,7 @@ Commands of their own, each with --help:
         "dump": ("wsexample.cli.dump:main", "Send lines of stdin and print what comes, with wsdump's options."),
         "doctor": ("wsexample.cli.doctor:main", "Say what is installed here and whether it works."),
         "alpaca": ("wsexample.cli.alpaca:main", "Alpaca: quotes, trades, bars, news, account and orders."),
+        "weex": ("wsexample.cli.weex:main", "WEEX: tickers, books, trades, candles, account and orders."),
         "sim": ("wsexample.cli.main:sim", "Run a broker's simulator on this machine."),
     },
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import click
@@ -10,7 +11,16 @@ import click
 from wsexample.cli.exit_codes import ExitCode, exit_status_help
 from wsexample.cli.options import CONTEXT, SECONDS, Command, option
 from wsexample.cli.running import Stop, run_command
-from wsexample.cli.simulating import PORTS, Introduction, address_options, behaviour_options, simulate
+from wsexample.cli.simulating import (
+    PORTS,
+    Introduction,
+    address_options,
+    behaviour_options,
+    list_switches,
+    read_switches,
+    simulate,
+    switch_options,
+)
 from wsexample.errors import OptionError
 
 if TYPE_CHECKING:
@@ -26,6 +36,7 @@ Examples:
   wsexample sim weex                            on port {PORTS["weex"]}
   wsexample weex tickers BTCUSDT --sim          in another window
   wsexample sim weex --fills 1                  the account trades by itself
+  wsexample sim weex --switch begins_account=true --switch connections=2
   wsexample sim weex --port 0 --step 20ms --symbols BTCUSDT,ETHUSDT,XRPUSDT
   wsexample sim weex --control                  then: wsexample sim fault weex drop_all
 
@@ -84,6 +95,7 @@ passphrase are those that it shows.
     section="Account",
     help="Orders a second that the account places by itself.",
 )
+@switch_options
 @behaviour_options
 def main(
     port: int,
@@ -94,6 +106,8 @@ def main(
     idle_timeout: float,
     need_user_agent: bool,
     fills: float,
+    switches: tuple[str, ...],
+    lists_switches: bool,
     control: bool,
     announce: bool,
     quiet: bool,
@@ -102,8 +116,11 @@ def main(
     """Simulate WEEX: V3 sockets of contract and spot, public and private, and REST on one port."""
 
     async def program(stop: Stop) -> int:
-        from wsexample.brokers.weex.simulator import WeexSimulator
+        from wsexample.brokers.weex.simulator import Switches, WeexSimulator
 
+        if lists_switches:
+            list_switches(Switches)
+            return ExitCode.OK
         listed = tuple(symbols.upper().replace(",", " ").split())
         if not listed:
             raise OptionError("--symbols needs at least one symbol, such as BTCUSDT", option="symbols")
@@ -122,6 +139,7 @@ def main(
             idle_timeout_s=idle_timeout,
             needs_user_agent=need_user_agent,
             control=control,
+            switches=read_switches(switches, Switches),
         )
 
         async def go_on() -> None:
@@ -142,12 +160,10 @@ def main(
 
 
 async def _trade(simulator: WeexSimulator, symbol: str, interval_s: float) -> None:
-    """Buy twice and sell once, so that the position grows and is seen to shrink."""
-    number = 0
-    while True:
+    """Open a position in two steps and close it in two, again and again, so small that the money lasts for days."""
+    for side in cycle(("BUY", "BUY", "SELL", "SELL")):
         await asyncio.sleep(interval_s)
-        number += 1
-        await simulator.trade(symbol, "SELL" if number % 3 == 0 else "BUY")
+        await simulator.trade(symbol, side, "0.0020")
 
 
 def _introduction(simulator: WeexSimulator, symbol: str) -> Introduction:

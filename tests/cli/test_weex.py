@@ -1,0 +1,197 @@
+"""``wsexample weex ...``: live market data and account streams from WEEX."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from tests.cli.simulated import SimulatedBroker, simulated
+from tests.commands import Launch, LaunchOnTerminal, Running
+from wsexample.cli.main import main
+
+
+@pytest.fixture(scope="module")
+def weex() -> Iterator[SimulatedBroker]:
+    """A quick simulated WEEX."""
+    with simulated("weex", "--step", "50ms") as broker:
+        yield broker
+
+
+def lines_of(command: Running) -> list[dict[str, Any]]:
+    """What a command that has ended printed, each line as an object."""
+    return [json.loads(line) for line in command.out]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "field"),
+    [
+        (("tickers", "btc/usdt", "ETHUSDT"), "ticker", "last_price"),
+        (("trades", "BTCUSDT"), "trade", "price"),
+        (("candles", "BTCUSDT", "--interval", "5m"), "bar", "close"),
+        (("quotes", "BTCUSDT", "--spot"), "quote", "bid_price"),
+    ],
+)
+def test_a_pipe_gets_json_lines(
+    launch: Launch, weex: SimulatedBroker, arguments: tuple[str, ...], kind: str, field: str
+) -> None:
+    """Each stream prints one record a line and nothing else, ends after --count, and sums up on stderr."""
+    command = launch("main", "weex", *arguments, weex.here, "--count", "3")
+    assert command.finish() == 0, command.story
+    assert [record["kind"] for record in lines_of(command)] == [kind] * 3
+    assert all(record["venue"] == "weex" and record[field] for record in lines_of(command))
+    assert any("3 delivered, 0 lost" in line for line in command.err)
+
+
+def test_books_are_whole_and_as_deep_as_asked(launch: Launch, weex: SimulatedBroker, tmp_path: Path) -> None:
+    """Every record has so many levels, best first; a missing change is told as a gap and the book asked for anew."""
+    journal = tmp_path / "events.jsonl"
+    command = launch("main", "weex", "book", "BTCUSDT", "--levels", "3", weex.here, "--journal", str(journal))
+    command.wait_for('"book"', count=3)
+    weex.fault("skip_frame", topic="BTCUSDT@depth15")
+    command.wait_for('"gap"', on="out")
+    before = len(command.out)
+    command.wait_for('"book"', count=before + 2)
+    command.interrupt()
+    assert command.finish() == 130
+    for book in (record for record in lines_of(command) if record["kind"] == "book"):
+        assert (len(book["bids"]), len(book["asks"])) == (3, 3)
+        assert book["bids"] == sorted(book["bids"], reverse=True)
+        assert book["bids"][0][0] < book["asks"][0][0]
+    assert any(json.loads(line)["kind"] == "gap" for line in journal.read_text().splitlines())
+
+
+def test_a_break_is_survived_and_its_trades_come_later(launch: Launch, weex: SimulatedBroker, tmp_path: Path) -> None:
+    """A lost connection gives a line on stderr and a gap; the store has each trade once, those of the break too."""
+    store = tmp_path / "trades.db"
+    command = launch("main", "weex", "trades", "SOLUSDT", weex.here, "--store", str(store))
+    command.wait_for('"trade"', count=3)
+    weex.fault("drop_all")
+    command.wait_for("lost:", on="err")
+    command.wait_for("live again", on="err")
+    command.wait_for('"gap"', on="out")
+    before = len(command.out)
+    command.wait_for('"trade"', count=before + 3)
+    command.interrupt()
+    assert command.finish() == 130
+    with sqlite3.connect(store) as database:
+        ids = [row[0] for row in database.execute("SELECT trade_id FROM trades")]
+    database.close()
+    assert len(ids) == len(set(ids))
+    numbers = sorted(int(name.rpartition("-")[2], 16) for name in ids)
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+def test_orders_and_executions_are_told(launch: Launch, weex: SimulatedBroker) -> None:
+    """An order is seen new, partially filled and filled, with its executions."""
+    command = launch("main", "weex", "orders", weex.here)
+    command.wait_for("orders and executions of", on="err")
+    weex.fault("trade", symbol="ETHUSDT", size="0.0100")
+    command.wait_for('"status":"filled"', on="out")
+    command.interrupt()
+    assert command.finish() == 130
+    statuses = [record["status"] for record in lines_of(command) if record["kind"] == "order"]
+    assert statuses == ["new", "partially_filled", "filled"]
+    sizes = [Decimal(record["size"]) for record in lines_of(command) if record["kind"] == "fill"]
+    assert sum(sizes) == Decimal("0.01")
+
+
+def test_positions_have_their_profit(launch: Launch, weex: SimulatedBroker) -> None:
+    """What is open comes first, then it is valued as the mark moves, and after a break it is asked for again."""
+    weex.fault("trade", symbol="SOLUSDT", size="1.0000")
+    command = launch("main", "weex", "positions", weex.here)
+    command.wait_for('"symbol":"SOLUSDT"', on="out")
+    command.wait_for('"mark_price":"', on="out")
+    weex.fault("drop_all")
+    command.wait_for("live again", on="err")
+    weex.fault("trade", symbol="SOLUSDT", side="SELL", size="1.0000")
+    command.wait_for('"size":"0.0000"', on="out")
+    command.interrupt()
+    assert command.finish() == 130
+    valued = next(record for record in lines_of(command) if record["mark_price"])
+    gained = Decimal(valued["mark_price"]) * Decimal(valued["size"]) - Decimal(valued["cost"])
+    assert Decimal(valued["unrealized_pnl"]) == gained
+
+
+def test_the_account_has_the_figures_that_the_socket_leaves_out(launch: Launch, weex: SimulatedBroker) -> None:
+    """First what there is, and after each push what is available and frozen."""
+    command = launch("main", "weex", "account", weex.here)
+    first = json.loads(command.wait_for('"available":"', on="out"))
+    weex.fault("trade")
+    command.wait_for('"available":null', on="out")
+    last = json.loads(command.wait_for('"available":"', count=2, on="out"))
+    command.interrupt()
+    assert command.finish() == 130
+    assert Decimal(last["available"]) < Decimal(first["available"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (("tickers", "NOPE"), 78, "invalid symbol"),
+        (("quotes", "BTCUSDT"), 2, "add --spot"),
+        (("positions", "--spot"), 2, "no positions"),
+        (("candles", "BTCUSDT", "--interval", "7m"), 2, "'7m' is not one of"),
+        (("orders", "BTCUSDT"), 2, "symbols go with --list"),
+        (("tickers", "BTCUSDT", "--url", "http://127.0.0.1:1"), 2, "--sim does not go with --url"),
+    ],
+)
+def test_what_cannot_be_is_said(weex: SimulatedBroker, arguments: tuple[str, ...], status: int, words: str) -> None:
+    """Each mistake has its words and its exit status."""
+    result = CliRunner().invoke(main, ["weex", *arguments, weex.here])
+    assert (result.exit_code, words in result.stderr) == (status, True), result.output
+
+
+def test_a_refused_signature_is_a_refused_login(weex: SimulatedBroker) -> None:
+    """The venue's words, no second attempt, status 67; no secret is shown."""
+    weex.fault("refuse_signatures")
+    try:
+        result = CliRunner().invoke(main, ["weex", "orders", weex.here, "--debug"])
+    finally:
+        weex.fault("refuse_signatures", is_refused=False)
+    assert result.exit_code == 67, result.output
+    assert weex.facts["secret"] not in result.output
+
+
+def test_no_credentials_say_where_they_were_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Private streams name variables and places; the status is 67."""
+    for name in ("WEEX_API_KEY", "WEEX_SECRET_KEY", "WEEX_PASSPHRASE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, ["weex", "positions"])
+    assert result.exit_code == 67
+    assert "set WEEX_API_KEY and WEEX_SECRET_KEY and WEEX_PASSPHRASE" in result.stderr
+    assert "wsexample sim weex" in result.stderr
+
+
+def test_open_orders_are_listed(weex: SimulatedBroker) -> None:
+    """Nothing waits, so nothing is printed in a pipe."""
+    result = CliRunner().invoke(main, ["weex", "orders", "--list", "BTCUSDT", weex.here])
+    assert (result.exit_code, result.stdout) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown", "columns"),
+    [
+        (("tickers", "BTCUSDT", "ETHUSDT"), ["Symbol", "ETHUSDT", "received"], 60),
+        (("book", "BTCUSDT"), ["spread", "Ask size", "█"], 120),
+        (("positions",), ["no positions yet"], 80),
+    ],
+)
+def test_a_terminal_gets_a_table(
+    terminal: LaunchOnTerminal, weex: SimulatedBroker, arguments: tuple[str, ...], shown: list[str], columns: int
+) -> None:
+    """On a terminal a live picture is drawn that fits its width, and Ctrl-C ends it with 130."""
+    command = terminal("main", "weex", *arguments, weex.here, columns=columns, lines=20)
+    for part in shown:
+        command.wait_for(part)
+    command.type("\x03")
+    assert command.finish() == 130
+    assert "Traceback" not in command.shown

@@ -1,0 +1,39 @@
+"""``wsexample weex``: the map of its commands; each is loaded when it is used."""
+
+from __future__ import annotations
+
+import click
+
+from wsexample.cli.lazy_group import LazyGroup
+from wsexample.cli.options import CONTEXT
+from wsexample.cli.simulating import PORTS
+
+__all__ = ["main"]
+
+EPILOG = f"""\b
+Market data needs no credentials. For the account they come from WEEX_API_KEY, WEEX_SECRET_KEY
+and WEEX_PASSPHRASE in the environment, from .env, or from [weex] in the config file; never from
+the command line.
+
+\b
+Without an account: run "wsexample sim weex" in another window and add --sim (port {PORTS["weex"]}).
+"""
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings=CONTEXT,
+    epilog=EPILOG,
+    doors={
+        "tickers": ("wsexample.cli.weex_market:tickers", "Stream last price and the figures of 24 hours."),
+        "quotes": ("wsexample.cli.weex_market:quotes", "Stream best bid and ask of the spot market."),
+        "book": ("wsexample.cli.weex_market:book", "Stream order books."),
+        "trades": ("wsexample.cli.weex_market:trades", "Stream trades."),
+        "candles": ("wsexample.cli.weex_market:candles", "Stream candles as they grow."),
+        "account": ("wsexample.cli.weex_account:account", "Stream balances: what there is, then every change."),
+        "positions": ("wsexample.cli.weex_account:positions", "Stream positions with their profit at the mark."),
+        "orders": ("wsexample.cli.weex_account:orders", "Stream orders and executions, or list open orders."),
+    },
+)
+def main() -> None:
+    """WEEX: crypto, contract and spot."""
