@@ -114,7 +114,9 @@ def test_odd_updates_lose_no_execution(run: Runner[None], kind: str) -> None:
     run(main())
 
 
-@pytest.mark.parametrize("options", [{"backfill": "always"}, {"overlap_s": -1}, {"patience_s": 0}, {"login": "round"}])
+@pytest.mark.parametrize(
+    "options", [{"backfill": "always"}, {"overlap_s": -1}, {"patience_s": 0}, {"check_every_s": -1}, {"login": "round"}]
+)
 def test_options_that_cannot_work_are_refused(options: dict[str, Any]) -> None:
     """Before anything is connected."""
     with pytest.raises(OptionError):
@@ -259,6 +261,92 @@ def test_when_patience_ends_live_goes_on_and_the_rest_comes_late(run: Runner[Non
             assert ids(late) == lost.execution_ids
 
     run(main())
+
+
+def test_an_event_stream_that_breaks_off_is_replaced_by_lists(run: Runner[None]) -> None:
+    """Nothing waits for it: the same break is mended from activities and orders."""
+
+    async def main() -> None:
+        async with AlpacaSimulator(switches=MANY) as sim, stream_of(sim) as stream:
+            sim.break_event_stream()
+            sim.reset("trading")
+            flow = sim.start_fills(20, per_s=200)
+            assert ids(await until_fills(stream, 20)) == flow.execution_ids
+            assert sim.stats.requests["GET /v2/account/activities"] + sim.stats.requests["GET /v2/orders"] > 0
+
+    run(main())
+
+
+# --- losses without a break -------------------------------------------------------------------------------------------------
+
+
+def test_a_lost_update_shows_in_the_next_one(run: Runner[None]) -> None:
+    """What is filled does not add up then, and the execution between is fetched without a new connection."""
+
+    async def main() -> None:
+        async with (
+            AlpacaSimulator(switches=MANY) as sim,
+            caller_of(sim) as caller,
+            stream_of(sim, check_every_s=0) as stream,
+        ):
+            order = await caller.order(symbol="MSFT", qty="10", type="limit", limit_price="100")
+            while (await stream.receive(5)).event != "new":  # type: ignore[attr-defined]
+                pass
+            sim.fill_order(order["id"], "2")
+            await sim.wait_for("updates", sim.stats.updates_sent + 1)
+            sim.drop_updates(1)
+            sim.fill_order(order["id"], "3")
+            sim.fill_order(order["id"], "4")
+            records = await until_fills(stream, 3)
+            fills = [(record.size, record.is_backfilled) for record in records if isinstance(record, Fill)]
+            assert fills == [(2, False), (4, False), (3, True)]
+            assert stream.stats.reconnects == 0
+
+    run(main())
+
+
+def test_a_mute_connection_is_found_and_replaced(run: Runner[None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pongs flow, updates do not: a look by REST finds out, and what was missed comes behind a gap."""
+    monkeypatch.setattr("wsexample.brokers.alpaca.client.trading.GRACE_NS", 10**8)
+
+    async def main(mode: Any) -> None:
+        async with AlpacaSimulator(switches=MANY) as sim, stream_of(sim, backfill=mode, check_every_s=0.2) as stream:
+            seen = sim.start_fills(5, per_s=500)
+            assert ids(await until_fills(stream, 5)) == seen.execution_ids
+            sim.mute()
+            missed = sim.start_fills(5, per_s=500)
+            records = await until_fills(stream, 5)
+            (gap,) = [record for record in records if isinstance(record, Gap)]
+            assert gap.filled
+            assert "did not come although the connection stood" in gap.reason
+            assert ids(records) == missed.execution_ids
+
+    for mode in ("auto", "rest"):
+        run(main(mode))
+
+
+def test_looking_finds_nothing_where_nothing_is_missing(run: Runner[None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A healthy connection is left alone, orders that stood open before included."""
+    monkeypatch.setattr("wsexample.brokers.alpaca.client.trading.GRACE_NS", 10**8)
+
+    async def main(mode: Any) -> None:
+        async with AlpacaSimulator(switches=MANY) as sim, caller_of(sim) as caller:
+            await caller.order(symbol="MSFT", type="limit", limit_price="100")
+            before = sim.start_fills(5, per_s=500)
+            await sim.wait_for("executions", 5)
+            async with stream_of(sim, backfill=mode, check_every_s=0.1) as stream:
+                after = sim.start_fills(50, per_s=100)
+                found = ids(await until_fills(stream, 50))
+                await sim.wait_for("requests", sim.stats.requests.total() + 8)
+                assert found == after.execution_ids
+                assert not set(found) & set(before.execution_ids)
+                assert (stream.stats.reconnects, stream.stats.duplicates) == (0, 0)
+
+    for mode in ("auto", "rest"):
+        run(main(mode))
+
+
+# --- beginning and end ------------------------------------------------------------------------------------------------------
 
 
 def test_a_program_goes_on_where_it_stopped(run: Runner[None]) -> None:

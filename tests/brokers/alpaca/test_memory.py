@@ -73,6 +73,45 @@ def test_the_sure_moment_only_moves_while_nothing_is_missing() -> None:
     assert memory.complete_until_ns == 30
 
 
+def holes_in(*records: Any) -> list[int]:
+    memory, found = TradingMemory(), []
+    memory.on_hole = found.append
+    for record in records:
+        memory.key(record)
+    return found
+
+
+def test_a_hole_is_what_does_not_add_up() -> None:
+    """More was filled before an update than is known; told with the time up to which its order is known."""
+    new = order("new", updated_ns=7, event="new")
+    assert holes_in(new, fill("b", 2)) == [7]
+    assert holes_in(new, order("canceled", updated_ns=9, filled=1, event="canceled")) == [7]
+
+
+def test_what_adds_up_is_no_hole() -> None:
+    """Executions in order, orders not seen before, fetched records, and orders whose own execution stands before them."""
+    new = order("new", updated_ns=7, event="new")
+    after = order("partially_filled", updated_ns=8, filled=1, event="partial_fill", fill_id="a")
+    assert holes_in(new, fill("a", 1), after, fill("b", 2)) == []
+    assert holes_in(fill("b", 9)) == []
+    assert holes_in(new, fill("b", 9, is_backfilled=True)) == []
+    assert holes_in(order("filled", filled=9, event=None)) == []
+
+
+def test_what_was_missed_is_known_by_comparison() -> None:
+    """An execution that never came, and the end of an order that counts as open; nothing else."""
+    memory = TradingMemory()
+    memory.key(order("new", event="new"))
+    memory.key(fill("a", 1))
+    assert not memory.has_missed(fill("a", 1))
+    assert not memory.has_missed(fill("listed-otherwise", 1))
+    assert memory.has_missed(fill("b", 2))
+    assert memory.has_missed(fill("c", None, correction="bust", corrects="a"))
+    assert memory.has_missed(order("canceled", updated_ns=5))
+    assert not memory.has_missed(order("partially_filled", updated_ns=5, filled=1))
+    assert not memory.has_missed(order("canceled", order_id="of somebody else"))
+
+
 def test_memory_is_bounded_and_about_orders_only() -> None:
     """A busy account does not fill it, and market data has no key."""
     memory = TradingMemory(keep=10)

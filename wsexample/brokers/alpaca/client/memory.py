@@ -6,11 +6,11 @@ Pure. From it a backfill knows where to begin and what is news; the session asks
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from decimal import Decimal
 
 from wsexample.ports import Record
-from wsexample.records.orders import OPEN_STATUSES, Fill, Order
+from wsexample.records.orders import OPEN_STATUSES, TERMINAL_STATUSES, Fill, Order
 
 __all__ = ["TradingMemory"]
 
@@ -27,12 +27,17 @@ class TradingMemory:
     def __init__(self, keep: int = 200_000) -> None:
         self._keep = keep
         self._fills: OrderedDict[tuple[str, Decimal], str] = OrderedDict()
+        self._fill_ids: OrderedDict[str, None] = OrderedDict()
         self._orders: OrderedDict[str, Known] = OrderedDict()
         self._open: dict[str, None] = {}
         self.complete_until_ns: int | None = None
         """The venue's time up to which nothing is missing; None before anything is known."""
         self.is_complete = True
         """Whether nothing is missing between that time and now."""
+        self.fetched_until_ns: int | None = None
+        """The venue's time up to which everything was fetched last; None before anything was."""
+        self.on_hole: Callable[[int], None] | None = None
+        """Called when an update shows that an execution before it did not come, with the time up to which its order is known."""
 
     # -- the session asks ------------------------------------------------------------------------------------------
 
@@ -49,7 +54,12 @@ class TradingMemory:
         return None
 
     def _fill_key(self, fill: Fill) -> Hashable:
+        if fill.cumulative_size is not None and fill.correction is None and not fill.is_backfilled:
+            self._check(fill.order_id, fill.cumulative_size - fill.size)
         self._advance(fill)
+        self._fill_ids[fill.fill_id] = None
+        if len(self._fill_ids) > self._keep:
+            self._fill_ids.popitem(last=False)
         if fill.correction is not None:
             self._forget_fills_of(fill.order_id)
             return ("correction", fill.fill_id)
@@ -66,6 +76,8 @@ class TradingMemory:
             del self._fills[key]
 
     def _order_key(self, order: Order) -> Hashable:
+        if order.event is not None and order.fill_id is None and not order.legs and not order.is_backfilled:
+            self._check(order.order_id, order.filled_size)
         self._advance(order)
         known = self._orders.pop(order.order_id, None)
         state = _state(order)
@@ -80,6 +92,12 @@ class TradingMemory:
             return ("snapshot", order.order_id, *state)
         return ("event", order.order_id, order.event, order.fill_id, order.exchange_ns)
 
+    def _check(self, order_id: str, filled_before: Decimal) -> None:
+        """Compare what an update says was filled before it with what is known; executions of unknown orders are nobody's."""
+        known = self._orders.get(order_id)
+        if known is not None and filled_before > known[1] and self.is_complete and self.on_hole is not None:
+            self.on_hole(known[0])
+
     def _advance(self, record: Fill | Order) -> None:
         if self.is_complete and not record.is_backfilled and record.exchange_ns is not None:
             self.complete_until_ns = max(self.complete_until_ns or 0, record.exchange_ns)
@@ -91,6 +109,14 @@ class TradingMemory:
         """Orders that were open when they were seen last."""
         return tuple(self._open)
 
+    def has_missed(self, record: Record) -> bool:
+        """Return whether a record is an execution that never came, or the end of an order that counts as open."""
+        if isinstance(record, Fill):
+            if record.fill_id in self._fill_ids or (record.order_id, record.cumulative_size) in self._fills:
+                return False
+            return record.cumulative_size is not None or record.correction is not None
+        return isinstance(record, Order) and record.order_id in self._open and record.status in TERMINAL_STATUSES
+
     def is_news(self, order: Order) -> bool:
         """Return whether a snapshot says more than what is known of its order."""
         known = self._orders.get(order.order_id)
@@ -99,11 +125,14 @@ class TradingMemory:
     def completed(self, until_ns: int) -> None:
         """Everything up to a moment, in the venue's time, has been fetched."""
         self.complete_until_ns = max(self.complete_until_ns or 0, until_ns)
+        self.fetched_until_ns = until_ns
         self.is_complete = True
 
-    def broke(self) -> None:
-        """Something may be missing from now on."""
+    def broke(self, since_ns: int | None = None) -> None:
+        """Something may be missing from now on, or since a moment in the venue's time."""
         self.is_complete = False
+        if since_ns is not None and self.complete_until_ns is not None:
+            self.complete_until_ns = min(self.complete_until_ns, since_ns)
 
 
 def _state(order: Order) -> Known:

@@ -12,7 +12,15 @@ import msgspec
 
 from wsexample.brokers.alpaca.client.memory import TradingMemory
 from wsexample.brokers.alpaca.rest.trading import AlpacaTradingRest
-from wsexample.errors import BrokerError, CredentialsError, DialectError, PlanError, RequestError
+from wsexample.errors import (
+    BrokerError,
+    BrokerUnavailableError,
+    CredentialsError,
+    DialectError,
+    NetworkError,
+    PlanError,
+    RequestError,
+)
 from wsexample.ports import Record
 from wsexample.records.orders import Fill, Order
 
@@ -21,6 +29,8 @@ __all__ = ["SOURCES", "MissedUpdates"]
 log = logging.getLogger("wsexample.alpaca.client")
 
 SOURCES = ("auto", "events", "rest")
+EVENT_FAILURES = 3
+"""Failures in a row after which the event stream is not asked any more, when lists will do."""
 
 
 class MissedUpdates:
@@ -39,23 +49,27 @@ class MissedUpdates:
         self._source = source
         self._overlap_ns = round(overlap_s * 1e9)
         self._may_use_events = source in ("auto", "events")
+        self._event_failures = 0
         self.fetched = 0
         """Records fetched so far, those known already included."""
 
-    async def fetch(self, local_from_ns: int) -> tuple[list[Record], int]:
+    async def fetch(self, local_from_ns: int, since_ns: int | None = None) -> tuple[list[Record], int]:
         """Return what was missed, in order, and the venue's time up to which it goes.
 
         Parameters:
             local_from_ns: last sign of life before the break, by this machine's clock.
+            since_ns: begin at this moment in the venue's time instead.
 
         Raises:
             BrokerError, NetworkError: it could not be fetched.
         """
         server_ns = await self._rest.fetch_server_ns()
         skew_ns = self._rest.calls.clock.now_ns() - server_ns
-        known_ns = self._memory.complete_until_ns
-        heard_ns = local_from_ns - skew_ns  # also counts where the venue's clock was set back since
-        since_ns = (heard_ns if known_ns is None else min(known_ns, heard_ns)) - self._overlap_ns
+        if since_ns is None:
+            known_ns = self._memory.complete_until_ns
+            heard_ns = local_from_ns - skew_ns  # also counts where the venue's clock was set back since
+            since_ns = heard_ns if known_ns is None else min(known_ns, heard_ns)
+        since_ns -= self._overlap_ns
         records = await self._events(since_ns, server_ns) if self._may_use_events else None
         if records is None:
             records = await self._lists(since_ns)
@@ -65,13 +79,21 @@ class MissedUpdates:
     async def _events(self, since_ns: int, until_ns: int) -> list[Record] | None:
         """Return whole updates; None when the lists must do."""
         try:
-            return await self._rest.fetch_events(since_ns=since_ns, until_ns=until_ns)
+            records = await self._rest.fetch_events(since_ns=since_ns, until_ns=until_ns)
+            self._event_failures = 0
+            return records
         except (PlanError, CredentialsError, RequestError) as error:
             if self._source == "events":
                 raise
             self._may_use_events = False
             log.info("the event stream may not be used here (%s); executions and orders are fetched instead", error)
         except DialectError as error:
+            log.warning("%s; executions and orders are fetched instead", error)
+        except (NetworkError, BrokerUnavailableError) as error:  # that it ends here too is nowhere documented
+            if self._source == "events":
+                raise
+            self._event_failures += 1
+            self._may_use_events = self._event_failures < EVENT_FAILURES
             log.warning("%s; executions and orders are fetched instead", error)
         return None
 

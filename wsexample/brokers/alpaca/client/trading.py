@@ -29,6 +29,8 @@ log = logging.getLogger("wsexample.alpaca.client")
 
 RETRY_S = 1.0
 LONGEST_RETRY_S = 15.0
+GRACE_NS = 5 * 10**9
+"""How late an update may come before a check takes it for missing."""
 
 
 class AlpacaTradingStream(Session):
@@ -48,6 +50,8 @@ class AlpacaTradingStream(Session):
         overlap_s: how far before the last sure moment fetching begins, because events may come late (default 10).
         patience_s: seconds for which fetching is tried before new updates are let through and the gap counts as not
             filled; it is fetched later then (default 60).
+        check_every_s: seconds between looks by REST whether anything did not come although the connection stood, which
+            costs two to five calls; if so, the connection is replaced. 0 for never (default 60).
         url: address of the stream in place of Alpaca's.
         rest_url: base address of REST in place of Alpaca's.
         connect: fields of `ConnectOptions` to set.
@@ -68,6 +72,7 @@ class AlpacaTradingStream(Session):
         since_ns: int | None = None,
         overlap_s: float = 10.0,
         patience_s: float = 60.0,
+        check_every_s: float = 60.0,
         url: str | None = None,
         rest_url: str | None = None,
         connect: Mapping[str, Any] | None = None,
@@ -76,11 +81,16 @@ class AlpacaTradingStream(Session):
     ) -> None:
         if backfill not in (*SOURCES, "none"):
             raise OptionError(f"backfill must be auto, events, rest or none, not {backfill!r}", option="backfill")
-        if not overlap_s >= 0 or not patience_s > 0:
-            raise OptionError("overlap_s must be zero or more and patience_s more than zero", option="overlap_s")
+        for name, value, is_good in (
+            ("overlap_s", overlap_s, overlap_s >= 0),
+            ("patience_s", patience_s, patience_s > 0),
+            ("check_every_s", check_every_s, check_every_s >= 0),
+        ):
+            if not is_good:
+                raise OptionError(f"{name} cannot be {value!r}", option=name)
         credentials = credentials or AlpacaCredentials.found(key_id, secret_key, oauth_token=oauth_token)
         base = PAPER_URL if paper else LIVE_URL
-        url = url or base.replace("https://", "wss://") + "/stream"
+        url = url or base.replace("http", "ws", 1) + "/stream"
         self.rest = AlpacaTradingRest(credentials=credentials, paper=paper, url=rest_url, clock=clock)
         """Calls with the same credentials, paced together with the stream's own."""
         self.memory = TradingMemory()
@@ -89,7 +99,10 @@ class AlpacaTradingStream(Session):
         self._missed = MissedUpdates(self.rest, self.memory, source=backfill, overlap_s=overlap_s)
         self._has_backfill = backfill != "none"
         self._patience_s = patience_s
+        self._check_every_s = check_every_s if self._has_backfill else 0.0
+        self._doubts = 0
         self._late: asyncio.Task[None] | None = None
+        self._checking: asyncio.Task[None] | None = None
         self._since_ns = since_ns
         if since_ns is not None:
             self.memory.complete_until_ns = since_ns
@@ -97,6 +110,7 @@ class AlpacaTradingStream(Session):
             self._trading.hold()
         if self._has_backfill:
             self._trading.on_loss = self._fetch_late
+            self.memory.on_hole = self._hole_found
         super().__init__(
             self._trading,
             [TRADE_UPDATES],
@@ -124,10 +138,14 @@ class AlpacaTradingStream(Session):
         super().start()
         if self._since_ns is not None and self._has_backfill:
             self._fetch_late(hurry=True)
+        if self._check_every_s:
+            self._checking = asyncio.get_running_loop().create_task(self._check_again_and_again())
 
     async def close(self) -> None:
         """End the stream and its REST connections."""
         await self._stop_late()
+        checking, self._checking = self._checking, None
+        await _ended(checking)
         await super().close()
         await self.rest.close()
 
@@ -167,9 +185,15 @@ class AlpacaTradingStream(Session):
         self.memory.completed(until_ns)
         yield self._trading.release()
 
+    def _hole_found(self, known_ns: int) -> None:
+        log.warning("an execution did not come although the connection stood; it is fetched")
+        self.memory.broke(known_ns)
+        self._fetch_late()
+
     def _fetch_late(self, *, hurry: bool = False) -> None:
         """Fetch in the background what is missing although the stream goes on."""
         self.memory.broke()
+        self._doubts += 1
         if self._late is None or self._late.done():
             self._late = asyncio.get_running_loop().create_task(self._try_late(0.0 if hurry else RETRY_S))
 
@@ -179,21 +203,58 @@ class AlpacaTradingStream(Session):
         await self.wait_live()
         while True:
             await clock.sleep(wait_s)
+            doubts = self._doubts
             try:
                 records, until_ns = await self._missed.fetch(begun_ns)
             except (WsExampleError, OSError) as error:
                 log.warning("missed trade updates could not be fetched yet: %s", error)
                 wait_s = min(max(wait_s, RETRY_S) * 2, LONGEST_RETRY_S)
                 continue
-            self.memory.completed(until_ns)
             self._trading.deliver_soon([*records, *self._trading.release()])
-            return
+            if self._doubts == doubts:  # else something more was found missing meanwhile
+                self.memory.completed(until_ns)
+                return
 
     async def _stop_late(self) -> None:
         task, self._late = self._late, None
-        if task is not None and task is not asyncio.current_task():
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        await _ended(task)
+
+    # -- looking whether anything is missing although the connection stands ----------------------------------------
+
+    async def _check_again_and_again(self) -> None:
+        clock = self._parts.clock
+        await self.wait_live()
+        checked_ns: int | None = None
+        while True:
+            try:
+                if checked_ns is None:
+                    checked_ns = await self.rest.fetch_server_ns()
+                elif self.is_live and self.memory.is_complete:
+                    checked_ns = await self._check(max(checked_ns, self.memory.fetched_until_ns or 0))
+            except (WsExampleError, OSError) as error:
+                log.info("whether any trade update is missing could not be looked up: %s", error)
+            await clock.sleep(self._check_every_s)
+
+    async def _check(self, since_ns: int) -> int:
+        """Look whether anything is missing since a moment, in the venue's time; returns until when nothing is."""
+        records, until_ns = await self._missed.fetch(0, since_ns)
+        sure_ns = until_ns - GRACE_NS
+        missing = [
+            record.exchange_ns
+            for record in records
+            if since_ns <= (record.exchange_ns or 0) < sure_ns and self.memory.has_missed(record)
+        ]
+        if missing and self.is_live:
+            self.memory.broke(min(time_ns or 0 for time_ns in missing))
+            self.reconnect(f"{len(missing)} trade updates did not come although the connection stood")
+        return sure_ns
+
+
+async def _ended(task: asyncio.Task[None] | None) -> None:
+    """End a task of one's own; not from inside itself."""
+    if task is not None and task is not asyncio.current_task():
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 class _Errands(Errands):

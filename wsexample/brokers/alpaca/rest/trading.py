@@ -283,7 +283,7 @@ class AlpacaTradingRest:
                 return
             query["page_token"] = page[-1].id
 
-    async def fetch_events(self, *, since_ns: int, until_ns: int, timeout_s: float = 30.0) -> list[Record]:
+    async def fetch_events(self, *, since_ns: int, until_ns: int, timeout_s: float = 10.0) -> list[Record]:
         """Return what the event stream still has, marked as backfilled: whole updates, in order.
 
         Whether an ordinary account may use it is not documented; it is refused with `PlanError` where it may not.
@@ -291,13 +291,13 @@ class AlpacaTradingRest:
         Parameters:
             since_ns: from this moment on.
             until_ns: the moment up to which it goes; the stream ends when it is reached.
-            timeout_s: seconds for the whole of it.
+            timeout_s: seconds for the whole of it; it is asked once.
 
         Raises:
             DialectError: the stream says that it has left events out, or cannot be read.
         """
         query = {"since": rfc3339(since_ns), "until": rfc3339(until_ns)}
-        reply = await self.calls.made("GET", EVENTS_PATH, query=query, is_repeatable=True, timeout_s=timeout_s)
+        reply = await self.calls.made("GET", EVENTS_PATH, query=query, timeout_s=timeout_s)
         return parse_events(reply.body, self.reader, self._now_ns)
 
     # -- clock, calendar, assets ---------------------------------------------------------------------------------
