@@ -17,6 +17,7 @@ import pytest
 from tests.commands import Launch, LaunchOnTerminal, Running, SimulatedKabu, wait_until_stuck
 from wsexample.cli.kclient import Credentials, find_credentials
 from wsexample.records.fields import decode_json
+from wsexample.records.journal import Gap
 from wsexample.records.market import Board
 
 WINDOWS = pytest.mark.skipif(sys.platform == "win32", reason="signals are sent differently on Windows")
@@ -34,9 +35,9 @@ def rows(file: Path) -> set[tuple[str, int]]:
 
 def printed(client: Running) -> set[tuple[str, int]]:
     """Return what the client printed as JSON lines."""
-    boards = [decode_json(line) for line in client.out]
-    assert all(isinstance(board, Board) for board in boards)
-    return {(board.symbol, board.received_ns) for board in boards if isinstance(board, Board)}
+    records = [decode_json(line) for line in client.out]
+    assert all(isinstance(record, Board | Gap) for record in records)
+    return {(record.symbol, record.received_ns) for record in records if isinstance(record, Board)}
 
 
 def figures(client: Running) -> dict[str, int]:
@@ -126,7 +127,7 @@ def test_when_kabu_station_dies_everything_before_is_in_the_file(
     assert f"the stream from kabu Station localhost:{kabu.port} was lost (1006)" in client.err[-1]
     assert rows(file) == printed(client)
     counts = figures(client)
-    assert counts["received"] == counts["stored"] == len(client.out)
+    assert counts["received"] == counts["stored"] == len(printed(client))
     assert counts["lost"] == 0
 
 
@@ -229,8 +230,108 @@ def test_a_snapshot_comes_before_the_stream(kabu: SimulatedKabu, launch: Launch)
     client = launch("kclient", kabu.token, "9433", "101", *kabu.arguments, "--snapshot", "--duration", "2s")
     assert client.finish() == 0
     assert {symbol for symbol, _ in printed(client)} == {"9433@1", "101@1"}
-    client.wait_for("2 boards read before", on="err")
+    client.wait_for("2 boards read", on="err")
     assert figures(client)["lost"] == 0
+
+
+# -- what is watched, and how ----------------------------------------------------------------------------------------------
+
+
+def test_a_break_is_lived_through_and_told(kabu: SimulatedKabu, launch: Launch, tmp_path: Path) -> None:
+    """Displaced, it connects again, says so in a line for each thing, marks the gap, and journals every event."""
+    journal = tmp_path / "journal.jsonl"
+    client = launch("kclient", kabu.token, "9433", *kabu.arguments, "--journal", str(journal))
+    client.wait_for("board", on="out")
+    kabu.fault("displace")
+    client.wait_for("another may have connected; next attempt in", on="err")
+    client.wait_for("live again after", on="err")
+    client.wait_for("gap: what came from", on="err")
+    client.wait_for('"kind":"gap"', on="out")
+    client.interrupt()
+    assert client.finish() == (130 if sys.platform != "win32" else client.process.returncode)
+    client.wait_for("1 reconnect, 1 gap", on="err")
+    events = [json.loads(line).get("event") for line in journal.read_text(encoding="utf-8").splitlines()]
+    assert events.count("opened") == 2
+    assert {"live", "failed", "retried", "closed", "ended", None} <= set(events)
+
+
+def test_a_logout_has_one_sentence(kabu: SimulatedKabu, launch: Launch) -> None:
+    """When only a human can log in, that is said once, and the stream goes on by itself afterwards."""
+    client = launch("kclient", "9433", *kabu.arguments, env={"KABU_API_PASSWORD": "open sesame"})
+    client.wait_for("board", on="out")
+    kabu.fault("log_out")
+    kabu.fault("reset")
+    client.wait_for("log in to kabu Station on the PC", on="err")
+    kabu.fault("log_in")
+    client.wait_for("live again after", on="err")
+    client.terminate()
+    client.finish()
+    assert sum("log in to kabu Station" in line for line in client.err) == 1
+
+
+def test_patience_waits_for_kabu_station(kabu: SimulatedKabu, launch: Launch) -> None:
+    """With --patient it waits for the login in place of ending."""
+    kabu.fault("log_out")
+    arguments = ("9433", *kabu.arguments, "--patient", "--count", "1")
+    client = launch("kclient", *arguments, env={"KABU_API_PASSWORD": "open sesame"})
+    client.wait_for("log in to kabu Station on the PC", on="err")
+    kabu.fault("log_in")
+    assert client.finish() == 0, client.story
+    assert len(printed(client)) == 1
+
+
+def test_a_watch_list_names_symbols(kabu: SimulatedKabu, launch: Launch, tmp_path: Path) -> None:
+    """Symbols of a file are streamed beside those of the command line."""
+    (tmp_path / "list.txt").write_text("# mine\n7203\n101  an index\n", encoding="utf-8")
+    client = launch(
+        "kclient", kabu.token, "9433", *kabu.arguments, "--watch-list", str(tmp_path / "list.txt"), "--duration", "2s"
+    )
+    assert client.finish() == 0, client.story
+    assert {symbol for symbol, _ in printed(client)} == {"9433@1", "7203@1", "101@1"}
+
+
+def test_a_wrong_line_of_a_watch_list_is_named(kabu: SimulatedKabu, launch: Launch, tmp_path: Path) -> None:
+    """File and line are said, with exit status 2, and nothing is registered."""
+    (tmp_path / "list.txt").write_text("9433\n94\n", encoding="utf-8")
+    client = launch("kclient", kabu.token, *kabu.arguments, "--watch-list", str(tmp_path / "list.txt"))
+    assert client.finish() == 2
+    assert "list.txt, line 2: '94' is not a symbol" in client.err[-1]
+    assert kabu.registered() == []
+
+
+def test_more_symbols_than_places_come_in_turn(kabu: SimulatedKabu, launch: Launch) -> None:
+    """With --rotate a list that is too long is streamed part by part; what is pinned stays, and all is taken off again."""
+    symbols = ("9433", "7203", "6758", "8306", "9984")
+    arguments = ("--places", "2", "--pin", "101", "--rotate=0.1", "--duration", "6s")
+    client = launch("kclient", kabu.token, *symbols, *kabu.arguments, *arguments)
+    client.wait_for("6 symbols in turn at kabu Station", on="err")
+    assert len(kabu.registered()) <= 2
+    assert client.finish() == 0, client.story
+    assert {symbol for symbol, _ in printed(client)} >= {"101@1", "9433@1", "7203@1", "6758@1"}
+    assert kabu.registered() == []
+
+
+def test_an_alert_is_a_line_for_people_and_a_record(kabu: SimulatedKabu, launch: Launch) -> None:
+    """A condition that has come true is told on stderr, and stands in the pipe behind the board that made it true."""
+    client = launch("kclient", kabu.token, *kabu.arguments, "--alert", "9433 bid > 1", "--count", "3")
+    assert client.finish() == 0, client.story
+    client.wait_for("ALERT 9433@1 ＫＤＤＩ: bid is", on="err")
+    kinds = [json.loads(line)["kind"] for line in client.out]
+    assert sorted(kinds) == ["alert", "board", "board", "board"]
+    assert kinds[0] == "board"
+
+
+def test_a_ladder_shows_ten_levels(kabu: SimulatedKabu, terminal: LaunchOnTerminal) -> None:
+    """The order book of one symbol stands in place of the table."""
+    client = terminal("kclient", kabu.token, "7203", *kabu.arguments, "--ladder", "9433")
+    client.wait_for("ＫＤＤＩ")
+    at = client.wait_for("OVER")
+    shown = client.shown[at : client.wait_for("UNDER", after=at)]
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
+    assert len(re.findall(r"\d,\d{3}\.\d", plain)) == 20
+    client.type("\x03")
+    assert client.finish() == 130
+    assert "トヨタ" not in client.shown
 
 
 # -- errors in one sentence ----------------------------------------------------------------------------------------------
@@ -271,14 +372,15 @@ def test_an_unknown_symbol_is_named(launch: Launch, kabu: SimulatedKabu) -> None
 
 
 def test_the_51st_symbol_is_refused(launch: Launch, kabu: SimulatedKabu) -> None:
-    """A full list is explained with its numbers, and exit status 22."""
+    """A list that is too long is refused before anything is registered, with the option that helps."""
     listing = launch("main", "sim", "kabu", "--list")
     assert listing.finish() == 0
     symbols = [line.split("\t")[0] for line in listing.out][:51]
     client = launch("kclient", kabu.token, *symbols, *kabu.arguments)
-    assert client.finish() == 22
-    assert len(client.err) == 1
-    assert "50" in client.err[0]
+    assert client.finish() == 2
+    assert "51 symbols do not fit into the 50 places" in client.err[-1]
+    assert "--rotate" in client.err[-1]
+    assert kabu.registered() == []
 
 
 def test_too_many_calls_are_reported_after_patience(launch: Launch, kabu: SimulatedKabu) -> None:
@@ -297,6 +399,9 @@ def test_too_many_calls_are_reported_after_patience(launch: Launch, kabu: Simula
         (("9433", "--store", "gopher://x"), "there is no sink for gopher"),
         (("94", "x!"), "is not a symbol"),
         (("9433", "--duration", "soon"), "is not a time"),
+        (("9433", "--alert", "9433 bidd > 3"), "did you mean bid"),
+        (("9433", "--ladder", "x!"), "is not a symbol"),
+        (("9433", "--watch-list", "no-such-file"), "no-such-file"),
     ],
 )
 def test_usage_errors_are_found_before_anything_is_registered(

@@ -9,13 +9,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from wsexample.brokers.kabu import KabuClient, KabuRest
+from wsexample.brokers.kabu.codes import REGISTER_LIMIT
 from wsexample.brokers.kabu.dialect import spell
 from wsexample.cli.exit_codes import ExitCode, exit_code_for
+from wsexample.cli.feed.alerts import Alerts
 from wsexample.cli.feed.colors import Colors
-from wsexample.cli.feed.numbers import count_of
+from wsexample.cli.feed.numbers import count_of, span_text
 from wsexample.cli.feed.plan import FeedPlan
 from wsexample.cli.feed.run import Feed
 from wsexample.cli.feed.table import MarketTable
+from wsexample.cli.feed.view import View
+from wsexample.cli.kabu_ladder import KabuLadder
+from wsexample.cli.kabu_wishes import Wishes
 from wsexample.cli.running import Stop, say
 from wsexample.errors import ConnectionClosed, OptionError
 
@@ -30,8 +35,8 @@ LIMIT = 65_536
 class StreamPlan:
     """What the command line said about kabu Station."""
 
-    symbols: tuple[str, ...] = ()
-    """Symbols to register; none takes what is registered already."""
+    wishes: Wishes = field(default_factory=Wishes)
+    """What to stream and show."""
     key: str | None = field(default=None, repr=False)
     """Value of X-API-KEY."""
     password: str | None = field(default=None, repr=False)
@@ -47,7 +52,9 @@ class StreamPlan:
     is_patient: bool = False
     """Whether it waits for kabu Station to be started and logged in."""
     rotate_s: float | None = None
-    """Seconds that each symbol of a list of more than fifty stays; None for no rotation."""
+    """Seconds that each symbol of a list that is longer than the places stays; None for no rotation."""
+    places: int = REGISTER_LIMIT
+    """Places on the registration list."""
     up_color: str = "auto"
     """Colours of rising and falling prices, see `Colors.named`."""
 
@@ -62,7 +69,14 @@ async def run_stream(plan: StreamPlan, feed: FeedPlan, stop: Stop) -> int:
         WsExampleError: it could not begin, or records could not be stored.
         BrokenPipeError: nobody reads the output any more; everything that came is stored.
     """
-    symbols = plan.symbols or await _registered(plan)
+    wishes = plan.wishes
+    symbols = wishes.symbols or await _registered(plan)
+    if len(symbols) > plan.places and plan.rotate_s is None:
+        raise OptionError(
+            f"{len(symbols)} symbols do not fit into the {plan.places} places of kabu Station's registration list;"
+            " --rotate streams them in turn",
+            option="rotate",
+        )
     client = KabuClient(
         symbols,
         host=plan.host,
@@ -74,18 +88,19 @@ async def run_stream(plan: StreamPlan, feed: FeedPlan, stop: Stop) -> int:
         reconnect=feed.reconnects,
         patient=plan.is_patient,
         rotate_s=plan.rotate_s,
+        pinned=wishes.pinned,
+        register_limit=plan.places,
         limit=LIMIT,
     )
     station = f"kabu Station {client.rest.address}"
-    colors = Colors.named(plan.up_color)
-    view = MarketTable([spell(entry) for entry in client.symbols], colors, offset_s=TOKYO_S, has_names=True)
     stream = Feed(
         feed,
         {"boards": client.session},
         stop,
         place=station,
         opened_by=client,
-        view=view,
+        view=_view(plan, client),
+        watchers=[Alerts(wishes.alerts, wishes.names)] if wishes.alerts else [],
         greeting=lambda: _greeting(client, station),
         explain=lambda error: _explanation(error, station),
         silence="the market may be closed, and then nothing is pushed; --snapshot reads the present boards",
@@ -98,6 +113,14 @@ async def run_stream(plan: StreamPlan, feed: FeedPlan, stop: Stop) -> int:
         kept = ". Everything that came before is stored" if feed.store else ""
         say(f"{_explanation(closed, station)}{kept}", color="red")
         return exit_code_for(closed) if closed.code == 1006 else ExitCode.CLOSED
+
+
+def _view(plan: StreamPlan, client: KabuClient) -> View:
+    colors, wishes = Colors.named(plan.up_color), plan.wishes
+    if wishes.ladder is not None:
+        return KabuLadder(wishes.ladder, colors, name=wishes.names.get(wishes.ladder, ""))
+    symbols = [spell(entry) for entry in client.symbols]
+    return MarketTable(symbols, colors, offset_s=TOKYO_S, has_names=True, names=wishes.names)
 
 
 async def _registered(plan: StreamPlan) -> tuple[str, ...]:
@@ -113,6 +136,11 @@ async def _registered(plan: StreamPlan) -> tuple[str, ...]:
 
 def _greeting(client: KabuClient, station: str) -> str:
     greeting = f"{count_of(len(client.symbols), 'symbol')} registered at {station}"
+    if client.rotation is not None and client.rotation.is_needed:
+        shown, cycle = len(client.rotation.present), span_text(client.rotation.cycle_s)
+        return (
+            f"{count_of(len(client.symbols), 'symbol')} in turn at {station}: {shown} at a time, all of them in {cycle}"
+        )
     others = len(set(client.registered) - set(client.symbols))
     return f"{greeting}; {others} more were registered before and are pushed too" if others else greeting
 

@@ -1,12 +1,12 @@
 """``kclient``: live boards from kabu Station on the terminal, in a pipe and in a file.
 
-This file reads the command line and finds the credentials; the stream itself is in `wsexample.cli.kabu_stream`.
+This file reads the command line and finds the credentials. What is to be streamed is put together in
+`wsexample.cli.kabu_wishes`, the stream itself is in `wsexample.cli.kabu_stream`.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,12 +14,15 @@ from pathlib import Path
 
 import click
 
+from wsexample.brokers.credentials import find_settings
+from wsexample.brokers.kabu.codes import REGISTER_LIMIT
 from wsexample.cli.completion import completion_flag
 from wsexample.cli.exit_codes import ExitCode, exit_status_help
 from wsexample.cli.feed.flags import feed_flags
 from wsexample.cli.feed.plan import FeedPlan
-from wsexample.cli.options import CONTEXT, Command, option, version_option
+from wsexample.cli.options import CONTEXT, SECONDS, Command, option, version_option
 from wsexample.cli.running import Stop, run_command
+from wsexample.errors import OptionError
 
 __all__ = ["Credentials", "find_credentials", "main"]
 
@@ -30,24 +33,36 @@ EPILOG = """\b
 Examples:
   kclient KEY 9433 7203 101              a live table of two stocks and the Nikkei average
   kclient --password 9433                asks for the API password and fetches a token
-  kclient KEY 9433 167060019@2 --store boards.db
+  kclient KEY 9433 --ladder 9433         the order book: ten levels, market orders, OVER and UNDER
+  kclient KEY 9433 167060019@2 --store boards.db --journal breaks.jsonl
   kclient KEY 9433 | jq .last_price      one JSON object a line
+  kclient KEY --watch-list topix.txt --rotate=20s
+                                         more than fifty symbols, each for 20 s at a time
+  kclient KEY --alert "9433 bid > 3000" --alert "* moves 2% in 5m"
   kclient KEY                            whatever is registered already
 
 \b
 SYMBOL is a code as kabu Station has it, with its market where it has several: 9433,
 9433@3 (Nagoya), 167060019@2 (derivatives, whole day), 101 (Nikkei average).
 Without KEY it is taken from KABU_API_KEY, or a token is fetched with the password in
-KABU_API_PASSWORD; a KEY of - is asked for. A new token makes the one before worthless,
-for other programs too.
+KABU_API_PASSWORD; a KEY of - is asked for. Both may stand in the file .env or in the
+config file as well. A new token makes the one before worthless, for other programs too.
 
 \b
+A watch list has a symbol a line: "9433", "7203@1 Toyota", "6594.N", "*101" (never rotates
+out); # begins a comment. An alert is "SYMBOL FIGURE > NUMBER" (>=, <, <=), "SYMBOL crosses
+NUMBER" (crosses above, crosses below) or "SYMBOL moves 2% in 5m" (rises, falls). Figures are
+last, bid, ask, change, percent, volume, vwap and every other number of a board.
+
+\b
+kabu Station logs out every early morning: the stream goes on once you have logged in again.
 Without an account: run "wsexample sim kabu" in another window; it shows a KEY to use.
 
 """ + exit_status_help(
     ExitCode.OK,
     ExitCode.USAGE,
     ExitCode.CLOSED,
+    ExitCode.MISSING_EXTRA,
     ExitCode.HOST_NOT_RESOLVED,
     ExitCode.CONNECT,
     ExitCode.STRANGE_REPLY,
@@ -87,12 +102,45 @@ Without an account: run "wsexample sim kabu" in another window; it shows a KEY t
     section="kabu Station",
     help=f"File with {KEY_VARIABLE}=... or {PASSWORD_VARIABLE}=...",
 )
+@option("--patient", is_flag=True, section="kabu Station", help="Wait until kabu Station is started and logged in.")
 @option("--unregister-on-exit", is_flag=True, section="kabu Station", help="Take off the list what was added to it.")
 @option(
     "--snapshot",
     is_flag=True,
     section="kabu Station",
     help="Read each board once before the stream; outside the sessions nothing is pushed.",
+)
+@option(
+    "--watch-list",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    section="Symbols",
+    help="File with a symbol a line, beside those of the command line.",
+)
+@option(
+    "--rotate",
+    type=SECONDS,
+    bare="10",
+    metavar="SECONDS",
+    section="Symbols",
+    help="Stream a list that is too long in turn: each symbol for so long (10 s without a value).",
+)
+@option("--pin", "pins", multiple=True, metavar="SYMBOL", section="Symbols", help="Never rotate this one out; repeat.")
+@option(
+    "--places",
+    type=click.IntRange(min=1),
+    default=REGISTER_LIMIT,
+    show_default=True,
+    section="Symbols",
+    help="Places on kabu Station's registration list, which other programs share.",
+)
+@option("--ladder", metavar="SYMBOL", section="Output", help="Show the order book of one symbol in place of the table.")
+@option(
+    "--alert",
+    "alerts",
+    multiple=True,
+    metavar="CONDITION",
+    section="Output",
+    help='Say when a price gets somewhere, such as "9433 bid > 3000"; repeat.',
 )
 @option(
     "--up-color",
@@ -111,8 +159,15 @@ def main(
     port: int,
     wants_password: bool,
     env_file: Path | None,
+    patient: bool,
     unregister_on_exit: bool,
     snapshot: bool,
+    watch_list: Path | None,
+    rotate: float | None,
+    pins: tuple[str, ...],
+    places: int,
+    ladder: str | None,
+    alerts: tuple[str, ...],
     up_color: str,
     feed: FeedPlan,
 ) -> None:
@@ -120,26 +175,33 @@ def main(
 
     In a pipe it prints one JSON object a line.
     """
-    environment = {**_variables_in(env_file), **os.environ} if env_file else os.environ
-    credentials = find_credentials(words, environment, wants_password=wants_password)
     if feed.is_debug:
         logging.basicConfig(level=logging.DEBUG, format="%(asctime)s %(name)s %(levelname)s %(message)s")
 
     async def program(stop: Stop) -> int:
         from wsexample.cli.kabu_stream import StreamPlan, run_stream
+        from wsexample.cli.kabu_wishes import wishes_of
 
+        wishes = wishes_of(credentials.symbols, watch_list=watch_list, pins=pins, ladder=ladder, alerts=alerts)
         plan = StreamPlan(
-            symbols=credentials.symbols,
+            wishes=wishes,
             key=credentials.key,
             password=credentials.password,
             host=host,
             port=port,
             unregister_on_exit=unregister_on_exit,
             snapshot=snapshot,
+            is_patient=patient,
+            rotate_s=rotate,
+            places=places,
             up_color=up_color,
         )
         return await run_stream(plan, feed, stop)
 
+    try:
+        credentials = find_credentials(words, find_settings(env_file=env_file), wants_password=wants_password)
+    except OptionError as error:
+        raise click.UsageError(str(error)) from None
     run_command(program, debug=feed.is_debug)
 
 
@@ -164,7 +226,7 @@ def find_credentials(
 
     Parameters:
         words: arguments of the command line.
-        environment: variables, those of ``--env-file`` included.
+        environment: variables of all sources, see `wsexample.brokers.credentials`.
         wants_password: whether a token shall be fetched with the password.
 
     Raises:
@@ -197,12 +259,6 @@ def _ask(what: str) -> str:
     from wsexample.cli.asking import ask_secret
 
     return ask_secret(what)
-
-
-def _variables_in(path: Path) -> dict[str, str]:
-    from dotenv import dotenv_values
-
-    return {name: value for name, value in dotenv_values(path, interpolate=False).items() if value is not None}
 
 
 if __name__ == "__main__":

@@ -189,6 +189,9 @@ def test_warnings_of_the_library_are_lines_too(run: Runner[int], capfd: pytest.C
             logging.getLogger("wsexample.toy").warning("the clock is %s", "wrong")
             return ()
 
+        def words(self, answer: Record) -> str:
+            return ""
+
     feed = Feed(FeedPlan(), {"toy": toy([[said("A", 1)]])}, Stop(), place="toy", watchers=[Warner()])
     run(feed.run())
     assert capfd.readouterr().err.count("wsexample: the clock is wrong\n") == 1
@@ -202,6 +205,9 @@ def test_a_watcher_adds_records(run: Runner[int], capfd: pytest.CaptureFixture[s
             if isinstance(record, Trade) and record.symbol == "A":
                 yield Trade(venue="toy", symbol="echo", received_ns=1, price=-record.price, size=1.0)
 
+        def words(self, answer: Record) -> str:
+            return "an echo"
+
     async def main() -> int:
         dialer, stop = toy_dialer(), Stop()
         session = Session(ToyDialect(), ["A"], dial=dialer)
@@ -211,7 +217,9 @@ def test_a_watcher_adds_records(run: Runner[int], capfd: pytest.CaptureFixture[s
         return await feeding
 
     assert run(main()) == 0
-    assert prices(capfd.readouterr().out) == [1, -1]
+    out, err = capfd.readouterr()
+    assert prices(out) == [1, -1]
+    assert "wsexample: an echo\n" in err
 
 
 def test_several_sessions_share_a_feed(run: Runner[int], capfd: pytest.CaptureFixture[str]) -> None:

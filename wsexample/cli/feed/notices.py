@@ -22,10 +22,18 @@ class Notices:
     Parameters:
         explain: a broker's words for an error (default: its own sentence).
         offset_s: seconds east of UTC for times of day; None for this machine's time zone.
+        is_told: tells whether a sentence was said already by somebody else.
     """
 
-    def __init__(self, *, explain: Callable[[Exception], str] = str, offset_s: int | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        explain: Callable[[Exception], str] = str,
+        offset_s: int | None = None,
+        is_told: Callable[[str], bool] = lambda sentence: False,
+    ) -> None:
         self._explain = explain
+        self._is_told = is_told
         self._offset_s = offset_s
         self._failed: Failed | None = None
         self._lost_ns: int | None = None
@@ -62,6 +70,8 @@ class Notices:
         if sentence == self._told and event.at_ns - self._told_ns < REPEAT_S * 1e9:
             return None
         self._told, self._told_ns = sentence, event.at_ns
+        if self._is_told(sentence):
+            return None
         if self._failed.phase == "live":
             return f"lost: {sentence}; next attempt in {span_text(delay_s)}", "yellow"
         return f"not connected: {sentence}; attempt {self._failures + 1} in {span_text(delay_s)}", "yellow"

@@ -47,6 +47,10 @@ class Watcher(Protocol):
         """Look at a record; returns records to add to the stream."""
         ...
 
+    def words(self, answer: Record) -> str:
+        """Return what to say loudly about one of its own records; "" for nothing."""
+        ...
+
 
 class Feed:
     """A feed from one or more sessions to everything that the plan asks for.
@@ -94,7 +98,9 @@ class Feed:
         self._silence = silence
         self._extras = extras
         self._voice = Voice(is_quiet=plan.is_quiet)
-        self._notices = {name: Notices(explain=explain, offset_s=offset_s) for name in sessions}
+        self._notices = {
+            name: Notices(explain=explain, offset_s=offset_s, is_told=self._voice.has_warned) for name in sessions
+        }
         self._store = Store(plan.store) if plan.store is not None else None
         self._journal = Journal(plan.journal) if plan.journal is not None and plan.journal != plan.store else None
         self._places = [place for place in (self._store, self._journal) if place is not None]
@@ -230,12 +236,20 @@ class Feed:
                     self._screen.take(record, now_s)
                 if self._journal is not None and isinstance(record, Gap) and record.symbol:
                     await self._journal.write(record)  # those of the whole connection come as events
-                for watcher in self._watchers:
-                    answers = list(watcher.take(record))
-                    if answers:
-                        session.deliver(answers)
+                self._watch(record, session)
             if self._plan.count is not None and self._taken >= self._plan.count:
                 self._stop.ask()
+
+    def _watch(self, record: Record, session: Session) -> None:
+        """Let the watchers look at a record, and put what they answer into the stream."""
+        for watcher in self._watchers:
+            answers = list(watcher.take(record))
+            if answers:
+                session.deliver(answers)
+            for answer in answers:
+                words = watcher.words(answer)
+                if words:
+                    self._voice.alarm(words)
 
     def _within_count(self, batch: Sequence[Record]) -> Sequence[Record]:
         """Return what of a batch is still wanted, and count it."""

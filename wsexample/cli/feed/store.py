@@ -10,7 +10,7 @@ from wsexample.wire.masking import mask_url
 
 __all__ = ["OF_THE_STREAM", "Store"]
 
-OF_THE_STREAM = frozenset({"connection", "gap"})
+OF_THE_STREAM = frozenset({"alert", "connection", "gap"})
 """Kinds of records that tell of the stream itself, not of a market or an account."""
 
 
@@ -30,7 +30,7 @@ class Store:
 
     @property
     def stored(self) -> int:
-        """Records that are durable, those of the stream itself left out."""
+        """Records that are durable, those of the stream itself and alerts left out."""
         return sum(count for kind, count in self._sink.stats.by_kind.items() if kind not in OF_THE_STREAM)
 
     @property

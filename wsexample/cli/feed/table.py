@@ -6,6 +6,7 @@ It knows no kind of record: what a row shows comes from `wsexample.cli.feed.fact
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from rich import box
@@ -76,6 +77,7 @@ class MarketTable:
         colors: colours of rising and falling prices.
         offset_s: seconds east of UTC for the time column; None for this machine's time zone.
         has_names: whether instruments have names (default: a column appears with the first one).
+        names: names to show in place of the venue's.
     """
 
     def __init__(
@@ -85,11 +87,13 @@ class MarketTable:
         *,
         offset_s: int | None = None,
         has_names: bool = False,
+        names: Mapping[str, str] | None = None,
     ) -> None:
         self._rows: dict[str, _Row] = {symbol: _Row() for symbol in symbols}
         self._colors = colors or Colors()
         self._offset_s = offset_s
-        self._has_names = has_names
+        self._names = dict(names or {})
+        self._has_names = has_names or bool(self._names)
         self._seen: set[str] = set()
         self._widths = {name: cell_len(name) for name in COLUMNS}
 
@@ -123,10 +127,11 @@ class MarketTable:
         table.add_column("Symbol", no_wrap=True, min_width=symbol_width)
         if self._has_names:
             table.add_column("Name", no_wrap=True, overflow="ellipsis", min_width=name_width, max_width=name_width)
-        for name in wanted:
-            table.add_column(name, justify="right", no_wrap=True, min_width=self._widths[name])
+        for column in wanted:
+            table.add_column(column, justify="right", no_wrap=True, min_width=self._widths[column])
         for symbol, row, cells in rows:
-            names = [escape_controls(row.facts.get("name") or "")] if self._has_names else []
+            name = self._names.get(symbol) or row.facts.get("name") or ""
+            names = [escape_controls(name)] if self._has_names else []
             table.add_row(symbol, *names, *(cells.get(column, Text(NONE, style="dim")) for column in wanted))
         return table
 

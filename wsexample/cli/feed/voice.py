@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Iterator
 
+import click
 from rich.console import Console
 from rich.text import Text
 
@@ -25,6 +26,7 @@ class Voice:
     def __init__(self, *, is_quiet: bool) -> None:
         self._is_quiet = is_quiet
         self._console: Console | None = None
+        self._warning = ""
 
     def say(self, sentence: str, *, color: str | None = None) -> None:
         """Say a sentence under the program's name."""
@@ -35,6 +37,25 @@ class Voice:
             self._console.print(Text.assemble((program_name(), style), f": {sentence}"), soft_wrap=False)
         else:
             say(sentence, color=color)
+
+    def alarm(self, sentence: str) -> None:
+        """Say a sentence so that it is noticed: in colour, and with the bell of the terminal."""
+        self.say(sentence, color="magenta")
+        if self._is_quiet or not sys.stderr.isatty():
+            return
+        if self._console is not None:
+            self._console.bell()
+        else:
+            click.echo("\a", err=True, nl=False)
+
+    def warn(self, sentence: str) -> None:
+        """Say what the library warns of."""
+        self._warning = sentence
+        self.say(sentence, color="yellow")
+
+    def has_warned(self, sentence: str) -> bool:
+        """Tell whether the newest warning contains a sentence, so that it need not be said again."""
+        return sentence in self._warning
 
     @contextlib.contextmanager
     def above(self, console: Console) -> Iterator[None]:
@@ -68,4 +89,4 @@ class _Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Say one."""
-        self._voice.say(record.getMessage(), color="yellow")
+        self._voice.warn(record.getMessage())
