@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
-from tests.brokers.weex.payloads import KEY, PASSPHRASE, SECRET
+from tests.brokers.weex.venues import BUY, config, subscribed, take
 from tests.conftest import Runner
-from wsexample.brokers.weex.client import WeexConfig, WeexWebSocketClient
-from wsexample.brokers.weex.dialect import WeexMessage
+from wsexample.brokers.weex.client import WeexWebSocketClient
 from wsexample.brokers.weex.rest import WeexRest
 from wsexample.brokers.weex.simulator import WeexSimulator
 from wsexample.errors import (
@@ -23,30 +20,6 @@ from wsexample.errors import (
     UnknownSymbolError,
 )
 from wsexample.records.orders import Balance, Position
-
-BUY = {
-    "symbol": "BTCUSDT", "side": "BUY", "positionSide": "LONG", "type": "MARKET", "quantity": "0.0500",
-    "newClientOrderId": "demo-0001",
-}  # fmt: skip
-
-
-def config(venue: WeexSimulator, **changes: Any) -> WeexConfig:
-    facts: dict[str, Any] = {
-        "api_key": KEY, "secret_key": SECRET, "passphrase": PASSPHRASE,
-        "public_url": venue.public_url, "private_url": venue.private_url, "rest_url": venue.rest_url,
-    }  # fmt: skip
-    return WeexConfig(**{**facts, **changes})
-
-
-async def take(stream: AsyncIterator[WeexMessage], count: int) -> list[WeexMessage]:
-    """The first items of a stream, which is closed then."""
-    found = []
-    async for message in stream:
-        found.append(message)
-        if len(found) == count:
-            break
-    await stream.aclose()  # type: ignore[attr-defined]
-    return found
 
 
 def test_public_streams_have_the_documented_keys(run: Runner[None]) -> None:
@@ -168,8 +141,7 @@ def test_orders_account_and_positions(run: Runner[None]) -> None:
                 orders = group.create_task(take(client.stream_orders(), 3))
                 account = group.create_task(take(client.stream_account(), 2))
                 positions = group.create_task(take(client.stream_positions(), 4))
-                wanted = {"orders", "account", "positions"}
-                await venue.wait_for(lambda: wanted <= {one for m in venue.received for one in m.get("params", ())})
+                await subscribed(venue, "orders", "account", "positions")
                 await rest.submit_order(BUY)
             assert [one.data["status"] for one in orders.result()] == ["new", "partially_filled", "filled"]
             balance = account.result()[-1]

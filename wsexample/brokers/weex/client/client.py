@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, ClassVar, Self
@@ -47,8 +47,7 @@ __all__ = ["ClientStats", "Connected", "MessageHandler", "WeexWebSocketClient", 
 log = logging.getLogger("wsexample.weex")
 
 MessageHandler = Callable[[WeexMessage], None]
-NEWS = ("gap", "connection")
-"""Kinds of records about the connection itself."""
+Stream = AsyncGenerator[WeexMessage, None]
 
 
 class Connected(int):
@@ -272,7 +271,7 @@ class WeexWebSocketClient:
 
     # -- public streams ------------------------------------------------------------------------------------------
 
-    async def stream_tickers(self, symbols: Iterable[str] | None = None) -> AsyncIterator[WeexMessage]:
+    def stream_tickers(self, symbols: Iterable[str] | None = None) -> Stream:
         """Yield 24 hour figures: ``last``, ``volume``, ``change`` (percent, derived) and more.
 
         Parameters:
@@ -282,38 +281,22 @@ class WeexWebSocketClient:
         Raises:
             SubscriptionLimitError: there are more than a connection carries; name those that you want.
         """
-        if symbols is None:
-            symbols = await self._rest_calls().fetch_tradable_symbols()
-            if len(symbols) > MAX_STREAMS:
-                raise SubscriptionLimitError(
-                    f"{len(symbols)} symbols may be traded, and a connection carries {MAX_STREAMS}; name those you want",
-                    venue=VENUE,
-                )
-        topics = [ticker_topic(symbol) for symbol in ([symbols] if isinstance(symbols, str) else symbols)]
-        if not topics:
-            raise OptionError("name at least one symbol", option="symbols")
-        async for message in self._stream(self._public_line(), topics, keeps_newest=True):
-            yield message
+        return self._stream(None if symbols is None else _topics(ticker_topic, symbols), keeps_newest=True)
 
-    async def stream_order_book(self, symbol: str, level: int = 5) -> AsyncIterator[WeexMessage]:
+    def stream_order_book(self, symbol: str, level: int = 5) -> Stream:
         """Yield the whole order book, best first: ``bids`` and ``asks`` of (price, size).
 
         Parameters:
             symbol: which one.
             level: levels of each side, 1 to 200 (default 5).
         """
-        topic = book_topic(symbol, level)
-        async for message in self._stream(self._public_line(), [topic], keeps_newest=True):
-            yield _cut(message, level)
+        return self._stream([book_topic(symbol, level)], keeps_newest=True, level=level)
 
-    async def stream_trades(self, symbol: str) -> AsyncIterator[WeexMessage]:
+    def stream_trades(self, symbol: str) -> Stream:
         """Yield trades one by one: ``price``, ``size``, ``side``; those that a break has hidden come after it."""
-        async for message in self._stream(self._public_line(), [trade_topic(symbol)]):
-            yield message
+        return self._stream([trade_topic(symbol)])
 
-    async def stream_candles(
-        self, symbol: str, interval: str = "1m", price_type: str = "LAST_PRICE"
-    ) -> AsyncIterator[WeexMessage]:
+    def stream_candles(self, symbol: str, interval: str = "1m", price_type: str = "LAST_PRICE") -> Stream:
         """Yield the candle of an interval as it grows: ``start_ms``, ``open``, ``high``, ``low``, ``close``, ``volume``.
 
         Parameters:
@@ -321,10 +304,9 @@ class WeexWebSocketClient:
             interval: a key of `wsexample.brokers.weex.codes.INTERVALS_S` (default "1m").
             price_type: "LAST_PRICE" (default) or "MARK_PRICE", which the contract market alone has.
         """
-        async for message in self._stream(self._public_line(), [kline_topic(symbol, interval, price_type)]):
-            yield message
+        return self._stream([kline_topic(symbol, interval, price_type)])
 
-    async def stream_quotes(self, symbols: Iterable[str]) -> AsyncIterator[WeexMessage]:
+    def stream_quotes(self, symbols: Iterable[str]) -> Stream:
         """Yield the best bid and ask: ``bid``, ``bid_size``, ``ask``, ``ask_size``; the spot market alone has this stream.
 
         Parameters:
@@ -334,15 +316,11 @@ class WeexWebSocketClient:
             raise OptionError(
                 "the contract market has no stream of quotes; use stream_order_book(symbol, 1)", option="market"
             )
-        topics = [quote_topic(symbol) for symbol in ([symbols] if isinstance(symbols, str) else symbols)]
-        if not topics:
-            raise OptionError("name at least one symbol", option="symbols")
-        async for message in self._stream(self._public_line(), topics, keeps_newest=True):
-            yield message
+        return self._stream(_topics(quote_topic, symbols), keeps_newest=True)
 
     # -- private streams -----------------------------------------------------------------------------------------
 
-    async def stream_orders(self) -> AsyncIterator[WeexMessage]:
+    def stream_orders(self) -> Stream:
         """Yield orders as they change: ``order_id``, ``status`` (a partial fill is derived), ``symbol``, ``size``.
 
         What a break has hidden comes after it, on the contract market.
@@ -350,18 +328,16 @@ class WeexWebSocketClient:
         Raises:
             CredentialsError: they are missing or wrong.
         """
-        async for message in self._stream(await self._private_line(), ["orders"]):
-            yield message
+        return self._stream(["orders"])
 
-    async def stream_fills(self) -> AsyncIterator[WeexMessage]:
+    def stream_fills(self) -> Stream:
         """Yield executions of your orders: ``fill_id``, ``order_id``, ``price`` (derived), ``size``, ``fee``, ``side``.
 
         What a break has hidden comes after it, on the contract market.
         """
-        async for message in self._stream(await self._private_line(), ["fill"]):
-            yield message
+        return self._stream(["fill"])
 
-    async def stream_account(self) -> AsyncIterator[WeexMessage]:
+    async def stream_account(self) -> Stream:
         """Yield balances: first what there is, then every change: ``balance``, ``available``, ``frozen``.
 
         On the contract market the socket has no such figures: each push is joined with a REST call made after it.
@@ -387,7 +363,7 @@ class WeexWebSocketClient:
         finally:
             await line.detach(outlet)
 
-    async def stream_positions(self) -> AsyncIterator[WeexMessage]:
+    async def stream_positions(self) -> Stream:
         """Yield positions: first those that are open, then every change, and whenever the mark moves.
 
         ``unrealized_pnl`` is derived from the ticker's mark, which the venue does not put into positions. After a break what
@@ -423,31 +399,41 @@ class WeexWebSocketClient:
         rows = await (rest.fetch_positions() if channel == "positions" else rest.fetch_balances())
         return answer_rows(channel, rows, self._clock.now_ns())
 
-    async def _stream(self, line: Line, topics: list[str], *, keeps_newest: bool = False) -> AsyncIterator[WeexMessage]:
+    async def _stream(self, topics: list[str] | None, *, keeps_newest: bool = False, level: int = 0) -> Stream:
+        """Yield the messages of some streams of one socket, books cut to ``level``; None for every ticker."""
+        if topics is None:
+            topics = await self._every_ticker()
+        line = await self._line_of(topics[0])
         outlet = Outlet(keeps_newest=keeps_newest, limit=self._limit)
         try:
             await line.attach(outlet, topics)
             async for message in outlet:
                 assert isinstance(message, WeexMessage)  # no news was asked for
-                yield message
+                yield _cut(message, level) if level else message
         finally:
             await line.detach(outlet)
 
+    async def _every_ticker(self) -> list[str]:
+        self._public_line()
+        symbols = await self._rest_calls().fetch_tradable_symbols()
+        if len(symbols) > MAX_STREAMS:
+            raise SubscriptionLimitError(
+                f"{len(symbols)} symbols may be traded, and a connection carries {MAX_STREAMS}; name those you want",
+                venue=VENUE,
+            )
+        return [ticker_topic(symbol) for symbol in symbols]
+
     # -- everything at once --------------------------------------------------------------------------------------
 
-    async def stream_messages(self) -> AsyncIterator[WeexMessage]:
+    def stream_messages(self) -> Stream:
         """Yield every message of every stream that is subscribed to, from now on, all of them."""
-        async for record in self._overheard(lambda record: isinstance(record, WeexMessage)):
-            assert isinstance(record, WeexMessage)
-            yield record
+        return self._overheard(lambda record: isinstance(record, WeexMessage))
 
-    async def stream_events(self) -> AsyncIterator[Gap | ConnectionEvent]:
+    def stream_events(self) -> AsyncGenerator[Gap | ConnectionEvent, None]:
         """Yield what happens to the connections from now on: opened, failed, live again, and each gap in the data."""
-        async for record in self._overheard(lambda record: not isinstance(record, WeexMessage)):
-            assert isinstance(record, Gap | ConnectionEvent)
-            yield record
+        return self._overheard(lambda record: not isinstance(record, WeexMessage))
 
-    async def _overheard(self, where: Callable[[Record], bool]) -> AsyncIterator[Record]:
+    async def _overheard(self, where: Callable[[Record], bool]) -> AsyncGenerator[Any, None]:
         self._public_line()
         outlet = _Overhearing(where, self._limit)
         self._overhearing.add(outlet)
@@ -594,6 +580,14 @@ class _Overhearing(Outlet):
 def _key(channel: str) -> str:
     """Return under what name the handlers of a channel are kept: the stream itself, or what it is about."""
     return topic_of(channel, None) if "@" in channel else channel_kind(channel)
+
+
+def _topics(make: Callable[[str], str], symbols: Iterable[str]) -> list[str]:
+    """Return the streams of some symbols, of which there must be one; a single symbol may stand by itself."""
+    topics = [make(symbol) for symbol in ([symbols] if isinstance(symbols, str) else symbols)]
+    if not topics:
+        raise OptionError("name at least one symbol", option="symbols")
+    return topics
 
 
 def _cut(message: WeexMessage, level: int) -> WeexMessage:
