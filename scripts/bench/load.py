@@ -19,7 +19,11 @@ import sys
 import time
 from typing import Any
 
+import msgspec
+
 from bench.payloads import (
+    BINARY,
+    TEXT,
     Payloads,
     client_frame,
     client_frame_bytes,
@@ -35,7 +39,7 @@ GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 def main() -> None:
     spec = json.loads(sys.argv[1])
-    load = payloads(spec["kind"])
+    load = payloads(spec["kind"] or "json140")
     if spec["role"] == "server":
         serve_one(spec, load)
     else:
@@ -60,7 +64,9 @@ def serve_one(spec: dict[str, Any], load: Payloads) -> None:
         context.load_cert_chain(chain, key)
         connection = context.wrap_socket(connection, server_side=True)
     answer_handshake(connection, deflate=spec["deflate"])
-    act = {"stream": stream, "bursts": bursts, "reply": reply, "sink": sink, "silence": silence}[spec["act"]]
+    act = {"stream": stream, "bursts": bursts, "reply": reply, "sink": sink, "silence": silence, "alpaca": alpaca}[
+        spec["act"]
+    ]
     try:
         act(connection, spec, load)
     except (ConnectionError, ssl.SSLError, EOFError):
@@ -97,6 +103,24 @@ def stream(connection: socket.socket, spec: dict[str, Any], load: Payloads) -> N
         cycle = deflated_server_frames(load.raw, load.opcode)
     else:
         cycle = b"".join(server_frame(payload, load.opcode) for payload in load.raw)
+    block = cycle * max(1, BLOCK_BYTES // len(cycle))
+    while True:
+        connection.sendall(block)
+
+
+def alpaca(connection: socket.socket, spec: dict[str, Any], load: Payloads) -> None:
+    """Greet, let log in and subscribe as Alpaca's market data stream does, whatever is said; then send quotes for ever."""
+    from bench.feeds import alpaca_quotes
+
+    codec, per_frame = spec["detail"]["codec"], spec["detail"]["per_frame"]
+    encode, opcode = (msgspec.msgpack.encode, BINARY) if codec == "msgpack" else (msgspec.json.encode, TEXT)
+    replies = ({"T": "success", "msg": "connected"}, {"T": "success", "msg": "authenticated"},
+               {"T": "subscription", "quotes": ["*"]})  # fmt: skip
+    for number, reply in enumerate(replies):
+        if number:
+            connection.recv(65536)
+        connection.sendall(server_frame(encode([reply]), opcode))
+    cycle = b"".join(server_frame(frame, opcode) for frame in alpaca_quotes(codec, per_frame))
     block = cycle * max(1, BLOCK_BYTES // len(cycle))
     while True:
         connection.sendall(block)

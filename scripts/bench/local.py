@@ -1,4 +1,4 @@
-"""Rows without a socket: what brokers' messages cost to read, what storing a record costs, what an import costs.
+"""Rows of brokers, sinks and tapes: reading messages, keeping books, storing records, importing; most need no socket.
 
 A row is what `bench.workloads.Workload` is told; its targets are pairs of peer and factor.
 """
@@ -27,6 +27,19 @@ def _alpaca() -> dict[str, dict[str, Any]]:
             "job": {"detail": {"codec": codec, "per_frame": per_frame}},
         }
         for codec, words in (("json", "JSON"), ("msgpack", "MessagePack"))
+        for per_frame in (1, 20, 100)
+    }
+    rows |= {
+        f"alpaca-stream-{per_frame}": {
+            "title": f"Alpaca quotes from a socket to the program, {per_frame} in a frame, MessagePack",
+            "operation": "alpaca_quotes_streamed",
+            "act": "alpaca",
+            "unit": "quote",
+            "ours": "ours-stream",
+            "subjects": ("ours-stream", "alpaca-py"),
+            "targets": (("alpaca-py", 15.0),),
+            "job": {"detail": {"codec": "msgpack", "per_frame": per_frame}, "chunk": 997},
+        }
         for per_frame in (1, 20, 100)
     }
     rows["alpaca-import"] = {
@@ -78,6 +91,30 @@ def _storing() -> dict[str, dict[str, Any]]:
             "subjects": ("ours-sink", "executemany", "executemany-indexed", "aiosqlite", "aiosqlite-100"),
             "targets": (("executemany", 0.8), ("aiosqlite", 1.0)),
             "job": {"min_messages": 200_000, "warm_messages": 60_000},
+        },
+        "tape-write": {
+            "title": "messages of 140 B onto a tape",
+            "operation": "messages_kept",
+            "kind": "json140",
+            "ours": "ours-tape",
+            "subjects": ("ours-tape", "file"),
+            "job": {"min_messages": 100_000, "warm_messages": 40_000},
+        },
+        **{
+            f"replay-{feed}": {
+                "title": f"a tape played as a session as fast as possible: {words}",
+                "operation": "tape_replayed",
+                "unit": "record",
+                "ours": "ours-tape",
+                "subjects": ("ours-tape", "ours-decoding"),
+                "targets": (("ours-decoding", 0.8),),
+                "job": {"detail": {"feed": feed, "count": count, "records": records}},
+            }
+            for feed, words, count, records in (
+                ("kabu", "boards of kabu Station", 5_000, 1),
+                ("alpaca-1", "Alpaca's quotes, 1 in a frame", 20_000, 1),
+                ("alpaca-20", "Alpaca's quotes, 20 in a frame", 2_000, 20),
+            )
         },
         "indicators": {
             "title": "indicators, one price at a time",

@@ -110,6 +110,7 @@ def measure(workload_name: str, workload: Workload, row: Row, plan: Plan) -> dic
         "warm_messages": 2000,
         "min_messages": 2000,
         "longest_s": 20.0,
+        "detail": workload.job.get("detail", {}),
         **workload.load,
     }
     if workload.act == "idle":

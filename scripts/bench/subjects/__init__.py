@@ -59,6 +59,7 @@ SUBJECTS = {
     "websocket-client": Subject("websocket_client", "websocket", "blocking recv; str", loops=BLOCKING),
     "websockets-sync": Subject("websockets_sync", "websockets", "blocking recv; str", loops=BLOCKING),
     "ours-dialect": Subject("our_brokers", "wsexample", "typed records", loops=NONE),
+    "ours-stream": Subject("our_brokers", "wsexample", "async for over the client; typed records", "stream"),
     "ours-documented": Subject("our_brokers", "wsexample", "the venue's texts beside the record", "documented", NONE),
     "msgspec": Subject("bare_msgspec", "msgspec", "decoded, and nothing made of it", loops=NONE),
     "msgspec-structs": Subject(
@@ -74,6 +75,9 @@ SUBJECTS = {
     "aiosqlite-100": Subject(
         "with_aiosqlite", "aiosqlite", "stored in lists of 100, as they come", "100", ("asyncio",)
     ),
+    "ours-tape": Subject("our_tape", "wsexample", "recorder; player and session", loops=("asyncio", "uvloop")),
+    "ours-decoding": Subject("our_tape_decoding", "wsexample", "the dialect alone, from memory", loops=NONE),
+    "file": Subject("bare_file", "struct", "buffered writes, synced as often", loops=NONE),
     "sma": Subject("our_signals", "wsexample", "average of 50", "sma", NONE),
     "ema": Subject("our_signals", "wsexample", "exponential average of 50", "ema", NONE),
     "crossover": Subject("our_signals", "wsexample", "averages of 10 and 50", "crossover", NONE),

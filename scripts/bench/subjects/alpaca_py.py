@@ -40,5 +40,30 @@ async def alpaca_quotes_decoded(job: Job) -> None:
             await take(frame)
 
 
+async def alpaca_quotes_streamed(job: Job) -> None:
+    import asyncio
+
+    from alpaca.data.live import StockDataStream
+
+    stream: Any = StockDataStream("key", "secret", url_override=job.url.rstrip("/"))
+    meter, total, count = job.meter, 0.0, 0
+    over = asyncio.Event()
+
+    async def handle(quote: Any) -> None:
+        nonlocal total, count
+        total += quote.bid_price
+        count += 1
+        if count == job.chunk:
+            count = 0
+            if not meter.add(job.chunk):
+                over.set()
+                await asyncio.sleep(60)
+
+    stream.subscribe_quotes(handle, "*")
+    running = asyncio.ensure_future(stream._run_forever())
+    await over.wait()
+    running.cancel()
+
+
 def alpaca_import(job: Job) -> None:
     import_cost(job, "from alpaca.data.live import StockDataStream; from alpaca.trading.stream import TradingStream")

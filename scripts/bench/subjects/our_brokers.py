@@ -26,6 +26,22 @@ def alpaca_quotes_decoded(job: Job) -> None:
                 total += quote.bid_price
 
 
+async def alpaca_quotes_streamed(job: Job) -> None:
+    from wsexample.brokers.alpaca import AlpacaStream
+
+    codec = job.detail["codec"]
+    url = job.url.rstrip("/")
+    meter, total, count = job.meter, 0.0, 0
+    stream: Any = await AlpacaStream("key", "secret", quotes="*", codec=codec, url=url).__aenter__()
+    async for quote in stream:
+        total += quote.bid_price
+        count += 1
+        if count == job.chunk:
+            count = 0
+            if not meter.add(job.chunk):
+                return
+
+
 def weex_book_kept(job: Job) -> None:
     from wsexample.brokers.weex.dialect import WeexDialect
 
