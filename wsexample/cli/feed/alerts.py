@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import click
+
 from wsexample.cli.feed.facts import NUMBERS, facts_of
 from wsexample.cli.options import SECONDS
 from wsexample.cli.terminal import escape_controls
@@ -151,7 +153,10 @@ def _bound(text: str, words: list[str]) -> float | str:
 def _distance(text: str, words: list[str]) -> tuple[float, bool, float | None]:
     window_s = None
     if len(words) == 3 and words[1].lower() == "in":
-        window_s = SECONDS.convert(words[2], None, None)
+        try:
+            window_s = SECONDS.convert(words[2], None, None)
+        except click.BadParameter as error:
+            raise _wrong(text, error.message) from None
         words = words[:1]
     if len(words) != 1:
         raise _wrong(text, "write moves 2%, moves 50, or moves 2% in 5m")
