@@ -416,7 +416,7 @@ class Loop:
 
     def __init__(self) -> None:
         self.readers: dict[int, tuple[Any, Any]] = {}
-        self.timers: list[tuple[float, Any, Any]] = []
+        self.timers: list[tuple[float, float, Any, Any]] = []
         self.signals: list[int] = []
 
     def signal(self, number: int, callback: Any) -> None:
@@ -428,7 +428,7 @@ class Loop:
         self.readers[sock.fileno()] = (sock, callback)
 
     def timeout(self, seconds: float, callback: Any, *arguments: Any) -> None:
-        self.timers.append((time.monotonic() + seconds, callback, arguments))
+        self.timers.append((time.monotonic() + seconds, seconds, callback, arguments))
 
     def buffwrite(self, sock: Any, data: bytes, send: Any, on_error: Any) -> None:
         while data:
@@ -449,8 +449,9 @@ class Loop:
             now = time.monotonic()
             due = [timer for timer in self.timers if timer[0] <= now]
             self.timers = [timer for timer in self.timers if timer[0] > now]
-            for _, callback, arguments in due:
-                callback(*arguments)
+            for _, seconds, callback, arguments in due:
+                if callback(*arguments):
+                    self.timeout(seconds, callback, *arguments)
 
 
 def test_a_dispatcher_drives_the_app(websocket: Any) -> None:
@@ -486,3 +487,47 @@ def test_a_dispatcher_reconnects(websocket: Any) -> None:
         loop.run(lambda: log.of("message"))
         assert log.of("message") == ["hello"]
         log.app.close()
+
+
+def test_a_dispatcher_learns_of_a_lost_connection(websocket: Any) -> None:
+    """on_error and on_close come from the loop's call."""
+    loop = Loop()
+    with peer(lambda conn: (conn.shake_hands(), conn.send(1, b"last"))) as server:
+        log = Log(websocket, server.url)
+        log.app.run_forever(dispatcher=loop)
+        loop.run(lambda: "close" in log.names())
+        assert log.of("message") == ["last"]
+        assert isinstance(log.of("error")[0], websocket.WebSocketConnectionClosedException)
+        assert log.of("close") == [(None, None)]
+
+
+def test_a_dispatcher_gives_up_a_peer_that_does_not_pong(ours: Any) -> None:
+    """The loop's timers look at the pong, and on_error is told; websocket-client raises into the loop."""
+    loop = Loop()
+    with peer(saying()) as server:
+        log = Log(ours, server.url)
+        log.app.run_forever(dispatcher=loop, ping_interval=0.2, ping_timeout=0.1)
+        loop.run(lambda: "error" in log.names())
+        assert isinstance(log.of("error")[0], ours.WebSocketTimeoutException)
+        log.app.close(timeout=0)
+
+
+def test_a_method_put_into_the_apps_connection_is_used(websocket: Any) -> None:
+    """on_open may replace recv_frame of app.sock."""
+    with peer(saying(frame_bytes(1, b"theirs"), close_bytes(1000))) as server:
+        log = Log(websocket, server.url)
+
+        def on_open(app: Any) -> None:
+            receive = app.sock.recv_frame
+
+            def recv_frame() -> Any:
+                frame = receive()
+                if frame.opcode == websocket.ABNF.OPCODE_TEXT:
+                    frame.data = b"mine"
+                return frame
+
+            app.sock.recv_frame = recv_frame
+
+        log.app.on_open = on_open
+        log.app.run_forever()
+        assert log.of("message") == ["mine"]

@@ -641,3 +641,115 @@ def test_a_tls_connection_that_ends_raggedly_is_lost(
         ws.send("x")
         with pytest.raises(websocket.WebSocketConnectionClosedException):
             ws.recv()
+
+
+def test_overridden_send_and_recv_see_the_bytes_over_tls(
+    websocket: Any, tls_contexts: tuple[ssl.SSLContext, ssl.SSLContext]
+) -> None:
+    """What a subclass sees is what TLS carries, and a message may be longer than a read."""
+    server_context, client_context = tls_contexts
+
+    class Watching(websocket.WebSocket):  # type: ignore[misc,name-defined]
+        received = 0
+
+        def _recv(self, bufsize: int) -> bytes:
+            data: bytes = super()._recv(bufsize)
+            self.received += len(data)
+            return data
+
+    with peer(tls=server_context) as server:
+        ws = connected(websocket, server, class_=Watching, sslopt={"context": client_context})
+        ws.send("x" * 70_000)
+        assert ws.recv() == "x" * 70_000
+        assert ws.received == 70_010
+        ws.close()
+
+
+# -- a socket of the program's in place of the connection's ----------------------------------------------------------
+
+
+class Fake:
+    """What tests of other programs put where the socket is."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self.pieces = list(pieces)
+        self.sent: list[bytes] = []
+        self.is_closed = False
+
+    def gettimeout(self) -> float:
+        return 1.0
+
+    def settimeout(self, timeout: float | None) -> None: ...
+
+    def shutdown(self, how: int) -> None: ...
+
+    def recv(self, size: int) -> bytes:
+        piece = self.pieces.pop(0)
+        self.pieces[:0] = [piece[size:]] if piece[size:] else []
+        return piece[:size]
+
+    def send(self, data: bytes) -> int:
+        self.sent.append(data)
+        return len(data)
+
+    def fileno(self) -> int:
+        return 10_000
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def test_a_socket_may_be_put_in_its_place(websocket: Any) -> None:
+    """Frames are then read from it and written to it, with its own recv and send."""
+    ws = websocket.WebSocket()
+    ws.sock = fake = Fake(frame_bytes(1, b"hel")[:3], frame_bytes(1, b"hel")[3:], frame_bytes(2, b"x"), b"")
+    ws.connected = True
+    ws.set_mask_key(lambda length: b"\0\0\0\0")
+    assert ws.recv() == "hel"
+    assert ws.recv() == b"x"
+    assert ws.send("Hi") == 8
+    assert fake.sent == [b"\x81\x82\0\0\0\0Hi"]
+    with pytest.raises(websocket.WebSocketConnectionClosedException):
+        ws.recv()
+    ws.sock = fake
+    ws.shutdown()
+    assert fake.is_closed
+    assert ws.sock is None
+
+
+# -- small promises --------------------------------------------------------------------------------------------------
+
+
+def test_next_receives(websocket: Any) -> None:
+    """So does the built-in next()."""
+    with peer(saying(frame_bytes(1, b"a"), frame_bytes(2, b"b"))) as server:
+        ws = connected(websocket, server)
+        assert ws.next() == "a"
+        assert next(ws) == b"b"
+        ws.shutdown()
+
+
+def test_connecting_takes_time(websocket: Any) -> None:
+    """With a timeout of zero it raises BlockingIOError."""
+    with peer(saying()) as server, pytest.raises(BlockingIOError):
+        websocket.create_connection(server.url, timeout=0)
+
+
+def test_the_number_of_a_socket_that_is_not_there(websocket: Any) -> None:
+    """fileno() raises before connecting."""
+    with pytest.raises(websocket.WebSocketException):
+        websocket.WebSocket().fileno()
+
+
+def test_a_ping_of_the_programs_making_is_checked(websocket: Any) -> None:
+    """One that recv_frame() of a subclass made too long cannot be answered."""
+
+    class Mine(websocket.WebSocket):  # type: ignore[misc,name-defined]
+        def recv_frame(self) -> Any:
+            return websocket.ABNF(1, 0, 0, 0, websocket.ABNF.OPCODE_PING, 0, b"x" * 126)
+
+    with peer(saying()) as server:
+        ws = connected(websocket, server, class_=Mine)
+        with pytest.raises(websocket.WebSocketProtocolException):
+            ws.recv()
+        ws.shutdown()

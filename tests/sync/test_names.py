@@ -161,8 +161,27 @@ def test_helpers_for_a_socket(websocket: Any) -> None:
     finally:
         near.close()
         far.close()
+    for call in (lambda: websocket.recv(None, 1), lambda: websocket.send(None, b"x")):
+        with pytest.raises(websocket.WebSocketConnectionClosedException):
+            call()
     settings = websocket.sock_opt(None, None)
     assert (settings.sockopt, settings.sslopt, settings.timeout) == ([], {}, None)
+
+
+def test_helpers_wait_for_a_socket_that_does_not_take_it(websocket: Any) -> None:
+    """A full socket times out; one with a timeout of zero raises BlockingIOError from recv."""
+    near, far = socket.socketpair()
+    try:
+        near.settimeout(0.01)
+        with pytest.raises(websocket.WebSocketTimeoutException):
+            for _ in iter(lambda: websocket.send(near, bytes(1_000_000)), 0):
+                pass
+        near.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            websocket.recv(near, 1)
+    finally:
+        near.close()
+        far.close()
 
 
 def test_the_trace_can_be_turned_off_again(websocket: Any) -> None:

@@ -102,3 +102,24 @@ def test_several_receivers_never_tear_a_message() -> None:
             [*map("{:04d}".format, range(2000)), *(b"%04d" % i for i in range(2000))], key=str
         )
         ws.shutdown()
+
+
+def test_waiting_for_the_turn_counts_towards_the_timeout() -> None:
+    """While one thread receives, another gives up after its own time, and one that may not wait is told at once."""
+    with peer() as server:
+        ws = sync.create_connection(server.url)
+        wait = run_in_thread(ws.recv)
+        while ws.readlock.acquire(False):  # until the first has taken its turn
+            ws.readlock.release()
+        with pytest.raises(sync.WebSocketTimeoutException):
+            ws.recv(timeout=0.01)
+        ws.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            ws.recv()
+        ws.settimeout(0.01)
+        with pytest.raises(sync.WebSocketTimeoutException):
+            ws.recv_data()
+        ws.settimeout(None)
+        ws.send("x")
+        assert wait() == "x"
+        ws.close()
