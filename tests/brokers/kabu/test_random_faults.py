@@ -26,7 +26,7 @@ WANTED = STOCKS[:5]
 NAMES = [f"{code}@1" for code in WANTED]
 LIMIT = 6
 CROWD = ("1332", "1605", "1925", "2502", "2802")
-LIST_CHECK_S = 20.0
+LIST_CHECK_S = 60.0
 FAULTS = (
     *("reset", "closed", "displaced", "frozen", "restart", "logout", "logout and reset", "token stolen and reset"),
     *(
@@ -105,6 +105,8 @@ class Run:
             station.station.unregister_all()
         if "crowd" in name:
             station.crowd(CROWD)
+        if ("list" in name or "crowd" in name) and "reset" in name:
+            await self.pass_time(draw(1, 50))  # the stream is open, and says nothing of what is off the list
         if "garbage" in name:
             connection.say("{}", "not json", "[]")
         if "frozen" in name:
