@@ -11,6 +11,7 @@ import sys
 import tomllib
 from functools import cache
 from importlib.util import find_spec
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -99,7 +100,8 @@ def complaint(words: list[str]) -> str | None:
         shown = help_of(words[1])
     elif program in COMMANDS:
         module = COMMANDS[program].partition(":")[0]
-        subcommand = words[1:2] if program == "wsexample" and not words[1].startswith("-") else []
+        # With --help behind them, what are arguments and not names of commands do no harm.
+        subcommand = takewhile(lambda word: not word.startswith("-"), words[1:]) if program == "wsexample" else ()
         shown = help_of("-m", module, *subcommand)
     else:
         return f"no command {program}"
