@@ -1,0 +1,64 @@
+"""Every row of the measurements does its work: short, and without a look at the clock's verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import importlib.util
+import inspect
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import missing
+
+SCRIPTS = Path(__file__).parent.parent / "scripts"
+sys.path.append(str(SCRIPTS))
+
+from bench.job import Job  # noqa: E402 - found through the line above
+from bench.runner import Plan, Row, measure, write_certificate  # noqa: E402
+from bench.subjects import SUBJECTS  # noqa: E402
+from bench.workloads import WORKLOADS  # noqa: E402
+
+LOCAL = [(name, subject) for name, row in WORKLOADS.items() if not row.act for subject in row.subjects]
+SOCKET = [
+    ("blocking-receive", "ours-blocking"),
+    ("blocking-echo-tls", "ours-blocking"),
+    ("run-forever", "ours-blocking"),
+    ("alpaca-stream-20", "ours-stream"),
+    ("alpaca-stream-20", "alpaca-py"),
+]
+
+
+def operation_of(workload: str, subject: str) -> Any:
+    if importlib.util.find_spec(SUBJECTS[subject].needs) is None:
+        missing(f"{SUBJECTS[subject].needs} is not installed")
+    module = importlib.import_module(f"bench.subjects.{SUBJECTS[subject].module}")
+    return getattr(module, WORKLOADS[workload].operation, None)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")  # the peers', not ours
+@pytest.mark.parametrize(("workload", "subject"), LOCAL)
+def test_rows_without_a_socket_do_their_work(workload: str, subject: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each row reads, keeps or stores what the others of its table do, and counts it."""
+    monkeypatch.setattr("bench.work.IMPORTS", 1)
+    row, who = WORKLOADS[workload], SUBJECTS[subject]
+    operation = operation_of(workload, subject)
+    settings = {**row.job, "window_s": 0.0, "warm_s": 0.0, "warm_messages": 0, "min_messages": 1}
+    job = Job(workload, row.operation, subject, who.variant, who.loops[0], row.kind, **settings)
+    done = operation(job)
+    if inspect.iscoroutine(done):
+        asyncio.run(done)
+    assert job.meter.result["messages"] > 0
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(("workload", "subject"), SOCKET)
+def test_rows_over_a_socket_do_their_work(workload: str, subject: str, tmp_path: Path) -> None:
+    """Load and process under test find each other, and the latter counts what it got."""
+    assert operation_of(workload, subject) is not None
+    plan = Plan(write_certificate(tmp_path), None, None, window_s=0.001, warm_s=0.0, connections=10)
+    result = measure(workload, WORKLOADS[workload], Row(subject, SUBJECTS[subject].loops[0]), plan)
+    assert result.get("messages", 0) > 0, result
