@@ -85,7 +85,7 @@ class WeexWebSocketClient:
             is not known. Its own pings, which are messages, are always answered.
         ping_timeout: seconds to wait for the answer to one (default 10).
         limit: messages that may wait for a stream (default 10,000).
-        clock: what stamps signatures (default the machine's).
+        clock: what stamps signatures, paces attempts and measures silence (default the machine's).
     """
 
     PUBLIC_ENDPOINT: ClassVar[str] = f"wss://ws-contract.weex.com{PUBLIC_PATH}"
@@ -233,6 +233,7 @@ class WeexWebSocketClient:
             url=self._connect_options.replace(url=url),
             errands=WeexErrands(config, self._clock, self._rest_calls, is_private=is_private),
             dial=opening,
+            clock=self._clock,
             dedupe=identity,
             retry=self._retry,
             limit=self._limit,
