@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from pathlib import Path
 from typing import Any
 
 from wsexample.cli import client_plan
@@ -15,6 +16,8 @@ from wsexample.cli.output import Output
 from wsexample.cli.prompt import Prompt, history_path
 from wsexample.cli.running import Stop, say
 from wsexample.cli.sources import PromptSource, Source
+from wsexample.cli.speed import factor
+from wsexample.cli.wire_tap import WireTap
 from wsexample.errors import DeadlineError
 
 __all__ = ["run_client"]
@@ -45,6 +48,8 @@ async def run_client(url: str | None, given: Mapping[str, Any], stop: Stop, *, c
         return await check_echo(
             options, stop, interval_s=given["interval"], count=given["max_messages"], is_quiet=is_quiet
         )
+    if given["replay"] is not None:
+        return await _replay(given, stop, color=color)
     work = _converse(url or DEFAULT_URL, given, stop, color=color, is_quiet=is_quiet)
     return await work if given["max_time"] is None else await _within(given["max_time"], work)
 
@@ -86,10 +91,52 @@ async def _converse(url: str, given: Mapping[str, Any], stop: Stop, *, color: st
             given, is_terminal=output.is_terminal, is_interactive=is_interactive, color=color
         )
         try:
-            return await Conversation(plan, source, presenter, show, tell).run(stop)
+            async with contextlib.AsyncExitStack() as tapes:
+                tap = await tapes.enter_async_context(_taped(given["record"], plan.options.url, tell))
+                return await Conversation(plan, source, presenter, show, tell, tap).run(stop)
         finally:
             if source is not None:
                 await source.close()
+
+
+@contextlib.asynccontextmanager
+async def _taped(path: Path | None, url: str, tell: Callable[..., None]) -> AsyncIterator[WireTap | None]:
+    """Record connections on a tape, where one is named."""
+    if path is None:
+        yield None
+        return
+    from wsexample.tape.format import Source as TapeSource
+    from wsexample.tape.recorder import Recorder
+
+    async with Recorder(path, TapeSource(url=url), mode="append") as recorder:
+        if recorder.stats.torn_bytes:
+            tell(f"{path}: {recorder.stats.torn_bytes} bytes of a torn end were cut", color="yellow")
+        yield WireTap(recorder, url)
+    tell(f"{recorder.stats.stored:,} messages and notes recorded on {path}")
+
+
+async def _replay(given: Mapping[str, Any], stop: Stop, *, color: str) -> int:
+    """Show what was received on a tape."""
+    from wsexample.tape.format import Kind
+    from wsexample.tape.pace import Pace
+    from wsexample.tape.reader import Tape
+
+    pace = Pace(factor(given["speed"]))
+    with Output(given["output"]) as output, Tape(given["replay"]) as tape:
+        presenter = client_plan.presenter(given, is_terminal=output.is_terminal, is_interactive=False, color=color)
+        begun_ns = tape.first_ns() or 0
+        shown = 0
+        for entry in tape.entries():
+            if entry.kind >= Kind.SENT_TEXT:
+                continue
+            wait_s = pace.wait_s(entry.at_ns, asyncio.get_running_loop().time())
+            if (wait_s > 0 and not await stop.race(asyncio.sleep(wait_s))) or shown == given["max_messages"]:
+                break
+            await output.send(
+                presenter.present(entry.payload, entry.kind == Kind.RECEIVED_BINARY, entry.at_ns, begun_ns)
+            )
+            shown += 1
+    return stop.exit_code
 
 
 def _complain(sentence: str) -> None:

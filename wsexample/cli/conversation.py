@@ -19,6 +19,7 @@ from wsexample.cli.outgoing import SLASH_HELP, Message, Slash
 from wsexample.cli.round_trips import format_duration
 from wsexample.cli.running import LAST_WORDS_S, Stop
 from wsexample.cli.sources import Source
+from wsexample.cli.wire_tap import WireTap
 from wsexample.errors import ConnectionClosed, DeadlineError, HandshakeError, NetworkError, OptionError, StateError
 from wsexample.wire.connection import Connection, connect
 from wsexample.wire.masking import mask_url
@@ -92,6 +93,7 @@ class Conversation:
         presenter: how received messages look.
         show: writes them.
         say: tells the user what happens, with a colour.
+        tap: gets told every message, for a tape.
     """
 
     def __init__(
@@ -101,8 +103,10 @@ class Conversation:
         presenter: Presenter,
         show: Callable[[bytes], Awaitable[None]],
         say: Callable[..., None],
+        tap: WireTap | None = None,
     ) -> None:
         self._plan = plan
+        self._tap = tap
         self._source = source
         self._presenter = presenter
         self._show = show
@@ -154,7 +158,18 @@ class Conversation:
         self._has_opened = True
         async with ws:
             self._say(f"connected to {mask_url(self._plan.options.url)}", color="green", is_chatter=True)
-            return await self._talk(ws, stop, begun_ns, is_first=is_first)
+            if self._tap is None:
+                return await self._talk(ws, stop, begun_ns, is_first=is_first)
+            self._tap.opened()
+            try:
+                return await self._talk(ws, stop, begun_ns, is_first=is_first)
+            finally:
+                self._tap.closed(ws)
+
+    async def _say_to(self, ws: Connection, message: Message) -> None:
+        await ws.send(message)
+        if self._tap is not None:
+            self._tap.sent(message)
 
     async def _talk(self, ws: Connection, stop: Stop, begun_ns: int, *, is_first: bool) -> int:
         jobs: list[Coroutine[Any, Any, Any]] = [stop.wait(), self._send(ws, is_first=is_first)]
@@ -232,6 +247,8 @@ class Conversation:
             if limit != 0:
                 arrivals += ws.take_waiting()[:limit]
             self.received += len(arrivals)
+            if self._tap is not None:
+                self._tap.received(arrivals)
             present = self._presenter.present
             await self._show(b"".join(present(*arrival[:3], begun_ns) for arrival in arrivals))
 
@@ -240,7 +257,7 @@ class Conversation:
         plan = self._plan
         if is_first or (plan.reconnect is not None and plan.reconnect.resends_first):
             for message in plan.first:
-                await ws.send(message)
+                await self._say_to(ws, message)
         has_sent = bool(plan.first)
         while self._source is not None and not self._input_ended and not (plan.is_one_shot and has_sent):
             item = self._unsent if self._unsent is not None else await self._source.next()
@@ -251,7 +268,7 @@ class Conversation:
                     return
                 continue
             self._unsent = item
-            await ws.send(item)
+            await self._say_to(ws, item)
             self._unsent = None
             has_sent = True
         self._input_ended = True
@@ -298,7 +315,7 @@ class Conversation:
     async def _keep_alive(self, ws: Connection, message: Message) -> None:
         while True:
             await asyncio.sleep(self._plan.keepalive_interval_s)
-            await ws.send(message)
+            await self._say_to(ws, message)
 
 
 async def _open(options: ConnectOptions) -> Connection:

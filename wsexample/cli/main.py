@@ -27,6 +27,9 @@ Commands of their own, each with --help:
         "doctor": ("wsexample.cli.doctor:main", "Say what is installed here and whether it works."),
         "alpaca": ("wsexample.cli.alpaca:main", "Alpaca: quotes, trades, bars, news, account and orders."),
         "weex": ("wsexample.cli.weex:main", "WEEX: tickers, books, trades, candles, account and orders."),
+        "record": ("wsexample.cli.record:main", "Run a streaming command and keep every message on a tape."),
+        "replay": ("wsexample.cli.replay:main", "Play tapes: as records, or as a server."),
+        "tape": ("wsexample.cli.tape:main", "Look at tapes, cut, merge and export them."),
         "sim": ("wsexample.cli.main:sim", "Run a broker's simulator on this machine."),
     },
 )

@@ -27,6 +27,7 @@ from wsexample.cli.options import (
 )
 from wsexample.cli.profiles import profile_flags
 from wsexample.cli.running import Stop, run_command
+from wsexample.cli.speed import SPEED
 
 __all__ = ["main"]
 
@@ -124,6 +125,12 @@ _FLAGS = (
     option("-P", "--show-ping-pong", is_flag=True, section=SHOWING, help="Say when a ping or pong comes."),
     option("--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", section=SHOWING,
            help="Write received messages to a file."),
+    option("--record", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", section=SHOWING,
+           help="Keep every message on a tape, in both directions; one that exists is gone on with."),
+    option("--replay", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE", section=SHOWING,
+           help="Show what was received on a tape, in place of connecting."),
+    option("--speed", type=SPEED, default="1", show_default=True, section=SHOWING,
+           help="With --replay: 1 for the recorded pace, 10 for ten times as fast, max for no waiting."),
     option("-v", "--verbose", count=True, section=SHOWING,
            help="Show the handshake; -vv also the kind of each frame, -vvv all of it. Secrets are masked."),
     option("--trace", is_flag=True, section=SHOWING, help="The same as -vvv."),

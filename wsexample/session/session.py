@@ -199,6 +199,16 @@ class Session:
                 raise self._error or StateError("the session was closed before it was live")
             await self._changed.wait()
 
+    def attach(self, tap: Tap) -> None:
+        """Give a session its tap that was made without one, before it is started.
+
+        Raises:
+            StateError: it has been started, or has a tap already.
+        """
+        if self._task is not None or self._is_closing or self._parts.tap is not None:
+            raise StateError("a tap must be attached before the session is started, and only one")
+        self._parts.tap = self._told(tap)
+
     def reconnect(self, reason: str = "a new connection was asked for") -> None:
         """Replace the connection, or end the wait for the next one; returns at once.
 
@@ -364,6 +374,11 @@ class Session:
         Each call follows on its own; a follower that falls behind sees a jump in ``event.number``.
         """
         return self._events.follow()
+
+    @property
+    def url(self) -> str:
+        """Where it connects to, credentials masked."""
+        return mask_url(self._connect_options.url)
 
     @property
     def dialect(self) -> Dialect:

@@ -239,6 +239,11 @@ class Tape:
         """Return the moment of the first entry; None for an empty tape."""
         return next((entry.at_ns for entry in self.entries()), None)
 
+    def span_ns(self) -> tuple[int, int]:
+        """Return the earliest and the latest moment on the tape, by the marks of its blocks; zeros for an empty one."""
+        marks = [mark for _, mark in self.marks()]
+        return min((mark.first_ns for mark in marks), default=0), max((mark.last_ns for mark in marks), default=0)
+
     def topics(self, source: int = 0) -> tuple[str, ...]:
         """Return what a source was subscribed to at some time, in the order in which it was."""
         found = dict.fromkeys(self.source(source).topics)

@@ -28,6 +28,12 @@ _FLAGS = (
         section="Output",
         help="Keep what happened to the connection, and every gap: JSON lines in a file, or a sink as with --store.",
     ),
+    option(
+        "--record",
+        metavar="FILE",
+        section="Output",
+        help="Keep every message as it came on a tape, for wsexample replay; one that exists is gone on with.",
+    ),
     option("--count", type=click.IntRange(min=1), section="Output", help="End after so many records."),
     option("--duration", type=SECONDS, section="Output", help="End after so long, such as 15s, 10m or 6h."),
     option(
@@ -52,6 +58,7 @@ def feed_flags(command: Decorated) -> Callable[..., Any]:
         *args: Any,
         store: str | None,
         journal: str | None,
+        record: str | None,
         count: int | None,
         duration: float | None,
         newest: bool,
@@ -65,6 +72,7 @@ def feed_flags(command: Decorated) -> Callable[..., Any]:
         plan = FeedPlan(
             store=store,
             journal=journal,
+            record=record,
             count=count,
             duration_s=duration,
             reconnects=not no_reconnect,

@@ -15,6 +15,8 @@ class FeedPlan:
     """URL of a sink for every record; None stores nothing."""
     journal: str | None = None
     """File or URL of a sink for connection events and gaps; None keeps no journal."""
+    record: str | None = None
+    """Tape for every message as it came; None records nothing."""
     count: int | None = None
     """Records of market data after which the feed ends; None for no end."""
     duration_s: float | None = None

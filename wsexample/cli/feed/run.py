@@ -20,6 +20,7 @@ from wsexample.cli.feed.numbers import count_of, span_text
 from wsexample.cli.feed.plan import FeedPlan
 from wsexample.cli.feed.screen import Screen
 from wsexample.cli.feed.store import OF_THE_STREAM, Store
+from wsexample.cli.feed.tape import FeedTape
 from wsexample.cli.feed.view import FeedState, View
 from wsexample.cli.feed.voice import Voice
 from wsexample.cli.running import LAST_WORDS_S, Stop
@@ -103,6 +104,7 @@ class Feed:
         }
         self._store = Store(plan.store) if plan.store is not None else None
         self._journal = Journal(plan.journal) if plan.journal is not None and plan.journal != plan.store else None
+        self._tape = FeedTape(plan.record) if plan.record is not None else None
         self._places = [place for place in (self._store, self._journal) if place is not None]
         self._state = FeedState(place, file=self._store.place if self._store is not None else "")
         self._screen = None
@@ -136,6 +138,8 @@ class Feed:
             try:
                 for place in self._places:
                     await place.open()
+                if self._tape is not None and (said := self._tape.open(self._sessions.values())):
+                    self._voice.say(said, color="yellow")
                 self._take_places()
                 self._followers = [asyncio.ensure_future(self._follow(name)) for name in self._sessions]
                 await self._live()
@@ -185,8 +189,12 @@ class Feed:
         """Close the sessions, wait until the last of their events is kept, and store what waits. Twice is harmless."""
         await self._close()
         await asyncio.gather(*self._followers, return_exceptions=True)
-        for place in self._places:
-            await place.close()
+        try:
+            if self._tape is not None:
+                await self._tape.close()
+        finally:
+            for place in self._places:
+                await place.close()
 
     async def _close(self) -> None:
         """Close every session; what came until then can still be taken."""
@@ -340,6 +348,8 @@ class Feed:
         self._tell_breaks()
         if self._store is not None:
             self._voice.say(f"stored in {self._store.place}")
+        if self._tape is not None:
+            self._voice.say(self._tape.summary)
 
     def _account(self, what: str, consumers: Mapping[str, Consumer], more: str = "") -> None:
         stats = [consumer.stats for consumer in consumers.values()]
