@@ -17,7 +17,7 @@ from wsexample.errors import CredentialsError
 if TYPE_CHECKING:
     from wsexample.brokers.alpaca import AlpacaCredentials, AlpacaDataRest, AlpacaTradingRest
 
-__all__ = ["AlpacaAccess", "account_access", "market_access"]
+__all__ = ["SECTION", "AlpacaAccess", "account_access", "market_access"]
 
 SECTION = "Alpaca"
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wsexample.cli.alpaca_access import AlpacaAccess, market_access
+from wsexample.cli.alpaca_access import SECTION, AlpacaAccess, market_access
+from wsexample.cli.broker_access import patience_flag, retry_of
 from wsexample.cli.exit_codes import ExitCode, exit_status_help
 from wsexample.cli.feed.flags import feed_flags
 from wsexample.cli.feed.plan import FeedPlan
@@ -51,25 +52,28 @@ def _epilog(*examples: str) -> str:
 
 
 def _market_flags(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the flags of every market data stream; the command gets ``where``, in place of feed, codec and backfill."""
+    """Add the flags of every market data stream; the command gets ``where``, in place of their values."""
 
     @wraps(command)
-    def with_where(*args: Any, feed_name: str | None, backfill: bool, codec: str, **others: Any) -> Any:
-        return command(*args, where={"feed": feed_name, "backfill": backfill, "codec": codec}, **others)
+    def with_where(
+        *args: Any, feed_name: str | None, backfill: bool, codec: str, is_patient: bool, **others: Any
+    ) -> Any:
+        where = {"feed": feed_name, "backfill": backfill, "codec": codec, "is_patient": is_patient}
+        return command(*args, where=where, **others)
 
     flags = (
         option(
             "--feed",
             "feed_name",
             metavar="NAME",
-            section="Alpaca",
+            section=SECTION,
             help="iex, sip, delayed_sip, boats, overnight, test, crypto, perps, indicative, opra; by default iex, or"
             " crypto for pairs such as BTC/USD.",
         ),
         option(
             "--backfill",
             is_flag=True,
-            section="Alpaca",
+            section=SECTION,
             help="After a break, read what was missed by REST where there is a history.",
         ),
         option(
@@ -77,11 +81,11 @@ def _market_flags(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.Choice(["msgpack", "json"]),
             default="msgpack",
             show_default=True,
-            section="Alpaca",
+            section=SECTION,
             help="How Alpaca writes its messages.",
         ),
     )
-    decorated: Callable[..., Any] = market_access(feed_flags(with_where))
+    decorated: Callable[..., Any] = market_access(patience_flag(SECTION)(feed_flags(with_where)))
     for flag in reversed(flags):
         decorated = flag(decorated)
     return decorated
@@ -120,8 +124,8 @@ def trades(symbols: tuple[str, ...], **settings: Any) -> None:
     "wsexample alpaca bars AAPL MSFT", "wsexample alpaca bars BTC/USD --daily --updated"
 ))  # fmt: skip
 @SYMBOLS
-@option("--updated", is_flag=True, section="Alpaca", help="Also bars that late trades have changed.")
-@option("--daily", is_flag=True, section="Alpaca", help="Also the bar of the day, every minute.")
+@option("--updated", is_flag=True, section=SECTION, help="Also bars that late trades have changed.")
+@option("--daily", is_flag=True, section=SECTION, help="Also the bar of the day, every minute.")
 @_market_flags
 def bars(symbols: tuple[str, ...], updated: bool, daily: bool, **settings: Any) -> None:
     """Stream minute bars: one comes when its minute is over."""
@@ -196,7 +200,6 @@ def _run_topics(
         from wsexample.brokers.alpaca import AlpacaStream
         from wsexample.cli.feed.numbers import count_of
         from wsexample.cli.feed.run import Feed
-        from wsexample.session.options import Retry
 
         name = where["feed"] or feed_for(symbols)
         data = AlpacaStream(
@@ -207,7 +210,7 @@ def _run_topics(
             backfill=where["backfill"],
             url=access.stream_url,
             rest_url=access.rest_url,
-            retry=Retry(max_attempts=None if feed.reconnects else 1),
+            retry=retry_of(feed, is_patient=where["is_patient"]),
         )
         runs = Feed(
             feed,

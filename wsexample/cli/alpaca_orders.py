@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from wsexample.cli.alpaca_access import AlpacaAccess, account_access
+from wsexample.cli.alpaca_access import SECTION, AlpacaAccess, account_access
 from wsexample.cli.alpaca_market import STATUSES
 from wsexample.cli.alpaca_trade import ORDERS
+from wsexample.cli.broker_access import patience_flag, retry_of
 from wsexample.cli.feed.flags import feed_flags
 from wsexample.cli.feed.plan import FeedPlan
 from wsexample.cli.listing import Column, show
@@ -19,6 +20,9 @@ from wsexample.cli.symbols import spelled
 from wsexample.errors import OptionError
 from wsexample.records.market import Record
 from wsexample.records.orders import Order
+
+if TYPE_CHECKING:
+    from wsexample.session.options import Retry
 
 __all__ = ["main"]
 
@@ -62,6 +66,7 @@ S = 10**9
     help="Where missed updates are fetched from; none leaves them missing.",
 )
 @account_access
+@patience_flag(SECTION)
 @feed_flags
 def main(
     symbols: tuple[str, ...],
@@ -69,6 +74,7 @@ def main(
     limit: int | None,
     since: float | None,
     missed: Any,
+    is_patient: bool,
     access: AlpacaAccess,
     feed: FeedPlan,
 ) -> None:
@@ -81,7 +87,7 @@ def main(
             return stop.exit_code
         if names or limit:
             raise OptionError("symbols and --limit go with --list; the stream carries every order", option="symbols")
-        return await _stream(since, missed, access, feed, stop)
+        return await _stream(since, missed, retry_of(feed, is_patient=is_patient), access, feed, stop)
 
     run_command(program, debug=feed.is_debug)
 
@@ -93,12 +99,13 @@ async def _list(which: str, names: tuple[str, ...], limit: int | None, access: A
     show(orders, ORDERS, wants_json=not feed.wants_table, color=feed.color, empty=f"{words} ({access.account_place})")
 
 
-async def _stream(since: float | None, missed: Any, access: AlpacaAccess, feed: FeedPlan, stop: Stop) -> int:
+async def _stream(
+    since: float | None, missed: Any, retry: Retry, access: AlpacaAccess, feed: FeedPlan, stop: Stop
+) -> int:
     from wsexample.brokers.alpaca import AlpacaTradingStream
     from wsexample.cli.feed.numbers import time_of_day
     from wsexample.cli.feed.run import Feed
     from wsexample.cli.rows import RowsView
-    from wsexample.session.options import Retry
 
     trading = AlpacaTradingStream(
         credentials=access.credentials(),
@@ -107,7 +114,7 @@ async def _stream(since: float | None, missed: Any, access: AlpacaAccess, feed: 
         since_ns=None if since is None else round((datetime.now(UTC).timestamp() - since) * S),
         url=None if access.stream_url is None else f"{access.stream_url}/stream",
         rest_url=access.rest_url,
-        retry=Retry(max_attempts=None if feed.reconnects else 1),
+        retry=retry,
     )
     columns = (
         Column("Time", lambda item: time_of_day(item.exchange_ns, None), is_text=True),

@@ -48,7 +48,9 @@ ORDERS = (
     Column("Limit", lambda item: number(item.limit_price), rank=4),
     Column("Stop", lambda item: number(item.stop_price), rank=6),
     Column("Filled", lambda item: number(item.filled_size), rank=2),
-    Column("Average", lambda item: number(item.average_price), rank=5),
+    Column(
+        "Average", lambda item: number(None if item.average_price is None else round(item.average_price, 4)), rank=5
+    ),
     Column("Status", lambda item: item.status.replace("_", " "), is_text=True),
     Column("Id", lambda item: item.order_id, is_text=True, rank=7),
 )

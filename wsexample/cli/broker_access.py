@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -13,7 +13,11 @@ from wsexample.cli.options import option
 from wsexample.cli.simulating import PORTS
 from wsexample.errors import OptionError
 
-__all__ = ["access_flags", "base_url", "simulator_url"]
+if TYPE_CHECKING:
+    from wsexample.cli.feed.plan import FeedPlan
+    from wsexample.session.options import Retry
+
+__all__ = ["access_flags", "base_url", "patience_flag", "retry_of", "simulator_url"]
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -58,6 +62,26 @@ def access_flags(broker: str, section: str) -> Callable[[Decorated], Decorated]:
         return command
 
     return decorate
+
+
+def patience_flag(section: str) -> Callable[[Decorated], Decorated]:
+    """Add ``--patient``."""
+    return option(
+        "--patient", "is_patient", is_flag=True, section=section, help="Keep trying although the first attempt fails."
+    )
+
+
+def retry_of(feed: FeedPlan, *, is_patient: bool, **limits: Any) -> Retry:
+    """Return how often a session tries: a mistake in the beginning ends it, a lost connection is replaced.
+
+    Parameters:
+        feed: what the command line said.
+        is_patient: whether the first attempt may fail too.
+        limits: further fields of `Retry`.
+    """
+    from wsexample.session.options import Retry
+
+    return Retry(max_attempts=None if feed.reconnects else 1, initial_attempts=None if is_patient else 1, **limits)
 
 
 def simulator_url(value: str) -> str:

@@ -119,7 +119,9 @@ def table_of(items: Sequence[Any], columns: Sequence[Column], *, width: int) -> 
 
     texts = [[escape_controls(column.text(item)) for item in items] for column in columns]
     texts = [_aligned(each) if column.is_price else each for each, column in zip(texts, columns, strict=True)]
-    shown = _that_fit(columns, texts, width)
+    shown = [
+        place for place in _that_fit(columns, texts, width) if not columns[place].rank or _says_something(texts[place])
+    ]
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), header_style="bold")
     for place in shown:
         column = columns[place]
@@ -127,6 +129,10 @@ def table_of(items: Sequence[Any], columns: Sequence[Column], *, width: int) -> 
     for number_of_row, item in enumerate(items):
         table.add_row(*(_styled(columns[place], item, texts[place][number_of_row]) for place in shown))
     return table
+
+
+def _says_something(texts: Sequence[str]) -> bool:
+    return any(text not in ("", NONE) for text in texts)
 
 
 def _aligned(texts: Sequence[str]) -> list[str]:

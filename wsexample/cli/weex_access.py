@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wsexample.cli.broker_access import access_flags, base_url, simulator_url
+from wsexample.cli.broker_access import access_flags, base_url, patience_flag, retry_of, simulator_url
+from wsexample.cli.feed.flags import feed_flags
+from wsexample.cli.feed.plan import FeedPlan
 from wsexample.cli.options import option
 from wsexample.cli.sim_weex import KEY, PASSPHRASE, SECRET
 from wsexample.errors import CredentialsError
@@ -18,7 +20,7 @@ from wsexample.errors import CredentialsError
 if TYPE_CHECKING:
     from wsexample.brokers.weex.config import WeexConfig
 
-__all__ = ["SECTION", "WeexAccess", "weex_access"]
+__all__ = ["SECTION", "WeexAccess", "stream_flags", "weex_access"]
 
 SECTION = "WEEX"
 
@@ -105,3 +107,15 @@ def weex_access(command: Callable[..., Any]) -> Callable[..., Any]:
 
     spot = option("--spot", "is_spot", is_flag=True, section=SECTION, help="The spot market; else contracts.")
     return spot(access_flags("weex", SECTION)(with_access))
+
+
+def stream_flags(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what every stream has; the command gets ``access``, ``feed`` and ``retry`` in place of the flags' values."""
+
+    @wraps(command)
+    def with_retry(*args: Any, feed: FeedPlan, is_patient: bool, **others: Any) -> Any:
+        # The venue allows 300 connection attempts in 5 minutes.
+        retry = retry_of(feed, is_patient=is_patient, first_s=1.0, window_attempts=300, window_s=300.0)
+        return command(*args, feed=feed, retry=retry, **others)
+
+    return weex_access(patience_flag(SECTION)(feed_flags(with_retry)))

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wsexample.cli.feed.flags import feed_flags
 from wsexample.cli.feed.plan import FeedPlan
 from wsexample.cli.listing import NONE, Column, number, show
 from wsexample.cli.options import CONTEXT, Command, option
 from wsexample.cli.running import Stop, run_command
 from wsexample.cli.symbols import spelled
-from wsexample.cli.weex_access import SECTION, WeexAccess, weex_access
+from wsexample.cli.weex_access import SECTION, WeexAccess, stream_flags
 from wsexample.cli.weex_market import STATUSES
 from wsexample.errors import OptionError
 from wsexample.records.market import Record
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from wsexample.brokers.weex.config import WeexConfig
     from wsexample.brokers.weex.rest import WeexRest
     from wsexample.cli.weex_sessions import Account
+    from wsexample.session.options import Retry
 
 __all__ = ["ORDERS", "account", "orders", "positions"]
 
@@ -74,9 +74,8 @@ def _rounded(price: Any) -> str:
 @click.command(cls=Command, context_settings=CONTEXT, epilog=_epilog(
     "wsexample weex account", "wsexample weex account --spot --store account.db", "wsexample weex account | jq .available"
 ))  # fmt: skip
-@weex_access
-@feed_flags
-def account(access: WeexAccess, feed: FeedPlan) -> None:
+@stream_flags
+def account(access: WeexAccess, feed: FeedPlan, retry: Retry) -> None:
     """Stream balances: first what there is, then every change.
 
     The contract market pushes no available and no frozen money: each push is followed by these figures, asked for.
@@ -85,7 +84,7 @@ def account(access: WeexAccess, feed: FeedPlan) -> None:
     def beside(config: WeexConfig, rest: WeexRest) -> Account:
         from wsexample.cli.weex_sessions import Figures
 
-        return Figures(config, rest, reconnects=feed.reconnects)
+        return Figures(config, rest, retry=retry)
 
     _run(
         beside,
@@ -101,9 +100,8 @@ def account(access: WeexAccess, feed: FeedPlan) -> None:
 @click.command(cls=Command, context_settings=CONTEXT, epilog=_epilog(
     "wsexample weex positions", "wsexample weex positions | jq -c '[.symbol,.size,.unrealized_pnl]'"
 ))  # fmt: skip
-@weex_access
-@feed_flags
-def positions(access: WeexAccess, feed: FeedPlan) -> None:
+@stream_flags
+def positions(access: WeexAccess, feed: FeedPlan, retry: Retry) -> None:
     """Stream positions: first those that are open, then every change, and whenever the mark moves.
 
     The profit is derived from the mark of the ticker; a position of size 0 was closed.
@@ -114,7 +112,7 @@ def positions(access: WeexAccess, feed: FeedPlan) -> None:
     def beside(config: WeexConfig, rest: WeexRest) -> Account:
         from wsexample.cli.weex_sessions import Profits
 
-        return Profits(config, rest, reconnects=feed.reconnects)
+        return Profits(config, rest, retry=retry)
 
     _run(
         beside,
@@ -169,9 +167,8 @@ def _run(
 ))  # fmt: skip
 @click.argument("symbols", nargs=-1, metavar="[SYMBOL...]")
 @option("--list", "lists", is_flag=True, section=SECTION, help="Show the open orders of now and end, no stream.")
-@weex_access
-@feed_flags
-def orders(symbols: tuple[str, ...], lists: bool, access: WeexAccess, feed: FeedPlan) -> None:
+@stream_flags
+def orders(symbols: tuple[str, ...], lists: bool, access: WeexAccess, feed: FeedPlan, retry: Retry) -> None:
     """Stream orders and executions, or list open orders; on the contract market what a break has hidden comes after it."""
     names = spelled(symbols)
 
@@ -181,7 +178,7 @@ def orders(symbols: tuple[str, ...], lists: bool, access: WeexAccess, feed: Feed
             return stop.exit_code
         if names:
             raise OptionError("symbols go with --list; the stream carries every order", option="symbols")
-        return await _stream(access, feed, stop)
+        return await _stream(access, feed, retry, stop)
 
     run_command(program, debug=feed.is_debug)
 
@@ -197,7 +194,7 @@ async def _list(names: tuple[str, ...], access: WeexAccess, feed: FeedPlan) -> N
     show(found, ORDERS, wants_json=not feed.wants_table, color=feed.color, empty=f"no open orders ({access.place})")
 
 
-async def _stream(access: WeexAccess, feed: FeedPlan, stop: Stop) -> int:
+async def _stream(access: WeexAccess, feed: FeedPlan, retry: Retry, stop: Stop) -> int:
     from wsexample.brokers.weex.rest import WeexRest
     from wsexample.cli.feed.numbers import time_of_day
     from wsexample.cli.feed.run import Feed
@@ -207,7 +204,7 @@ async def _stream(access: WeexAccess, feed: FeedPlan, stop: Stop) -> int:
     config = access.config(is_private=True)
     columns = (Column("Time", lambda item: time_of_day(item.exchange_ns, None), is_text=True), *ORDERS[:-1])
     async with WeexRest(config) as rest:
-        session = weex_session(config, ["orders", "fill"], rest=rest, is_private=True, reconnects=feed.reconnects)
+        session = weex_session(config, ["orders", "fill"], rest=rest, is_private=True, retry=retry)
         runs = Feed(
             feed,
             {"orders": session},

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wsexample.cli.exit_codes import ExitCode, exit_status_help
-from wsexample.cli.feed.flags import feed_flags
 from wsexample.cli.feed.plan import FeedPlan
 from wsexample.cli.options import CONTEXT, Command, option
 from wsexample.cli.running import Stop, run_command
 from wsexample.cli.symbols import spelled
-from wsexample.cli.weex_access import SECTION, WeexAccess, weex_access
+from wsexample.cli.weex_access import SECTION, WeexAccess, stream_flags
 from wsexample.errors import OptionError
 
 if TYPE_CHECKING:
     from wsexample.brokers.weex.dialect import WeexDialect
     from wsexample.cli.feed.view import View
+    from wsexample.session.options import Retry
 
 __all__ = ["STATUSES", "book", "candles", "quotes", "tickers", "trades"]
 
@@ -54,10 +54,6 @@ def _epilog(*examples: str) -> str:
 SYMBOLS = click.argument("symbols", nargs=-1, required=True, metavar="SYMBOL...")
 
 
-def _market_flags(command: Callable[..., Any]) -> Callable[..., Any]:
-    return weex_access(feed_flags(command))
-
-
 @click.command(cls=Command, context_settings=CONTEXT, epilog=_epilog(
     "wsexample weex tickers BTCUSDT ETHUSDT",
     "wsexample weex tickers BTCUSDT --store ticks.db --journal events.jsonl",
@@ -65,22 +61,22 @@ def _market_flags(command: Callable[..., Any]) -> Callable[..., Any]:
     "wsexample weex tickers BTCUSDT --sim              with wsexample sim weex",
 ))  # fmt: skip
 @SYMBOLS
-@_market_flags
-def tickers(symbols: tuple[str, ...], access: WeexAccess, feed: FeedPlan) -> None:
+@stream_flags
+def tickers(symbols: tuple[str, ...], access: WeexAccess, feed: FeedPlan, retry: Retry) -> None:
     """Stream last price, change and the figures of 24 hours: a live table on a terminal, JSON lines in a pipe."""
-    _run(symbols, lambda one, language: language.ticker_topic(one), _prices, access=access, feed=feed)
+    _run(symbols, lambda one, language: language.ticker_topic(one), _prices, access=access, feed=feed, retry=retry)
 
 
 @click.command(cls=Command, context_settings=CONTEXT, epilog=_epilog(
     "wsexample weex quotes BTCUSDT ETHUSDT --spot", "wsexample weex quotes BTCUSDT --spot | jq .bid_price"
 ))  # fmt: skip
 @SYMBOLS
-@_market_flags
-def quotes(symbols: tuple[str, ...], access: WeexAccess, feed: FeedPlan) -> None:
+@stream_flags
+def quotes(symbols: tuple[str, ...], access: WeexAccess, feed: FeedPlan, retry: Retry) -> None:
     """Stream best bid and ask; the spot market alone has this stream."""
     if not access.is_spot:
         raise click.UsageError("the contract market has no stream of quotes; add --spot, or use book --levels 1")
-    _run(symbols, lambda one, language: language.quote_topic(one), _prices, access=access, feed=feed)
+    _run(symbols, lambda one, language: language.quote_topic(one), _prices, access=access, feed=feed, retry=retry)
 
 
 @click.command(cls=Command, context_settings=CONTEXT, epilog=_epilog(
@@ -97,8 +93,8 @@ def quotes(symbols: tuple[str, ...], access: WeexAccess, feed: FeedPlan) -> None
     section=SECTION,
     help="Levels of each side, 1 to 200; a record holds as many.",
 )
-@_market_flags
-def book(symbols: tuple[str, ...], levels: int, access: WeexAccess, feed: FeedPlan) -> None:
+@stream_flags
+def book(symbols: tuple[str, ...], levels: int, access: WeexAccess, feed: FeedPlan, retry: Retry) -> None:
     """Stream order books: whole and sorted in every record, asked for anew when a change is missing."""
 
     def view(names: Sequence[str]) -> View:
@@ -111,17 +107,25 @@ def book(symbols: tuple[str, ...], levels: int, access: WeexAccess, feed: FeedPl
 
         return BookDialect(levels)
 
-    _run(symbols, lambda one, language: language.book_topic(one, levels), view, access=access, feed=feed, dialect=cut)
+    _run(
+        symbols,
+        lambda one, language: language.book_topic(one, levels),
+        view,
+        access=access,
+        feed=feed,
+        retry=retry,
+        dialect=cut,
+    )
 
 
 @click.command(cls=Command, context_settings=CONTEXT, epilog=_epilog(
     "wsexample weex trades BTCUSDT", "wsexample weex trades BTCUSDT ETHUSDT --count 1000 --store trades.db"
 ))  # fmt: skip
 @SYMBOLS
-@_market_flags
-def trades(symbols: tuple[str, ...], access: WeexAccess, feed: FeedPlan) -> None:
+@stream_flags
+def trades(symbols: tuple[str, ...], access: WeexAccess, feed: FeedPlan, retry: Retry) -> None:
     """Stream trades: the newest on top on a terminal, JSON lines in a pipe; those that a break has hidden come after it."""
-    _run(symbols, lambda one, language: language.trade_topic(one), _tape, access=access, feed=feed)
+    _run(symbols, lambda one, language: language.trade_topic(one), _tape, access=access, feed=feed, retry=retry)
 
 
 @click.command(cls=Command, context_settings=CONTEXT, epilog=_epilog(
@@ -141,8 +145,10 @@ def trades(symbols: tuple[str, ...], access: WeexAccess, feed: FeedPlan) -> None
 @option(
     "--mark", "is_mark", is_flag=True, section=SECTION, help="Of the mark price in place of trades; contracts only."
 )
-@_market_flags
-def candles(symbols: tuple[str, ...], interval: str, is_mark: bool, access: WeexAccess, feed: FeedPlan) -> None:
+@stream_flags
+def candles(
+    symbols: tuple[str, ...], interval: str, is_mark: bool, access: WeexAccess, feed: FeedPlan, retry: Retry
+) -> None:
     """Stream candles: the one that goes on, again and again as it grows."""
     if is_mark and access.is_spot:
         raise click.UsageError("the spot market has no mark price")
@@ -153,7 +159,14 @@ def candles(symbols: tuple[str, ...], interval: str, is_mark: bool, access: Weex
 
         return bars_view()
 
-    _run(symbols, lambda one, language: language.kline_topic(one, interval, price), view, access=access, feed=feed)
+    _run(
+        symbols,
+        lambda one, language: language.kline_topic(one, interval, price),
+        view,
+        access=access,
+        feed=feed,
+        retry=retry,
+    )
 
 
 def _prices(symbols: Sequence[str]) -> View:
@@ -175,6 +188,7 @@ def _run(
     *,
     access: WeexAccess,
     feed: FeedPlan,
+    retry: Retry,
     dialect: Callable[[], WeexDialect] | None = None,
 ) -> None:
     async def program(stop: Stop) -> int:
@@ -193,7 +207,7 @@ def _run(
                 config,
                 [topic_of(name, language) for name in names],
                 rest=rest,
-                reconnects=feed.reconnects,
+                retry=retry,
                 dialect=dialect() if dialect is not None else None,
             )
             runs = Feed(

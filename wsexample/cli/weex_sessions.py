@@ -78,8 +78,8 @@ def weex_session(
     topics: Iterable[str],
     *,
     rest: WeexRest,
+    retry: Retry,
     is_private: bool = False,
-    reconnects: bool = True,
     dialect: WeexDialect | None = None,
     **settings: Any,
 ) -> Session:
@@ -89,13 +89,12 @@ def weex_session(
         config: addresses and credentials.
         topics: streams.
         rest: calls for what a break has hidden.
+        retry: how often and how fast to try again.
         is_private: whether it is the account's socket.
-        reconnects: whether a lost connection is replaced.
         dialect: in place of a new one.
         settings: further arguments of `Session`.
     """
     url = config.private_url if is_private else config.public_url
-    retry = Retry(first_s=1.0, max_attempts=None if reconnects else 1, window_attempts=300, window_s=300.0)
     return Session(
         dialect or WeexDialect(),
         topics,
@@ -171,8 +170,8 @@ class Account(ABC):
 class Figures(Account):
     """Balances: each push of the contract market is followed by the figures that REST alone has."""
 
-    def __init__(self, config: WeexConfig, rest: WeexRest, *, reconnects: bool) -> None:
-        session = weex_session(config, ["account"], rest=rest, is_private=True, reconnects=reconnects)
+    def __init__(self, config: WeexConfig, rest: WeexRest, *, retry: Retry) -> None:
+        session = weex_session(config, ["account"], rest=rest, is_private=True, retry=retry)
         super().__init__(config, rest, session)
         self._pushed = session.consumer(policy="drop_oldest", kinds={"balance"})
 
@@ -195,14 +194,13 @@ class Figures(Account):
 class Profits(Account):
     """Positions with their profit at the mark, which a public session beside brings."""
 
-    def __init__(self, config: WeexConfig, rest: WeexRest, *, reconnects: bool) -> None:
+    def __init__(self, config: WeexConfig, rest: WeexRest, *, retry: Retry) -> None:
         self._holdings = Holdings()
         dialect = _HoldingsDialect(self._holdings)
-        session = weex_session(
-            config, ["positions"], rest=rest, is_private=True, reconnects=reconnects, dialect=dialect
-        )
+        session = weex_session(config, ["positions"], rest=rest, is_private=True, retry=retry, dialect=dialect)
         super().__init__(config, rest, session)
-        self._marks = weex_session(config, [], rest=rest, dialect=WeexDialect(keeps_wire=True), policy="conflate")
+        marks = WeexDialect(keeps_wire=True)
+        self._marks = weex_session(config, [], rest=rest, retry=retry, dialect=marks, policy="conflate")
         self._changes = session.consumer(policy="drop_oldest", kinds={"position"})
 
     async def __aenter__(self) -> Self:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wsexample.cli.feed.pace import Pace
-from wsexample.records.market import Trade
+from wsexample.records.market import Bar, Trade
 
 RECEIVED_NS = 1_772_590_532_400_000_000
 
@@ -37,3 +37,17 @@ def test_a_venue_clock_of_another_day_gives_no_lag() -> None:
     pace = Pace()
     pace.take(trade(86_400.0), 0.0)
     assert pace.lag_s(0.0) is None
+
+
+def test_a_bar_says_nothing_about_the_lag() -> None:
+    """Its time is that of its beginning, which is long ago by nature."""
+    pace = Pace()
+    pace.take(
+        Bar(
+            venue="weex", symbol="BTCUSDT", exchange_ns=1, received_ns=60 * 10**9, interval_s=60.0,
+            open=1.0, high=1.0, low=1.0, close=1.0,
+        ),
+        0.0,
+    )  # fmt: skip
+    assert pace.lag_s(0.0) is None
+    assert pace.rate(0.0) == 1.0

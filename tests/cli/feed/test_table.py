@@ -142,7 +142,7 @@ def test_a_book_gives_its_best_levels() -> None:
     """Best bid and ask of a book stand in the row; an empty side is a dash."""
     table = MarketTable([])
     table.take(OrderBook(venue="weex", symbol="BTCUSDT", received_ns=1, bids=(Level(100.5, 2.0),)), 0.0)
-    assert row_of(drawn(table), "BTCUSDT")[:5] == ["BTCUSDT", "–", "2", "100.5", "–"]
+    assert row_of(drawn(table), "BTCUSDT")[:5] == ["BTCUSDT", "2", "100.5", "–", "–"]
 
 
 def test_a_name_cannot_command_the_terminal() -> None:
@@ -160,3 +160,17 @@ def test_rising_prices_have_the_colour_of_the_country(monkeypatch: pytest.Monkey
     monkeypatch.setenv("LANG", locale)
     assert Colors.named("auto").up == up
     assert Colors.named("west").up == "green"
+
+
+def test_columns_of_which_nobody_speaks_stay_away() -> None:
+    """Quotes alone bring no last price and no volume; both appear with the first record that has them."""
+    table = tokyo("AAPL")
+    table.take(
+        Quote(venue="alpaca", symbol="AAPL", received_ns=RECEIVED_NS, bid_price=1.0, bid_size=2.0, ask_price=3.0), 0.0
+    )
+    heading = " ".join(drawn(table))
+    assert "Bid size" in heading
+    assert "Last" not in heading
+    assert "Volume" not in heading
+    table.take(Trade(venue="alpaca", symbol="AAPL", received_ns=RECEIVED_NS, price=2.0, size=1.0), 0.0)
+    assert "Last" in " ".join(drawn(table))

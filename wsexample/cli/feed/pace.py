@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from wsexample.records.market import Record
+from wsexample.records.market import Bar, Record
 
 __all__ = ["Pace"]
 
@@ -31,7 +31,7 @@ class Pace:
             self._arrivals[-1] = (second, count + 1)
         else:
             self._arrivals.append((now_s, 1))
-        if record.exchange_ns is None:
+        if record.exchange_ns is None or isinstance(record, Bar):  # a bar has the time of its beginning
             return
         lag_s = (record.received_ns - record.exchange_ns) / 1e9
         if abs(lag_s) > PLAUSIBLE_LAG_S:

@@ -31,8 +31,18 @@ FRAME_LINES = 4
 
 COLUMNS = ("Last", "Change", "%", "Bid size", "Bid", "Ask", "Ask size", "Volume", "VWAP", "Time")
 FIRST_TO_GO = ("VWAP", "Change", "Bid size", "Ask size", "Volume", "Time", "%", "Ask", "Bid")
-OF_THE_DAY = frozenset({"Change", "%", "Volume", "VWAP"})
-"""Columns that stay away until some record has such a figure."""
+WORDS = {
+    "Last": "last",
+    "Change": "change",
+    "%": "percent",
+    "Bid size": "bid_size",
+    "Bid": "bid",
+    "Ask": "ask",
+    "Ask size": "ask_size",
+    "Volume": "volume",
+    "VWAP": "vwap",
+}
+"""What a column needs: once records have come, it stays away until one says something about that."""
 
 
 class _Row:
@@ -137,8 +147,7 @@ class MarketTable:
 
     def _columns_that_fit(self, width: int) -> list[str]:
         """Leave out the columns that matter least until the rest fits; a column never gets narrower again."""
-        has_day = bool(self._seen & {"change", "percent", "volume", "vwap"}) or not self._seen
-        wanted = [name for name in COLUMNS if has_day or name not in OF_THE_DAY]
+        wanted = [name for name in COLUMNS if not self._seen or WORDS.get(name, "") in ("", *self._seen)]
         for name in FIRST_TO_GO:
             if sum(self._widths[column] + 2 for column in wanted) <= width:
                 break
