@@ -239,9 +239,8 @@ def _docstrings(record_type: type) -> dict[str, str]:
     for owner in reversed(record_type.__mro__):
         if not issubclass(owner, msgspec.Struct) or owner is msgspec.Struct:
             continue
-        try:
-            tree = ast.parse(textwrap.dedent(inspect.getsource(owner)))
-        except (OSError, TypeError, SyntaxError):
+        tree = _parsed(owner)
+        if tree is None:
             continue
         body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
         for line, below in pairwise(body):
@@ -250,6 +249,18 @@ def _docstrings(record_type: type) -> dict[str, str]:
                 if isinstance(text, str):
                     texts[line.target.id] = inspect.cleandoc(text)
     return texts
+
+
+def _parsed(owner: type) -> ast.Module | None:
+    """Return the source of a class as a tree; None where it is not at hand."""
+    for _ in range(10):
+        try:
+            return ast.parse(textwrap.dedent(inspect.getsource(owner)))
+        except SystemError:
+            continue  # Python 3.11 miscounts the depth when a finalizer or another thread runs code meanwhile: once more
+        except (OSError, TypeError, SyntaxError):
+            return None
+    return None
 
 
 # --- rows -------------------------------------------------------------------------------------------------------------

@@ -18,7 +18,13 @@ __all__ = ["SinkAddress", "open_sink"]
 
 Options = TypeVar("Options", bound=SinkOptions)
 
-SCHEMES: Mapping[str, str] = {"sqlite": "wsexample.sinks.sqlite"}
+SCHEMES: Mapping[str, str] = {
+    "sqlite": "wsexample.sinks.sqlite",
+    "parquet": "wsexample.sinks.parquet",
+    "nats": "wsexample.sinks.jetstream",
+    "mongodb": "wsexample.sinks.mongo",
+    "mongodb+srv": "wsexample.sinks.mongo",
+}
 """Where each scheme lives; the module has ``sink_at(address)``. Loaded on use."""
 
 _SUFFIXES = {".db": "sqlite", ".sqlite": "sqlite", ".sqlite3": "sqlite"}
@@ -29,7 +35,7 @@ class SinkAddress:
     """A sink's URL, taken apart."""
 
     scheme: str
-    """"sqlite", ..."""
+    """"sqlite", "parquet", "nats" or "mongodb"."""
     location: str
     """Everything between ``//`` and ``?``: host and path."""
     options: Mapping[str, Any]
@@ -82,7 +88,8 @@ def open_sink(url: str, **options: Any) -> BatchingSink:
     """Return the sink for a URL; nothing is opened before its first use (`BatchingSink.open`, ``async with`` or a write).
 
     Parameters:
-        url: ``sqlite:///relative.db``, ``sqlite:////absolute.db``, or a path that ends in ``.db`` or ``.sqlite``.
+        url: ``sqlite:///relative.db``, ``sqlite:////absolute.db``, or a path that ends in ``.db`` or ``.sqlite``;
+            ``parquet:///directory``; ``nats://host:4222/STREAM``; ``mongodb://host:27017/database``.
             A query sets options: ``sqlite:///x.db?batch_delay_s=1``.
         options: the same as keywords; see `SinkOptions` and the sink's own options.
 

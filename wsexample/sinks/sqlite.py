@@ -23,7 +23,7 @@ from wsexample.sinks.batching import BatchingSink, Refusal, SinkOptions
 from wsexample.sinks.sqlite_file import migrate, prepare_table, quoted, storage_errors
 from wsexample.sinks.sqlite_reader import read_records
 
-__all__ = ["SqliteOptions", "SqliteSink", "read_records", "sink_at"]
+__all__ = ["SqliteOptions", "SqliteSink", "SqliteWriter", "read_records", "sink_at"]
 
 _ROWS_PER_STATEMENT = 200
 """sqlite3 gives the interpreter lock up and takes it again once per statement: many rows in one spare most of that, less
@@ -81,7 +81,7 @@ class SqliteSink(BatchingSink):
         if str(path) == ":memory:":
             raise OptionError("a database in memory does not keep records; name a file", option="url")
         self.path = Path(path)
-        self._writer = _Writer(self.path, chosen)
+        self._writer = SqliteWriter(self.path, chosen)
         self._thread: ThreadPoolExecutor | None = None
 
     def __repr__(self) -> str:
@@ -128,7 +128,7 @@ class _Table:
         return cls(shape.encode_row, head + row, head + ", ".join([row] * rows), rows)
 
 
-class _Writer:
+class SqliteWriter:
     """The file as the one thread sees it; no method is called from any other."""
 
     def __init__(self, path: Path, options: SqliteOptions) -> None:

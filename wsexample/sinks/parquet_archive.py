@@ -1,0 +1,231 @@
+"""A directory of Parquet files: how a journal becomes files, and how records are read back.
+
+``DIRECTORY/quotes/day=2026-11-21/00001763683200000000000.parquet``: the table of a kind, the UTC day on which records were
+received, and the journal that they come from. Columns are those of `wsexample.records.fields`, with units and descriptions
+as metadata, and ``seq``, the order in which all records of one journal were written. Decimals are text, nested values JSON.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from heapq import merge
+from pathlib import Path
+from typing import Any
+
+from wsexample.errors import OptionError, StorageError
+from wsexample.records.fields import Column, RecordShape, describe
+from wsexample.records.kinds import record_kinds
+from wsexample.records.market import Record
+from wsexample.sinks.extras import need
+from wsexample.sinks.sqlite_file import columns_in, quoted, storage_errors
+from wsexample.sinks.sqlite_reader import read_records
+
+__all__ = ["FEATURE", "JOURNALS", "archive", "day_of", "journals_in", "read_archive"]
+
+JOURNALS = "running"
+"""Where journals are, in the directory."""
+FEATURE = "a Parquet archive"
+_DAY_NS = 86_400 * 10**9
+_BUSY_TIMEOUT_S = 5.0
+
+
+def day_of(received_ns: int) -> str:
+    """Return the UTC day of a time: "2026-11-21"."""
+    return datetime.fromtimestamp(received_ns // _DAY_NS * 86_400, UTC).strftime("%Y-%m-%d")
+
+
+def journals_in(directory: Path) -> list[Path]:
+    """Return the journals that are not archived yet, oldest first."""
+    return sorted((directory / JOURNALS).glob("*.db"))
+
+
+# --- writing ----------------------------------------------------------------------------------------------------------
+
+
+def archive(journal: Path, directory: Path, *, row_group_records: int, level: int) -> int:
+    """Turn a journal into Parquet files and remove it; may be repeated after any interruption, and changes nothing then.
+
+    Parameters:
+        journal: an SQLite file of the sink.
+        directory: where the files go.
+        row_group_records: records in a row group.
+        level: of zstd.
+
+    Returns:
+        How many records were archived.
+
+    Raises:
+        StorageError: a file cannot be written; the journal stays.
+    """
+    count = 0
+    try:
+        with storage_errors(journal, _BUSY_TIMEOUT_S), closing(sqlite3.connect(journal)) as connection:
+            for record_type in record_kinds().values():
+                shape = describe(record_type)
+                if columns_in(connection, shape.table):
+                    for day in _days(connection, shape):
+                        target = directory / shape.table / f"day={day_of(day * _DAY_NS)}" / f"{journal.stem}.parquet"
+                        count += _write(connection, shape, day, target, row_group_records, level)
+    except OSError as error:
+        raise StorageError(f"{journal} cannot be archived: {error.strerror or error}") from error
+    for name in (f"{journal}-wal", f"{journal}-shm", str(journal)):
+        Path(name).unlink(missing_ok=True)
+    return count
+
+
+def _days(connection: sqlite3.Connection, shape: RecordShape) -> list[int]:
+    sql = f"SELECT DISTINCT received_ns / {_DAY_NS} FROM {quoted(shape.table)} ORDER BY 1"
+    return [day for (day,) in connection.execute(sql)]
+
+
+def _write(
+    connection: sqlite3.Connection, shape: RecordShape, day: int, target: Path, row_group_records: int, level: int
+) -> int:
+    arrow, parquet = need("pyarrow", "archive", FEATURE), need("pyarrow.parquet", "archive", FEATURE)
+    schema = _schema(arrow, shape)
+    names = ", ".join(["seq", *(quoted(column.name) for column in shape.columns)])
+    sql = f"SELECT {names} FROM {quoted(shape.table)} WHERE received_ns >= ? AND received_ns < ? ORDER BY seq"
+    rows = connection.execute(sql, (day * _DAY_NS, (day + 1) * _DAY_NS))
+    converters = [None, *(_converter(column) for column in shape.columns)]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = target.with_suffix(".parquet.tmp")
+    count = 0
+    with parquet.ParquetWriter(aside, schema, compression="zstd", compression_level=level) as writer:
+        while chunk := rows.fetchmany(row_group_records):
+            columns = [
+                list(values) if convert is None else [convert(value) for value in values]
+                for values, convert in zip(zip(*chunk, strict=True), converters, strict=True)
+            ]
+            arrays = [arrow.array(values, one.type) for values, one in zip(columns, schema, strict=True)]
+            writer.write_table(arrow.Table.from_arrays(arrays, schema=schema))
+            count += len(chunk)
+    _sync(aside)
+    aside.replace(target)
+    _sync(target.parent)
+    return count
+
+
+def _converter(column: Column) -> Callable[[Any], Any] | None:
+    if column.arrow.type == "bool":
+        return lambda value: None if value is None else bool(value)
+    if column.arrow.type == "float64" and not column.is_nullable:
+        return lambda value: float("nan") if value is None else value  # SQLite keeps NaN as NULL
+    return None
+
+
+def _schema(arrow: Any, shape: RecordShape) -> Any:
+    kinds = {
+        "string": arrow.string(),
+        "int64": arrow.int64(),
+        "float64": arrow.float64(),
+        "bool": arrow.bool_(),
+        "binary": arrow.binary(),
+    }
+    fields = [arrow.field("seq", arrow.int64(), False)]
+    for column in shape.columns:
+        one = column.arrow
+        fields.append(arrow.field(one.name, kinds[one.type], one.is_nullable, one.metadata))
+    return arrow.schema(fields, {"wsexample_kind": shape.kind})
+
+
+def _sync(path: Path) -> None:
+    """Make a file, or the names in a directory, durable."""
+    if path.is_dir() and os.name == "nt":
+        return  # Windows cannot sync a directory, and its renames are journaled
+    handle = os.open(path, os.O_RDONLY if path.is_dir() or os.name != "nt" else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def read_archive(
+    directory: str | Path,
+    kind: str | None = None,
+    symbol: str | None = None,
+    start_ns: int | None = None,
+    end_ns: int | None = None,
+) -> Iterator[Record]:
+    """Yield the records of a directory, equal to what was written and in that order, those of the running day included.
+
+    Parameters:
+        directory: the directory of the sink.
+        kind: only this kind ("quote"); None for all.
+        symbol: only this symbol; None for all.
+        start_ns: only records received at this time or later, UTC epoch nanoseconds.
+        end_ns: only records received before this time.
+
+    Raises:
+        OptionError: there is no such kind of record.
+        StorageError: there is no such directory, or a file cannot be read.
+    """
+    kinds = record_kinds()
+    if kind is not None and kind not in kinds:
+        raise OptionError(f"there is no record kind {kind!r}; known are {', '.join(sorted(kinds))}", option="kind")
+    place = Path(directory)
+    if not place.is_dir():
+        raise StorageError(f"there is no directory {place}")
+    shapes = [describe(kinds[kind])] if kind is not None else [describe(one) for one in kinds.values()]
+    return _read(place, shapes, kind, symbol, start_ns, end_ns)
+
+
+def _read(
+    place: Path,
+    shapes: list[RecordShape],
+    kind: str | None,
+    symbol: str | None,
+    start_ns: int | None,
+    end_ns: int | None,
+) -> Iterator[Record]:
+    files: dict[str, list[tuple[Path, RecordShape]]] = {}
+    for shape in shapes:
+        for path in sorted((place / shape.table).glob("day=*/*.parquet")):
+            files.setdefault(path.stem, []).append((path, shape))
+    running = {path.stem: path for path in journals_in(place)}
+    conditions = [
+        None if symbol is None else ("symbol", "==", symbol),
+        None if start_ns is None else ("received_ns", ">=", start_ns),
+        None if end_ns is None else ("received_ns", "<", end_ns),
+    ]
+    wanted = [one for one in conditions if one is not None]
+    for stem in sorted({*files, *running}):
+        if stem in running:  # archived in part or not at all: the journal has everything
+            yield from read_records(running[stem], kind, symbol, start_ns, end_ns)
+            continue
+        for row, shape in merge(*(_rows(path, shape, wanted) for path, shape in files[stem]), key=_number):
+            yield shape.decode_row(row)
+
+
+def _rows(
+    path: Path, shape: RecordShape, wanted: list[tuple[str, str, Any]]
+) -> Iterator[tuple[tuple[Any, ...], RecordShape]]:
+    # A file of an older version may lack a column: its records read as what they said by default.
+    arrow, data = need("pyarrow", "archive", FEATURE), need("pyarrow.dataset", "archive", FEATURE)
+    try:
+        source = data.dataset(path, format="parquet")
+        present = set(source.schema.names)
+        names = ["seq", *(column.name for column in shape.columns if column.name in present)]
+        condition = None
+        for name, sign, value in wanted:
+            one = data.field(name)
+            part = one == value if sign == "==" else one >= value if sign == ">=" else one < value
+            condition = part if condition is None else condition & part
+        for batch in source.to_batches(columns=names, filter=condition):
+            columns = {name: batch.column(name).to_pylist() for name in names}
+            ordered = [columns.get(column.name) or [column.default] * batch.num_rows for column in shape.columns]
+            for values in zip(columns["seq"], *ordered, strict=True):
+                yield values, shape
+    except (arrow.ArrowException, OSError) as error:
+        raise StorageError(f"{path} cannot be read: {error}") from error
+
+
+def _number(pair: tuple[tuple[Any, ...], RecordShape]) -> int:
+    number: int = pair[0][0]
+    return number
