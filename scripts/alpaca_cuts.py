@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Cut Alpaca's trading stream a hundred times at random during ten thousand fills, and count what each client has of them.
 
+Every cut meets every client: it comes a random while after the slowest of them is connected again.
+
 A simulated exchange fills orders at a steady pace; connections are reset, closed, failed and refused for a while. Beside
 each other, on the same account: our client with the event stream, our client with REST lists alone, and alpaca-py's
 TradingStream, each with its own defaults. Ours must have every execution once and in order; the exit status says whether.
@@ -32,6 +34,8 @@ from wsexample.records.orders import Fill
 SETTLE_S = 40.0
 """How long a client may take to get the last fill after it happened; alpaca-py waits up to 30 s to connect again."""
 START_S = 20.0
+RECONNECT_S = 1.5
+"""About how long the slowest client takes to connect again."""
 
 
 @dataclass
@@ -41,6 +45,7 @@ class Tally:
     name: str
     execution_ids: list[str] = field(default_factory=list)
     backfilled: int = 0
+    connections: int = 0
 
     def against(self, happened: Sequence[str]) -> tuple[int, int, int]:
         """Return how many are missing, how many came again, and how many came behind a later one."""
@@ -68,16 +73,21 @@ class Outcome:
         ways = ", ".join(f"{count} {way}" for way, count in sorted(self.cuts.items()))
         lines = [
             f"{len(self.happened):,} fills in {self.seconds:.0f} s, {self.cuts.total()} cuts ({ways})",
-            f"{'client':<34}{'fills':>8}{'missing':>9}{'doubled':>9}{'out of order':>14}{'backfilled':>12}",
+            f"{'client':<36}{'connections':>12}{'fills':>8}{'missing':>9}{'doubled':>9}{'out of order':>14}{'backfilled':>12}",
         ]
         for tally in self.tallies:
             missing, doubled, late = tally.against(self.happened)
             got = len(set(tally.execution_ids))
-            lines.append(f"{tally.name:<34}{got:>8,}{missing:>9,}{doubled:>9,}{late:>14,}{tally.backfilled:>12,}")
+            lines.append(
+                f"{tally.name:<36}{tally.connections:>12,}{got:>8,}{missing:>9,}{doubled:>9,}{late:>14,}"
+                f"{tally.backfilled:>12,}"
+            )
         return "\n".join(lines)
 
 
-async def experiment(fills: int, cuts: int, per_s: float, *, seed: int = 1, with_alpaca_py: bool = True) -> Outcome:
+async def experiment(
+    fills: int, cuts: int, per_s: float, *, seed: int = 1, with_alpaca_py: bool = True, **options: Any
+) -> Outcome:
     """Let it all happen.
 
     Parameters:
@@ -86,14 +96,15 @@ async def experiment(fills: int, cuts: int, per_s: float, *, seed: int = 1, with
         per_s: executions a second.
         seed: of the market and of the cuts.
         with_alpaca_py: whether alpaca-py runs beside.
+        options: of our clients in place of their defaults.
     """
     chance = random.Random(seed)
     async with AlpacaSimulator(seed=seed, switches=Switches(partial_fill_chance=0.0)) as sim:
-        address: dict[str, Any] = {"url": sim.trading_stream_url, "rest_url": sim.url}
+        options = {"url": sim.trading_stream_url, "rest_url": sim.url, **options}
         tallies = [Tally("wsexample, event stream"), Tally("wsexample, REST orders + activities")]
         async with (
-            AlpacaTradingStream(DEFAULT_KEY, DEFAULT_SECRET, **address, backfill="events") as by_events,
-            AlpacaTradingStream(DEFAULT_KEY, DEFAULT_SECRET, **address, backfill="rest") as by_lists,
+            AlpacaTradingStream(DEFAULT_KEY, DEFAULT_SECRET, **options, backfill="events") as by_events,
+            AlpacaTradingStream(DEFAULT_KEY, DEFAULT_SECRET, **options, backfill="rest") as by_lists,
         ):
             if with_alpaca_py:
                 tallies.append(Tally(f"alpaca-py {importlib.metadata.version('alpaca-py')}"))
@@ -106,7 +117,7 @@ async def experiment(fills: int, cuts: int, per_s: float, *, seed: int = 1, with
                 asyncio.ensure_future(take(stream, tally, fills))
                 for stream, tally in zip((by_events, by_lists), tallies, strict=False)
             ]
-            done = await cut(sim, chance, fills, cuts, fills / per_s)
+            done = await cut(sim, chance, fills, cuts, per_s, clients=len(tallies))
             await sim.wait_for("executions", fills, fills / per_s + START_S)
             seconds = time.monotonic() - begun_s
             await asyncio.wait(takers, timeout=SETTLE_S)
@@ -115,6 +126,10 @@ async def experiment(fills: int, cuts: int, per_s: float, *, seed: int = 1, with
             await asyncio.gather(*takers, return_exceptions=True)
             if with_alpaca_py:
                 await asyncio.to_thread(peer.settle, flow.execution_ids[-1])
+            for stream, tally in zip((by_events, by_lists), tallies, strict=False):
+                tally.connections = stream.stats.reconnects + 1
+            if with_alpaca_py:
+                tallies[-1].connections = sim.stats.logins - sum(tally.connections for tally in tallies[:2])
         return Outcome(flow.execution_ids, done, seconds, tallies)
 
 
@@ -130,11 +145,17 @@ async def take(stream: AlpacaTradingStream, tally: Tally, fills: int) -> None:
                 return
 
 
-async def cut(sim: AlpacaSimulator, chance: random.Random, fills: int, cuts: int, longest_s: float) -> Counter[str]:
+async def cut(
+    sim: AlpacaSimulator, chance: random.Random, fills: int, cuts: int, per_s: float, *, clients: int
+) -> Counter[str]:
     """Cut every connection at random moments, in several ways; returns how often in which."""
     done: Counter[str] = Counter()
-    for moment in sorted(chance.sample(range(1, fills), cuts)):
-        await sim.wait_for("executions", moment, longest_s + START_S)
+    for left in range(cuts, 0, -1):
+        happened = len(sim.account.activities)
+        rest = (fills - happened) / left - RECONNECT_S * per_s
+        moment = min(happened + chance.randint(1, max(2, round(2 * rest))), fills)
+        await sim.wait_for("executions", moment, fills / per_s + START_S)
+        logins = sim.stats.logins
         way = chance.choices(("reset", "closed with 1001", "internal error", "down for 1 s"), (70, 10, 10, 10))[0]
         if way == "reset":
             sim.reset("trading")
@@ -145,6 +166,8 @@ async def cut(sim: AlpacaSimulator, chance: random.Random, fills: int, cuts: int
         else:
             sim.stop_streams(1.0)
         done[way] += 1
+        await sim.wait_for("logins", logins + clients, START_S + SETTLE_S)
+        await sim.wait_for("listening", clients, START_S)
     return done
 
 
@@ -181,7 +204,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--fills", type=int, default=10_000, help="executions in all (default 10000)")
     parser.add_argument("--cuts", type=int, default=100, help="how often the connections are cut (default 100)")
-    parser.add_argument("--per-second", type=float, default=40.0, help="executions a second (default 40)")
+    parser.add_argument("--per-second", type=float, default=25.0, help="executions a second (default 25)")
     parser.add_argument("--seed", type=int, default=1, help="of the market and of the cuts (default 1)")
     parser.add_argument("--alone", action="store_true", help="without alpaca-py beside it")
     options = parser.parse_args()

@@ -1,8 +1,7 @@
-"""No fill is lost however often the trading stream is cut: a short run of ``scripts/alpaca_cuts.py``, alpaca-py beside it."""
+"""No fill is lost however often the trading stream is cut: a short run of ``scripts/alpaca_cuts.py``, without alpaca-py."""
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from pathlib import Path
 
@@ -12,24 +11,24 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 
 from alpaca_cuts import Tally, experiment
 
-from tests.conftest import Runner, missing
+from tests.conftest import Runner
+from wsexample.session.options import Retry
 
-pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+pytestmark = pytest.mark.integration
 
 
 def test_every_execution_comes_once_and_in_order(run: Runner[None]) -> None:
-    """With the event stream and with REST lists alike; alpaca-py's share of the same run is in the table."""
-    if importlib.util.find_spec("alpaca") is None:
-        missing("alpaca-py is not installed")
+    """With the event stream and with REST lists alike."""
 
     async def main() -> None:
-        outcome = await experiment(fills=400, cuts=6, per_s=100)
-        ours, peers = outcome.tallies[:2], outcome.tallies[2:]
-        assert [tally.against(outcome.happened) for tally in ours] == [(0, 0, 0), (0, 0, 0)]
-        assert all(tally.is_perfect(outcome.happened) for tally in ours)
-        assert all(tally.backfilled for tally in ours)
-        assert outcome.cuts.total() == 6
-        assert peers[0].name in str(outcome)
+        quick = Retry(first_s=0.05, max_s=0.2, interval_s=0.01)
+        outcome = await experiment(fills=600, cuts=8, per_s=200, with_alpaca_py=False, retry=quick)
+        assert [tally.against(outcome.happened) for tally in outcome.tallies] == [(0, 0, 0), (0, 0, 0)]
+        assert all(tally.is_perfect(outcome.happened) for tally in outcome.tallies)
+        assert all(tally.backfilled for tally in outcome.tallies)
+        assert all(tally.connections == 9 for tally in outcome.tallies)
+        assert outcome.cuts.total() == 8
+        assert outcome.tallies[0].name in str(outcome)
 
     run(main())
 

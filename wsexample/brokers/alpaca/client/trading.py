@@ -19,6 +19,7 @@ from wsexample.brokers.alpaca.dialect import AlpacaTradingDialect
 from wsexample.brokers.alpaca.rest.trading import AlpacaTradingRest
 from wsexample.errors import DeadlineError, OptionError, WsExampleError
 from wsexample.ports import Clock, Errands, Gap, Record
+from wsexample.session.options import Retry
 from wsexample.session.session import Session
 from wsexample.session.waiting import within
 from wsexample.wire.options import ConnectOptions
@@ -27,6 +28,8 @@ __all__ = ["AlpacaTradingStream"]
 
 log = logging.getLogger("wsexample.alpaca.client")
 
+RETRY = Retry(proven_s=1.0)
+"""As every session, but a second of life counts as proof: whoever waits for fills wants the stream back soon."""
 RETRY_S = 1.0
 LONGEST_RETRY_S = 15.0
 GRACE_NS = 5 * 10**9
@@ -118,7 +121,7 @@ class AlpacaTradingStream(Session):
             errands=_Errands(self) if self._has_backfill else None,
             dedupe=self.memory.key,
             clock=clock,
-            **{"backfill_timeout_s": patience_s + 30.0, **options},
+            **{"backfill_timeout_s": patience_s + 30.0, "retry": RETRY, **options},
         )
 
     @property

@@ -89,6 +89,7 @@ class AlpacaSimulator(Commands):
         self._seed = seed
         self._speed = speed
         self._start_ns = self._clock.now_ns() if start_ns is None else start_ns
+        self._begins_now = start_ns is None
         self._started_s = 0.0
         self._skew_ns = 0
         self._compression = compression
@@ -134,6 +135,8 @@ class AlpacaSimulator(Commands):
     async def __aenter__(self) -> Self:
         await self._listen(self._requested_port)
         self._started_s = self._clock.monotonic_s()
+        if self._begins_now:  # making the history took its time
+            self._start_ns = self._clock.now_ns()
         self._in_background(self._play())
         return self
 
