@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 import pytest
@@ -73,6 +74,58 @@ def test_every_kind_of_feed_streams(run: Runner[None], feed: str, channels: dict
             assert isinstance(record, kind)
 
     run(main())
+
+
+@pytest.mark.parametrize(
+    ("feed", "symbol"),
+    [
+        ("sip", "AAPL"),
+        ("delayed_sip", "AAPL"),
+        ("boats", "AAPL"),
+        ("overnight", "AAPL"),
+        ("test", "FAKEPACA"),
+        ("crypto/us-1", "BTC/USD"),
+        ("crypto/eu-1", "BTC/USD"),
+        ("opra", "AAPL260619C00200000"),
+    ],
+)
+def test_every_feed_has_quotes(run: Runner[None], feed: str, symbol: str) -> None:
+    """With a plan that includes it; the test symbol speaks every five seconds, so time runs faster."""
+
+    async def main() -> None:
+        plus = NO_GHOSTS.replace(plan="plus")
+        async with (
+            lively(plus, quotes_per_s=4, trades_per_s=4, speed=20.0) as sim,
+            stream_of(sim, feed=feed, quotes=symbol) as stream,
+        ):
+            record = await stream.receive(10)
+            assert isinstance(record, Quote)
+            assert record.symbol == symbol
+
+    run(main())
+
+
+@pytest.mark.parametrize("auth", ["message", "header"])
+def test_secrets_are_nowhere(run: Runner[None], caplog: pytest.LogCaptureFixture, auth: Any) -> None:
+    """Neither in logs at the finest level, nor in reprs, records, events and errors, after a break and a refusal."""
+    caplog.set_level(logging.DEBUG)
+    shown: list[str] = []
+
+    async def main() -> None:
+        async with lively() as sim:
+            async with stream_of(sim, quotes="AAPL", auth=auth, journal=True, backfill=True) as stream:
+                sim.reset("data")
+                shown.append(repr([await stream.receive(10) for _ in range(20)]))
+                shown.append(repr(stream) + repr(vars(stream)) + repr(vars(stream.rest)))
+            sim.revoke()
+            with pytest.raises(CredentialsError) as refused:
+                async with stream_of(sim, quotes="AAPL", auth=auth):
+                    pass
+            shown.append(repr(refused.value) + repr(vars(refused.value)))
+
+    run(main())
+    for secret in (DEFAULT_KEY, DEFAULT_SECRET):
+        assert not [text for text in [*shown, caplog.text] if secret in text]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from typing import Any
 
@@ -379,13 +380,16 @@ def test_without_backfill_the_gap_says_so(run: Runner[None]) -> None:
     run(main())
 
 
-def test_secrets_are_nowhere(run: Runner[None]) -> None:
-    """Not in reprs, events or the journal."""
+def test_secrets_are_nowhere(run: Runner[None], caplog: pytest.LogCaptureFixture) -> None:
+    """Not in reprs, events or the journal, nor in logs at the finest level."""
+    caplog.set_level(logging.DEBUG)
 
     async def main() -> None:
         async with AlpacaSimulator(switches=MANY) as sim, stream_of(sim, journal=True) as stream:
             sim.reset("trading")
             shown = repr(stream) + repr(vars(stream)) + repr([await stream.receive(5) for _ in range(5)])
-            assert DEFAULT_SECRET not in shown
+            for secret in (DEFAULT_KEY, DEFAULT_SECRET):
+                assert secret not in shown
+                assert secret not in caplog.text
 
     run(main())
