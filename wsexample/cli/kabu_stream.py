@@ -106,6 +106,7 @@ async def run_stream(plan: StreamPlan, feed: FeedPlan, stop: Stop) -> int:
         silence="the market may be closed, and then nothing is pushed; --snapshot reads the present boards",
         extras=lambda: _read_before(client),
         offset_s=TOKYO_S,
+        watches_lag=False,  # the client does, and knows that boards have whole seconds
     )
     try:
         return await stream.run()

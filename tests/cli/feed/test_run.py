@@ -49,7 +49,7 @@ def test_a_pipe_gets_every_record_in_order(run: Runner[int], capfd: pytest.Captu
     assert prices(out) == [1, 2, 3]
     assert "4 messages received in" in err  # the answer to the subscription is one
     assert "3 delivered, 0 lost" in err
-    assert "printed: 3 received = 3 delivered + 0 conflated + 0 dropped + 0 waiting" in err
+    assert "records: 3 received = 3 delivered + 0 conflated + 0 dropped + 0 waiting" in err
 
 
 def test_the_store_holds_records_gaps_and_connection_events(run: Runner[int], tmp_path: Path) -> None:

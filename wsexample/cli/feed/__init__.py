@@ -28,6 +28,7 @@ What a feed does with any session, whatever the broker:
 | ``--store URL``: every record, connection events too, stored before it is shown | ``store`` |
 | ``--journal FILE-or-URL``: connection events and gaps | ``journal`` |
 | one line on standard error for each loss, return, gap, refused topic, warning of the library | ``notices``, ``voice`` |
+| one line when what comes falls behind the venue's clock, and one when it is in time again | ``lag`` |
 | ``--count``, ``--duration``, Ctrl-C, a pipe that is closed; what came is stored in each case | ``run`` |
 | received = delivered + conflated + dropped + waiting, for the store and for the pipe, in the end | ``run`` |
 | records as the same words for prices, whatever their kind: ``facts_of`` | ``facts`` |

@@ -14,6 +14,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Protocol
 
 from wsexample.cli.feed.journal import Journal
+from wsexample.cli.feed.lag import LagNotices
 from wsexample.cli.feed.lines import Lines
 from wsexample.cli.feed.notices import Notices
 from wsexample.cli.feed.numbers import count_of, span_text
@@ -69,6 +70,7 @@ class Feed:
         silence: what to say when nothing comes for ten seconds in the beginning.
         extras: returns further parts of the summary.
         offset_s: seconds east of UTC for times of day; None for this machine's time zone.
+        watches_lag: whether a stream that falls behind its venue's clock is told; not where its client does that.
 
     Raises:
         OptionError: there is no such store.
@@ -89,6 +91,7 @@ class Feed:
         silence: str = "",
         extras: Callable[[], Sequence[str]] = lambda: (),
         offset_s: int | None = None,
+        watches_lag: bool = True,
     ) -> None:
         self._plan = plan
         self._sessions = dict(sessions)
@@ -112,6 +115,7 @@ class Feed:
             self._screen = Screen(view, self._counted, self._voice, color=plan.color)
         prints = self._screen is None and not plan.is_quiet
         self._lines = Lines(count=plan.count) if prints else None
+        self._lags = {name: LagNotices() for name in sessions} if watches_lag and not plan.is_quiet else {}
         self._keepers: dict[str, Consumer] = {}
         self._printers: dict[str, Consumer] = {}
         self._opened = AsyncExitStack()
@@ -233,7 +237,7 @@ class Feed:
 
     async def _keep_from(self, name: str) -> None:
         """Store, journal, watch and show what a session delivers."""
-        session = self._sessions[name]
+        session, lags = self._sessions[name], self._lags.get(name)
         async for batch in self._keepers[name].batches():
             records = self._within_count(batch)
             if self._store is not None:
@@ -244,6 +248,8 @@ class Feed:
                     self._screen.take(record, now_s)
                 if self._journal is not None and isinstance(record, Gap) and record.symbol:
                     await self._journal.write(record)  # those of the whole connection come as events
+                if lags is not None and (sentence := lags.take(record)):
+                    self._tell(name, sentence, "yellow")
                 self._watch(record, session)
             if self._plan.count is not None and self._taken >= self._plan.count:
                 self._stop.ask()
@@ -288,8 +294,11 @@ class Feed:
                 self._retry_at_s = time.monotonic() + event.delay_s
             notice = notices.take(event)
             if notice is not None:
-                sentence, color = notice
-                self._voice.say(f"{name}: {sentence}" if len(self._sessions) > 1 else sentence, color=color)
+                self._tell(name, *notice)
+
+    def _tell(self, name: str, sentence: str, color: str) -> None:
+        """Say something about a session, under its name where there are several."""
+        self._voice.say(f"{name}: {sentence}" if len(self._sessions) > 1 else sentence, color=color)
 
     def _explain_silence(self) -> None:
         if not self._taken:
@@ -342,27 +351,16 @@ class Feed:
         parts.append(f"{self._taken:,} delivered" if self._store is None else f"{self._store.stored:,} stored")
         parts.append(f"{self._lost(is_over=True):,} lost")
         self._voice.say(", ".join(parts))
-        self._account("records", self._keepers)
-        unread = f"; {self._unread:,} of them were not read any more" if self._unread else ""
-        self._account("printed", self._printers, unread)
+        kept, printed = _sum(self._keepers), _sum(self._printers)
+        self._voice.say(f"records: {_accounts(kept)}")
+        if self._printers and (printed != kept or self._unread):
+            unread = f"; {self._unread:,} of them were not read any more" if self._unread else ""
+            self._voice.say(f"printed: {_accounts(printed)}{unread}")
         self._tell_breaks()
         if self._store is not None:
             self._voice.say(f"stored in {self._store.place}")
         if self._tape is not None:
             self._voice.say(self._tape.summary)
-
-    def _account(self, what: str, consumers: Mapping[str, Consumer], more: str = "") -> None:
-        stats = [consumer.stats for consumer in consumers.values()]
-        if not stats:
-            return
-        received, delivered, conflated, dropped, waiting = (
-            sum(getattr(one, name) for one in stats)
-            for name in ("received", "delivered", "conflated", "dropped", "waiting")
-        )
-        self._voice.say(
-            f"{what}: {received:,} received = {delivered:,} delivered + {conflated:,} conflated"
-            f" + {dropped:,} dropped + {waiting:,} waiting{more}"
-        )
 
     def _tell_breaks(self) -> None:
         reconnects = sum(session.stats.reconnects for session in self._sessions.values())
@@ -373,3 +371,16 @@ class Feed:
         filled = sum(notices.filled for notices in self._notices.values())
         how = f" ({span_text(missing_s)} in all{f', {filled:,} filled' if filled else ''})" if gaps else ""
         self._voice.say(f"{count_of(reconnects, 'reconnect')}, {count_of(gaps, 'gap')}{how}")
+
+
+def _sum(consumers: Mapping[str, Consumer]) -> Mapping[str, int]:
+    """Return the counts of several consumers together."""
+    stats = [consumer.stats for consumer in consumers.values()]
+    names = ("received", "delivered", "conflated", "dropped", "waiting")
+    return {name: sum(getattr(one, name) for one in stats) for name in names}
+
+
+def _accounts(counts: Mapping[str, int]) -> str:
+    """Write counts as the sum that they are."""
+    parts = [f"{count:,} {name}" for name, count in counts.items()]
+    return f"{parts[0]} = {' + '.join(parts[1:])}"
