@@ -459,6 +459,7 @@ def test_cash_and_positions_are_the_sum_of_the_executions(steps: list[tuple[str,
         ground.pass_time(0.05)
         updates += ground.events
         ground.events = []
+    updates += ground.events  # what a quote has filled before an order that was refused
     cash, held = Decimal(100_000), Decimal(0)
     for update in updates:
         if update.event in ("fill", "partial_fill"):
