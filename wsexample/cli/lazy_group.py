@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -16,11 +17,19 @@ class LazyGroup(click.Group):
 
     Parameters:
         doors: command name to ("module:attribute", line of help), in the order of the help.
+        sections: heading to the names below it; a name that is in none stands below "Commands".
     """
 
-    def __init__(self, *args: Any, doors: Mapping[str, tuple[str, str]], **settings: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        doors: Mapping[str, tuple[str, str]],
+        sections: Mapping[str, Sequence[str]] | None = None,
+        **settings: Any,
+    ) -> None:
         super().__init__(*args, **settings)
         self._doors = doors
+        self._sections = sections or {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order of the help."""
@@ -34,7 +43,22 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(import_module(module), attribute)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is meant; an unknown name is answered with those that look like it."""
+        name = args[0]
+        if name in self._doors or name.startswith("-") or ctx.resilient_parsing:
+            return super().resolve_command(ctx, args)
+        near = difflib.get_close_matches(name, self._doors, n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(self._doors)}"
+        raise click.UsageError(f"there is no command {name!r}; {hint}", ctx)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing any."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in self._doors.items()])
+        named = {name for names in self._sections.values() for name in names}
+        rest = [name for name in self._doors if name not in named]
+        width = max(len(name) for name in self._doors)
+        for heading, names in {**self._sections, **({"Commands": rest} if rest else {})}.items():
+            with formatter.section(heading):
+                formatter.write_dl([(f"{name:<{width}}", self._doors[name][1]) for name in names])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from wsexample.cli.completion import completion_flag
 from wsexample.cli.lazy_group import LazyGroup
 from wsexample.cli.options import CONTEXT, version_option
 
@@ -11,10 +12,11 @@ __all__ = ["main", "sim"]
 
 
 EPILOG = """\b
-Commands of their own, each with --help:
-  wseserver   a WebSocket server: echo and more
-  wseclient   a WebSocket client
-  kclient     live boards from kabu Station
+Try it without an account, in two windows:
+  wsexample sim kabu      a simulated kabu Station, which shows what to type next
+  kclient KEY 9433 7203   live boards
+
+kclient, wseclient and wseserver are commands of their own as well. Each command explains itself with --help.
 """
 
 
@@ -23,19 +25,29 @@ Commands of their own, each with --help:
     context_settings=CONTEXT,
     epilog=EPILOG,
     doors={
-        "dump": ("wsexample.cli.dump:main", "Send lines of stdin and print what comes, with wsdump's options."),
-        "doctor": ("wsexample.cli.doctor:main", "Say what is installed here and whether it works."),
+        "kclient": ("wsexample.cli.kclient:main", "kabu Station: boards, order book, alerts."),
         "alpaca": ("wsexample.cli.alpaca:main", "Alpaca: quotes, trades, bars, news, account and orders."),
         "weex": ("wsexample.cli.weex:main", "WEEX: tickers, books, trades, candles, account and orders."),
         "record": ("wsexample.cli.record:main", "Run a streaming command and keep every message on a tape."),
         "replay": ("wsexample.cli.replay:main", "Play tapes: as records, or as a server."),
         "tape": ("wsexample.cli.tape:main", "Look at tapes, cut, merge and export them."),
+        "wseclient": ("wsexample.cli.wseclient:main", "Talk to a WebSocket server: prompt, pipe, echo test."),
+        "wseserver": ("wsexample.cli.wseserver:main", "Serve WebSocket: echo, broadcast, a program for each client."),
+        "dump": ("wsexample.cli.dump:main", "Send lines of stdin and print what comes, with wsdump's options."),
         "sim": ("wsexample.cli.main:sim", "Run a broker's simulator on this machine."),
+        "doctor": ("wsexample.cli.doctor:main", "Say what is installed here and whether it works."),
+    },
+    sections={
+        "Live data": ("kclient", "alpaca", "weex"),
+        "Tapes": ("record", "replay", "tape"),
+        "WebSocket": ("wseclient", "wseserver", "dump"),
+        "This machine": ("sim", "doctor"),
     },
 )
+@completion_flag
 @version_option
 def main() -> None:
-    """Live market data over WebSocket."""
+    """Live market data over WebSocket: stream it, keep it, play it again, and try it without an account."""
 
 
 @click.group(
