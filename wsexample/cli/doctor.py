@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import re
+import shutil
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -17,12 +18,15 @@ from wsexample.cli.exit_codes import ExitCode, exit_code_for, exit_status_help
 from wsexample.cli.options import CONTEXT, Command, debug_option, option
 from wsexample.cli.round_trips import format_duration
 from wsexample.cli.running import LOOP_ENVIRONMENT, Stop, loop_name, run_command
-from wsexample.errors import WsExampleError
+from wsexample.errors import OptionError, WsExampleError
 
 __all__ = ["Finding", "findings", "main"]
 
 SELF_TEST_ROUNDS = 20
 """Messages of the self-test; the fastest counts, because the first ones pay for warming up."""
+
+FOR_DEVELOPERS = ("test", "bench")
+"""Extras that users can do without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,12 @@ class Finding:
     """What to do about it."""
 
 
-EPILOG = exit_status_help(ExitCode.OK, ExitCode.USAGE, ExitCode.CONNECT, ExitCode.LISTEN, ExitCode.INTERNAL)
+EPILOG = """\b
+ok  works as it should     --  works, could be better     !!  does not work
+
+Credentials are named with the place where they were found, and never shown.
+
+""" + exit_status_help(ExitCode.OK, ExitCode.USAGE, ExitCode.CONNECT, ExitCode.LISTEN, ExitCode.INTERNAL)
 
 
 @click.command(cls=Command, context_settings=CONTEXT, epilog=EPILOG)
@@ -50,15 +59,19 @@ def main(as_json: bool, debug: bool) -> None:
 
     async def program(stop: Stop) -> int:
         code = ExitCode.OK
-        for finding in findings():
+        report = findings()
+        for finding in report:
             _print(finding, as_json)
         try:
             trip_s = await _self_test()
         except WsExampleError as error:
-            _print(Finding("self-test", str(error), "problem"), as_json)
+            report.append(Finding("self-test", str(error), "problem"))
             code = exit_code_for(error)
         else:
-            _print(Finding("self-test", f"echo over the loopback, {format_duration(trip_s)}"), as_json)
+            report.append(Finding("self-test", f"echo over the loopback, {format_duration(trip_s)}"))
+        _print(report[-1], as_json)
+        if not as_json:
+            click.echo(f"\n{_verdict(report)}")
         return code
 
     run_command(program, debug=debug)
@@ -73,8 +86,19 @@ def findings() -> list[Finding]:
         _loop(),
         _lane(),
         *_dependencies(),
+        *_credentials(),
         _clock(),
     ]
+
+
+def _verdict(report: list[Finding]) -> str:
+    """Return the report in a sentence."""
+    problems = [finding.topic for finding in report if finding.state == "problem"]
+    notices = [finding.topic for finding in report if finding.state == "notice"]
+    if problems:
+        return f"{', '.join(problems)}: look at the lines with !!"
+    could = f"; {', '.join(notices)} could be better" if notices else ""
+    return f"everything works{could}. Without an account, go on with: wsexample sim kabu"
 
 
 def _loop() -> Finding:
@@ -120,9 +144,31 @@ def _group(extra: str, names: list[str]) -> Finding:
     topic = f"extra {extra}" if extra else "dependencies"
     if not missing:
         return Finding(topic, ", ".join(f"{name} {version}" for name, version in versions.items() if version))
+    if extra in FOR_DEVELOPERS:
+        return Finding(topic, "not installed, and only wanted for work on wsexample itself")
     if extra:
         return Finding(topic, f"without {', '.join(missing)}", "notice", f"pip install 'wsexample[{extra}]'")
     return Finding(topic, f"without {', '.join(missing)}", "problem", "pip install --force-reinstall wsexample")
+
+
+def _credentials() -> list[Finding]:
+    """Report where credentials were found, broker by broker, without showing them."""
+    from wsexample.brokers.credentials import NAMES, find_settings
+
+    try:
+        settings = find_settings()
+    except OptionError as error:
+        return [Finding("credentials", str(error), "problem", "mend or remove the file")]
+    found = []
+    for broker, names in NAMES.items():
+        places = [
+            f"{variable} from {place}"
+            for variables in names.values()
+            for variable in variables
+            if (place := settings.source(variable)) is not None
+        ]
+        found.append(Finding(f"key of {broker}", ", ".join(places) or "none, which simulators do not need"))
+    return found
 
 
 def _clock() -> Finding:
@@ -161,7 +207,14 @@ def _print(finding: Finding, as_json: bool) -> None:
         return
     mark, color = _MARKS[finding.state]
     advice = f"  ({finding.advice})" if finding.advice else ""
-    click.echo(f"{click.style(mark, fg=color, bold=True)}  {finding.topic:<14}{finding.found}{advice}")
+    margin = " " * 20
+    text = click.wrap_text(f"{finding.found}{advice}", _width(), margin, margin)
+    click.echo(f"{click.style(mark, fg=color, bold=True)}  {finding.topic:<15} {text.lstrip()}")
+
+
+def _width() -> int:
+    """Return how many cells a line may have; in a pipe as many as it needs."""
+    return max(shutil.get_terminal_size().columns - 1, 60) if sys.stdout.isatty() else 10_000
 
 
 if __name__ == "__main__":
