@@ -328,7 +328,13 @@ def _ask_first(access: AlpacaAccess, what: str, *, is_sure: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise click.UsageError(f"{what} on the LIVE account: nobody is there to ask; write --yes")
-    click.confirm(f"{what} on the LIVE account, with real money?", abort=True, err=True)
+    try:
+        is_sure = click.confirm(f"{what} on the LIVE account, with real money?", err=True)
+    except click.Abort:
+        is_sure = False
+    if not is_sure:
+        say("nothing was done")
+        sys.exit(ExitCode.INTERRUPTED)
 
 
 def _run(access: AlpacaAccess, work: Callable[[AlpacaTradingRest], Awaitable[None]], *, debug: bool) -> None:
