@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
@@ -28,15 +28,20 @@ __all__ = [
     "Kind",
     "Meta",
     "Note",
+    "Row",
     "Source",
-    "is_note",
+    "encode_note",
+    "heads_of",
+    "is_whole",
     "note_of",
     "pack_block",
     "pack_head",
+    "rows_begin",
     "rows_of",
     "unpack_block",
     "unpack_head",
     "unpack_mark",
+    "unpack_meta",
 ]
 
 VERSION = 1
@@ -145,11 +150,6 @@ class Note(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 _meta_decoder = msgspec.json.Decoder(Meta)
 _note_decoder = msgspec.json.Decoder(Note)
-
-
-def is_note(kind: int) -> bool:
-    """Tell whether an entry is a note; kinds of later versions count as notes that are passed over."""
-    return kind >= Kind.NOTE
 
 
 def note_of(payload: bytes) -> Note:
@@ -306,11 +306,11 @@ def heads_of(body: bytes, count: int) -> Iterator[tuple[int, int, int, int, int]
     return _ROW.iter_unpack(memoryview(body)[: count * _ROW.size])
 
 
+def rows_begin(mark: BlockMark) -> int:
+    """Return where in the body of a block the first payload begins; the others follow without anything between them."""
+    return mark.count * _ROW.size
+
+
 def encode_note(note: Note) -> bytes:
     """Return a note as the payload of an entry."""
     return msgspec.json.encode(note)
-
-
-def size_of(rows: Iterable[Row]) -> int:
-    """Return about how many bytes entries take in a block before compression."""
-    return sum(_ROW.size + len(row[4]) for row in rows)

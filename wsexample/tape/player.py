@@ -23,6 +23,7 @@ from wsexample.session.events import EndOfFeed
 from wsexample.tape.format import Entry, Kind, Note, note_of, rows_of
 from wsexample.tape.pace import Pace
 from wsexample.tape.reader import Tape
+from wsexample.tape.run import Arrival, Run, run_of
 from wsexample.wire.options import ConnectOptions
 
 __all__ = ["PlayedConnection", "Player"]
@@ -84,6 +85,7 @@ class Player:
         """Messages played so far."""
         self._bodies = self.tape.bodies(lambda mark: to_ns is None or mark.first_ns < to_ns)
         self._ahead: deque[Entry] = deque()
+        self._run: Run | None = None
         self._connection: PlayedConnection | None = None
 
     @property
@@ -97,33 +99,50 @@ class Player:
         Raises:
             EndOfFeed: there is none; the session ends as if it had been closed.
         """
-        while (entry := self._peek()) is not None:
-            previous = self._connection.number if self._connection is not None else 0
-            if entry.connection > previous and (entry.kind < Kind.NOTE or note_of(entry.payload).event == "opened"):
-                await self._wait_for_opening(entry.at_ns)
-                if entry.kind >= Kind.NOTE:
-                    self._ahead.popleft()
-                self._connection = PlayedConnection(self, entry.connection)
+        previous = self._connection.number if self._connection is not None else 0
+        while self._look_ahead():
+            if self._run is not None:
+                at_ns, connection, opens = self._run.next_ns, self._run.connection, True
+            else:
+                entry = self._ahead[0]
+                at_ns, connection = entry.at_ns, entry.connection
+                opens = entry.kind < Kind.NOTE or note_of(entry.payload).event == "opened"
+            if connection > previous and opens:
+                await self._wait_for_opening(at_ns)
+                self._connection = PlayedConnection(self, connection)
                 return self._connection
-            self._ahead.popleft()
+            self._pass_over()
         self.close()
         raise EndOfFeed
 
     # -- entries -------------------------------------------------------------------------------------------------
 
-    def _peek(self) -> Entry | None:
-        """Return the next entry of the source; None at the end."""
-        while not self._ahead:
+    def _look_ahead(self) -> bool:
+        """Have something of the source ahead, a run of messages or entries one by one; False at the end."""
+        number, to_ns = self._number, self._to_ns
+        while self._run is None and not self._ahead:
             found = next(self._bodies, None)
             if found is None:
-                return None
+                return False
             mark, body = found
-            number, to_ns = self._number, self._to_ns
-            if to_ns is not None and mark.last_ns >= to_ns:
-                self._ahead.extend(e for e in rows_of(body, mark.count) if e.source == number and e.at_ns < to_ns)
+            is_last = to_ns is not None and mark.last_ns >= to_ns
+            run = None if is_last else run_of(mark, body)
+            if run is not None:
+                self._run = run if run.source == number else None
+            elif is_last and to_ns is not None:
+                self._ahead.extend(
+                    one for one in rows_of(body, mark.count) if one.source == number and one.at_ns < to_ns
+                )
             else:
-                self._ahead.extend(e for e in rows_of(body, mark.count) if e.source == number)
-        return self._ahead[0]
+                self._ahead.extend(one for one in rows_of(body, mark.count) if one.source == number)
+        return True
+
+    def _pass_over(self) -> None:
+        """Leave out what is ahead."""
+        if self._run is not None:
+            self._run = None
+        else:
+            self._ahead.popleft()
 
     async def _wait_for_opening(self, at_ns: int) -> None:
         """Move the tape's clock to the opening of a connection; deadlines of the dialling session do not count here."""
@@ -131,7 +150,7 @@ class Player:
             await self._machine.sleep(self._pace.wait_s(at_ns, self._machine.monotonic_s()))
         self.clock.skip_to(at_ns)
 
-    async def batch(self, number: int) -> list[tuple[bytes, bool, int]]:
+    async def batch(self, number: int) -> list[Arrival]:
         """Return the next messages of a connection that are due, when they are.
 
         Nobody who waits on the tape's clock is passed over: the batch ends where the next of them is due.
@@ -141,23 +160,42 @@ class Player:
             EndOfFeed: the tape ends here.
         """
         while True:
-            entry = self._peek()
-            if entry is None:
+            if not self._look_ahead():
                 self.close()
                 raise EndOfFeed
-            if entry.kind >= Kind.NOTE:
-                await _let_others_act()  # what the recorded session did here, the playing one does at the same moment
-            await self._go_to(entry.at_ns)
-            taken = self._take(number, self.clock.next_wake_ns)
+            if self._run is not None:
+                taken = await self._take_of_run(self._run, number)
+            else:
+                taken = await self._take_one_by_one(self._ahead[0], number)
             if taken:
                 self.messages += len(taken)
+                self.clock.skip_to(taken[-1][2])
                 if self._progress is not None:
                     self._progress(taken[-1][2], self.messages)
                 return taken
 
-    def _take(self, number: int, until_ns: int | None) -> list[tuple[bytes, bool, int]]:
+    async def _take_of_run(self, run: Run, number: int) -> list[Arrival]:
+        if run.connection != number:
+            if run.connection > number:
+                raise _lost()
+            self._run = None
+            return []
+        await self._go_to(run.next_ns)
+        paced_ns = None if self._pace.speed is None else self.clock.now_ns()
+        taken = run.take(BATCH, self.clock.next_wake_ns, paced_ns)
+        if run.is_over:
+            self._run = None
+        return taken
+
+    async def _take_one_by_one(self, entry: Entry, number: int) -> list[Arrival]:
+        if entry.kind >= Kind.NOTE:
+            await _let_others_act()  # what the recorded session did here, the playing one does at the same moment
+        await self._go_to(entry.at_ns)
+        return self._take(number, self.clock.next_wake_ns)
+
+    def _take(self, number: int, until_ns: int | None) -> list[Arrival]:
         """Take messages that can be had at once; raises what ends the connection when it is the next thing."""
-        taken: list[tuple[bytes, bool, int]] = []
+        taken: list[Arrival] = []
         ahead = self._ahead
         paced_ns = None if self._pace.speed is None else self.clock.now_ns()
         while ahead:
@@ -181,8 +219,6 @@ class Player:
                     break
                 self._heed(note_of(payload), connection, number)
             ahead.popleft()
-        if taken:
-            self.clock.skip_to(taken[-1][2])
         return taken
 
     def _heed(self, note: Note, connection: int, number: int) -> None:
@@ -201,10 +237,11 @@ class Player:
 
     def _goes_on(self, number: int) -> bool:
         """Tell whether anything of a later connection follows; what is of this one is passed over."""
-        while (entry := self._peek()) is not None:
-            if entry.connection > number:
+        while self._look_ahead():
+            connection = self._run.connection if self._run is not None else self._ahead[0].connection
+            if connection > number:
                 return True
-            self._ahead.popleft()
+            self._pass_over()
         return False
 
     async def _go_to(self, at_ns: int) -> None:
@@ -218,7 +255,9 @@ class Player:
                 share = (wake_ns - from_ns) / (at_ns - from_ns)
                 await self._machine.sleep(begun_s + wait_s * share - self._machine.monotonic_s())
             clock.move_to(wake_ns)
-            await _let_others_act()
+            await asyncio.sleep(0)
+            if clock.next_wake_ns is None:  # whoever was woken has something else to do than to wait for the next time
+                await _let_others_act()
         if wait_s:
             await self._machine.sleep(begun_s + wait_s - self._machine.monotonic_s())
         clock.skip_to(at_ns)
@@ -250,7 +289,7 @@ class PlayedConnection:
         self.number = number
         """Its number on the tape."""
         self._player = player
-        self._rest: list[tuple[bytes, bool, int]] = []
+        self._rest: list[Arrival] = []
         self._closed: ConnectionClosed | None = None
         self._over = asyncio.Event()
         self.last_received_ns = 0
@@ -262,7 +301,7 @@ class PlayedConnection:
         self.sent = 0
         """Messages that the session sent."""
 
-    async def receive_stamped(self) -> tuple[bytes, bool, int]:
+    async def receive_stamped(self) -> Arrival:
         """Return the next message and when it came; raises what ended the connection, or `EndOfFeed`."""
         if self._closed is not None:
             raise self._closed
@@ -277,7 +316,7 @@ class PlayedConnection:
         self.last_received_ns = self._rest[-1][2] if self._rest else first[2]
         return first
 
-    def take_waiting(self) -> list[tuple[bytes, bool, int]]:
+    def take_waiting(self) -> list[Arrival]:
         """Return the messages that were due together with the one received last."""
         rest, self._rest = self._rest, []
         return rest
