@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from tests.brokers.alpaca.payloads import KEY, SECRET
-from tests.brokers.alpaca.simulator_calls import WHOLE
+from tests.brokers.alpaca.simulator_calls import START_NS, WHOLE
 from tests.conftest import Runner
 from wsexample.brokers.alpaca import AlpacaDataRest, AlpacaTradingRest
 from wsexample.brokers.alpaca.dialect import rfc3339
@@ -23,10 +23,12 @@ from wsexample.clock import ManualClock
 from wsexample.errors import (
     BrokerError,
     BrokerUnavailableError,
+    ConnectError,
     CredentialsError,
     DialectError,
     OptionError,
     OrderRejectedError,
+    OrderUnknownError,
     PlanError,
     RateLimitError,
     RequestError,
@@ -36,7 +38,17 @@ from wsexample.records.market import Bar, Quote, Trade
 from wsexample.records.orders import Order, OrderRequest
 from wsexample.wire.server import ServerConnection, serve
 
+BEGINS_NS = START_NS + 35 * 10**9
+"""Late trades come at half past a minute: not while a test compares."""
 Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+class HurriedClock(ManualClock):
+    """A clock on which waiting takes no time."""
+
+    async def sleep(self, delay_s: float) -> None:
+        self.advance(delay_s)
+        await asyncio.sleep(0)
 
 
 @asynccontextmanager
@@ -180,6 +192,8 @@ def test_an_order_needs_one_amount(run: Runner[None]) -> None:
             for wrong in (order_of(size=None), order_of(notional=Decimal(5))):
                 with pytest.raises(OptionError, match="size or a notional"):
                     await rest.submit_order(wrong)
+            with pytest.raises(OptionError, match="no reduce_only"):
+                await rest.submit_order(order_of(reduce_only=True))
             assert sim.stats.requests.total() == 0
 
     run(main())
@@ -229,6 +243,44 @@ def test_an_order_whose_answer_was_lost_is_placed_once(run: Runner[None]) -> Non
         async with answering(answer) as rest:
             order = await rest.submit_order(order_of())
             assert (order.order_id, len(placed)) == ("o-1", 1)
+
+    run(main())
+
+
+def test_an_order_of_unknown_fate_says_so(run: Runner[None]) -> None:
+    """When its answer is lost and Alpaca cannot be asked, the error names the identifier to look for."""
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(status=504)
+
+    async def main() -> None:
+        async with answering(answer, clock=HurriedClock()) as rest:
+            with pytest.raises(OrderUnknownError, match="identifier mine-1 before sending it again"):
+                await rest.submit_order(order_of(client_order_id="mine-1"))
+
+    run(main())
+
+
+def test_an_order_that_nobody_heard_is_no_riddle(run: Runner[None]) -> None:
+    """A refused connection is raised as such: nothing was placed."""
+
+    async def main() -> None:
+        async with AlpacaTradingRest(KEY, SECRET, url="http://127.0.0.1:9", clock=HurriedClock()) as rest:
+            with pytest.raises(ConnectError):
+                await rest.submit_order(order_of())
+
+    run(main())
+
+
+def test_a_repeated_identifier_is_a_refused_order(run: Runner[None]) -> None:
+    """Whatever is wrong with an order, one error says that it was not taken."""
+
+    async def main() -> None:
+        async with trading() as (_, rest):
+            await rest.submit_order(order_of(client_order_id="once"))
+            with pytest.raises(OrderRejectedError, match="client_order_id must be unique") as caught:
+                await rest.submit_order(order_of(client_order_id="once"))
+            assert (caught.value.http_status, caught.value.code) == (422, 40010001)
 
     run(main())
 
@@ -383,7 +435,7 @@ def test_an_answer_that_cannot_be_read_is_said(run: Runner[None], body: bytes) -
 @asynccontextmanager
 async def data(feed: str = "iex") -> AsyncIterator[tuple[AlpacaSimulator, AlpacaDataRest]]:
     async with (
-        AlpacaSimulator(switches=WHOLE, warm_up_s=130, quotes_per_s=60, trades_per_s=30) as sim,
+        AlpacaSimulator(switches=WHOLE, start_ns=BEGINS_NS, warm_up_s=130, quotes_per_s=60, trades_per_s=30) as sim,
         AlpacaDataRest(DEFAULT_KEY, DEFAULT_SECRET, feed=feed, url=sim.url) as rest,
     ):
         yield sim, rest
@@ -395,7 +447,7 @@ def test_history_is_what_was_streamed(run: Runner[None], feed: str, symbols: lis
 
     async def main() -> None:
         async with data(feed) as (sim, rest):
-            end_ns = sim.market_ns - 10**9
+            end_ns = sim.market.now_ns - 10**9  # until when everything has happened, on a busy machine too
             start_ns = end_ns - 100 * 10**9
             trades = [trade async for page in rest.fetch_trades(symbols, start_ns, end_ns) for trade in page]
             quotes = [quote async for page in rest.fetch_quotes(symbols, start_ns, end_ns) for quote in page]

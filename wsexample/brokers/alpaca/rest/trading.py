@@ -29,7 +29,18 @@ from wsexample.brokers.alpaca.messages.trading import (
     TradeUpdateMessage,
 )
 from wsexample.brokers.alpaca.rest.calls import Calls
-from wsexample.errors import BrokerUnavailableError, DialectError, NetworkError, OptionError, RequestError
+from wsexample.errors import (
+    BrokerUnavailableError,
+    ConnectError,
+    DialectError,
+    NetworkError,
+    OptionError,
+    OrderRejectedError,
+    OrderUnknownError,
+    RateLimitError,
+    RequestError,
+    UnknownSymbolError,
+)
 from wsexample.ports import Clock
 from wsexample.records.market import Record
 from wsexample.records.orders import Account, Fill, Order, OrderRequest, Position
@@ -143,7 +154,9 @@ class AlpacaTradingRest:
         """Place an order; an identifier of its own makes it safe to repeat after a fault.
 
         Raises:
+            OptionError: neither a size nor a notional, or both; or something that Alpaca's orders do not have.
             OrderRejectedError: refused, with the vendor's words and figures.
+            OrderUnknownError: the answer was lost, and Alpaca cannot be asked either; names the client's identifier.
         """
         client_id = request.client_order_id or str(uuid4())
         body = _submission(request, client_id)
@@ -151,28 +164,42 @@ class AlpacaTradingRest:
             try:
                 reply = await self.calls.made("POST", "/v2/orders", body=body)
                 return self._order(self.calls.read(reply, OrderMessage, "POST /v2/orders"))
-            except (BrokerUnavailableError, NetworkError):
+            except (BrokerUnavailableError, NetworkError) as error:
+                if isinstance(error, ConnectError) and error.refused:
+                    raise  # nobody heard it
                 # Whether it was heard is not known: it stands under its own identifier, or it may be sent again.
                 found = await self._submitted(client_id)
                 if found is not None:
                     return found
                 if attempt == SUBMIT_ATTEMPTS:
                     raise
-            except RequestError as error:
+            except (RequestError, UnknownSymbolError) as error:
                 # A repetition that meets the first one: it was heard, only later than asked for.
-                if attempt == 1 or "unique" not in error.words:
-                    raise
-                return await self.fetch_order_by_client_id(client_id)
+                if attempt > 1 and "unique" in error.words:
+                    return await self.fetch_order_by_client_id(client_id)
+                raise OrderRejectedError(
+                    str(error), venue=VENUE, code=error.code, words=error.words, http_status=error.http_status
+                ) from error
         raise AssertionError("unreachable")
 
     async def _submitted(self, client_id: str) -> Order | None:
-        """Return an order by its own identifier; None when there is none."""
+        """Return an order by its own identifier; None when there is none.
+
+        Raises:
+            OrderUnknownError: Alpaca cannot be asked.
+        """
         try:
             return await self.fetch_order_by_client_id(client_id)
         except RequestError as error:
             if error.http_status != 404:
                 raise
             return None
+        except (BrokerUnavailableError, NetworkError, RateLimitError) as error:
+            raise OrderUnknownError(
+                f"an order was sent to Alpaca and its answer was lost ({error}); look for it by the client's identifier"
+                f" {client_id} before sending it again",
+                venue=VENUE,
+            ) from error
 
     async def replace_order(
         self,
@@ -341,6 +368,9 @@ def _submission(request: OrderRequest, client_id: str) -> OrderSubmission:
     """Return the vendor's form of an order."""
     if (request.size is None) == (request.notional is None):
         raise OptionError("an order needs either a size or a notional", option="size")
+    for option in ("reduce_only", "position_side"):
+        if getattr(request, option):
+            raise OptionError(f"Alpaca's orders have no {option}", option=option)
     profit = TakeProfit(_text(request.take_profit_price)) if request.take_profit_price is not None else None
     loss = None
     if request.stop_loss_price is not None:
