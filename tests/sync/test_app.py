@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import struct
 import threading
 import time
@@ -268,6 +269,18 @@ def test_fragments_reach_on_cont_message(websocket: Any) -> None:
         assert log.of("message") == ["a"]
         assert log.of("cont_message") == [(b"b", 0), (b"c", 1)]
         assert log.of("data")[1:] == [(b"b", 0, 0), (b"c", 0, 1)]
+
+
+def test_a_socket_of_the_programs_is_used(websocket: Any) -> None:
+    """socket= is kept as prepared_socket; the argument keep_running means nothing."""
+    with peer() as server:
+        sock = socket.create_connection(("127.0.0.1", server.port))
+        log = Log(websocket, "ws://dummy.test/", socket=sock, keep_running=False)
+        assert log.app.prepared_socket is sock
+        log.app.on_open = lambda app: app.send("x")
+        log.app.on_message = lambda app, message: app.close()
+        assert log.app.run_forever() is False
+        sock.close()
 
 
 def test_the_header_may_be_made_for_each_connection(websocket: Any) -> None:

@@ -341,6 +341,17 @@ def test_the_bundle_of_the_environment(
         assert works(websocket, server.url, {})
 
 
+def test_keys_are_logged_when_the_environment_says_so(
+    websocket: Any, authority: tuple[trustme.CA, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """SSLKEYLOGFILE names a file by which a sniffer can read along."""
+    ca, folder = authority
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
+    with peer(tls=server_tls(ca, "127.0.0.1")) as server:
+        assert works(websocket, server.url, {"ca_certs": str(folder / "ca.pem")})
+    assert "SECRET" in (tmp_path / "keys").read_text()
+
+
 def test_a_port_without_tls(websocket: Any, authority: Any) -> None:
     """wss to a server that does not speak TLS is an ssl.SSLError."""
 

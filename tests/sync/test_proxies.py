@@ -174,6 +174,19 @@ def test_socks_failures_keep_python_socks_names(websocket: Any, server: Peer) ->
         echoes(websocket, server.url, http_proxy_host="127.0.0.1", http_proxy_port=1, proxy_type="socks6")
 
 
+def test_a_socks_proxy_that_says_nothing(websocket: Any, server: Peer) -> None:
+    """http_proxy_timeout bounds it, and python_socks.ProxyTimeoutError says so."""
+    with peer(lambda conn: conn.linger()) as proxy, pytest.raises(python_socks.ProxyTimeoutError):
+        echoes(
+            websocket,
+            server.url,
+            http_proxy_host="127.0.0.1",
+            http_proxy_port=proxy.port,
+            http_proxy_timeout=0.05,
+            proxy_type="socks5",
+        )
+
+
 def test_an_app_through_a_proxy(websocket: Any, server: Peer) -> None:
     """run_forever takes the same options."""
     with peer(http_proxy()) as proxy:
