@@ -158,8 +158,8 @@ class WeexWebSocketClient:
 
     async def disconnect(self) -> None:
         """Close both sockets; running streams end normally, and `connect` may be called again."""
-        lines, rest = (self._public, self._private), self._rest
-        self._public = self._private = self._rest = None
+        lines = (self._public, self._private)
+        self._public = self._private = None
         self._asked.clear()
         for outlet in self._overhearing:
             outlet.finish(None)
@@ -167,6 +167,7 @@ class WeexWebSocketClient:
             if line is not None:
                 await line.close()
             self._forget(line)
+        rest, self._rest = self._rest, None  # only now: an errand of a socket may have asked for it
         if rest is not None:
             await rest.close()
 
@@ -343,24 +344,25 @@ class WeexWebSocketClient:
 
         On the contract market the socket has no such figures: each push is joined with a REST call made after it.
         """
-        line = await self._private_line()
+        line, rest = await self._private_line(), self._rest_calls()
         outlet = Outlet(limit=self._limit)
         try:
             await line.attach(outlet, ["account"], news=["gap"])
-            for message in await self._fetched("account"):
+            for message in await self._balances(rest):
                 yield message
             async for first in outlet:
                 waiting = [first, *outlet.take_waiting()]
                 pushed = [one for one in waiting if isinstance(one, WeexMessage)]
-                if len(pushed) == len(waiting) and self._is_spot:
-                    figures = {}
-                else:
-                    figures = {one.symbol: one for one in await self._fetched("account")}
+                has_gap = len(pushed) < len(waiting)
+                needs_figures = has_gap or not self._is_spot
+                figures = {one.symbol: one for one in await self._balances(rest)} if needs_figures else {}
                 for message in pushed:
                     yield _joined(message, figures.get(message.symbol))
-                if len(pushed) < len(waiting):  # behind a gap: what there is now
-                    for message in figures.values():
-                        yield message
+                for message in figures.values() if has_gap else ():  # what there is now
+                    yield message
+        except StateError:
+            if not outlet.has_ended:  # otherwise it was disconnected while REST was asked
+                raise
         finally:
             await line.detach(outlet)
 
@@ -372,33 +374,35 @@ class WeexWebSocketClient:
         """
         if self._is_spot:
             raise OptionError("the spot market has no positions", option="market")
-        private, public = await self._private_line(), self._public_line()
+        private, public, rest = await self._private_line(), self._public_line(), self._rest_calls()
         outlet = Outlet(keeps_newest=True, limit=self._limit)
         holdings = Holdings()
         try:
             await private.attach(outlet, ["positions"], news=["gap"])
-            for message in holdings.fetched(await self._fetched("positions")):
-                yield message
-            await public.attach(outlet, map(ticker_topic, holdings.symbols))
-            async for item in outlet:
-                if not isinstance(item, WeexMessage):
-                    changed = holdings.fetched(await self._fetched("positions"))
-                elif item.topic == "positions":
-                    changed = [holdings.pushed(item)]
-                else:
-                    changed = holdings.marked(item)
+            changed = holdings.fetched(await self._positions(rest))
+            while True:
                 for message in changed:
                     yield message
                 await public.attach(outlet, map(ticker_topic, holdings.symbols))
+                item = await outlet.next()
+                if item is None:
+                    return
+                if not isinstance(item, WeexMessage):
+                    changed = holdings.fetched(await self._positions(rest))
+                else:
+                    changed = [holdings.pushed(item)] if item.topic == "positions" else holdings.marked(item)
+        except StateError:
+            if not outlet.has_ended:  # otherwise it was disconnected while REST was asked
+                raise
         finally:
             await private.detach(outlet)
             await public.detach(outlet)
 
-    async def _fetched(self, channel: str) -> list[WeexMessage]:
-        """Return what REST says of the account, as the channel would."""
-        rest = self._rest_calls()
-        rows = await (rest.fetch_positions() if channel == "positions" else rest.fetch_balances())
-        return answer_rows(channel, rows, self._clock.now_ns())
+    async def _balances(self, rest: WeexRest) -> list[WeexMessage]:
+        return answer_rows("account", await rest.fetch_balances(), self._clock.now_ns())
+
+    async def _positions(self, rest: WeexRest) -> list[WeexMessage]:
+        return answer_rows("positions", await rest.fetch_positions(), self._clock.now_ns())
 
     async def _stream(self, topics: list[str] | None, *, keeps_newest: bool = False, level: int = 0) -> Stream:
         """Yield the messages of some streams of one socket, books cut to ``level``; None for every ticker."""

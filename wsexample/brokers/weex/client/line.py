@@ -55,6 +55,11 @@ class Outlet:
             waiting=len(self._all) + len(self._newest or ()),
         )
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing follows, and no error is the reason."""
+        return self._is_over and self._error is None
+
     def put(self, record: Record) -> None:
         """Take a message, or news of the connection, in."""
         if self._is_over:
@@ -95,22 +100,24 @@ class Outlet:
         self._delivered += len(found)
         return found
 
-    async def __aiter__(self) -> AsyncIterator[Record]:
-        while True:
-            while self._all:
-                self._delivered += 1
-                yield self._all.popleft()
-            while self._newest and not self._all:
-                self._delivered += 1
-                yield self._newest.pop(next(iter(self._newest)))
-            if self._all:
-                continue
+    async def next(self) -> Record | None:
+        """Return what comes next, None when nothing follows; raises what ended it."""
+        while not (self._all or self._newest):
             if self._is_over:
                 if self._error is not None:
                     raise self._error
-                return
+                return None
             self._filled.clear()
             await self._filled.wait()
+        self._delivered += 1
+        if self._all:
+            return self._all.popleft()
+        assert self._newest
+        return self._newest.pop(next(iter(self._newest)))
+
+    async def __aiter__(self) -> AsyncIterator[Record]:
+        while (record := await self.next()) is not None:
+            yield record
 
 
 def summed(counts: Iterable[InboxStats]) -> InboxStats:

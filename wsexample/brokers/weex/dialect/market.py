@@ -147,12 +147,12 @@ def quotes(frame: BookTickerFrame, received_ns: int) -> list[WeexMessage]:
     return [_message(f"{frame.s}@bookTicker", data, record)]
 
 
-def book_record(symbol: str, book: KeptBook | WireBook, exchange_ms: int | None, received_ns: int) -> Book:
+def book_record(symbol: str, book: KeptBook | WireBook, exchange_ns: int | None, received_ns: int) -> Book:
     """Return the whole book as it stands."""
     return Book(
         venue=VENUE,
         symbol=symbol,
-        exchange_ns=_ns(exchange_ms),
+        exchange_ns=exchange_ns,
         received_ns=received_ns,
         bids=tuple(book.bids.levels),
         asks=tuple(book.asks.levels),

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from wsexample.brokers.weex.codes import MAX_OPERATIONS, MAX_STREAMS, PRIVATE_TOPICS, VENUE, stream_error
-from wsexample.brokers.weex.dialect.books import KeptBook, Pair, WireBook
+from wsexample.brokers.weex.dialect.books import KeptBook, Pair, WireBook, read_change
 from wsexample.brokers.weex.dialect.items import WeexMessage
 from wsexample.brokers.weex.dialect.market import bars, book_message, book_record, quotes, tickers, trades
 from wsexample.brokers.weex.dialect.private import AccountReader
@@ -34,6 +34,7 @@ from wsexample.records.market import Level
 
 __all__ = ["WeexDialect"]
 
+MS_NS = 1_000_000
 HOUR_NS = 3600 * 10**9
 SNAPSHOT_TIMEOUT_S = 10.0
 """How long a new snapshot is waited for; measured are half a second at most."""
@@ -145,7 +146,13 @@ class WeexDialect(Dialect):
         """Read one message."""
         self._now_ns = received_ns
         try:
-            return self._read(payload, received_ns)
+            found = read_change(payload, self.books)
+            if found is None:
+                return self._read(payload, received_ns)
+            topic, symbol, exchange_ns = found
+            book = self.books[topic]
+            record = book_record(symbol, book, exchange_ns, received_ns)
+            return Step([book_message(topic, book, record) if isinstance(book, WireBook) else record])
         except _UNREADABLE:
             self.unreadable += 1
             self.kept.append(bytes(payload))
@@ -206,17 +213,19 @@ class WeexDialect(Dialect):
             self.books[topic] = book = self._book_of(frame.b, frame.a, frame.u)
             missing = self._missing.pop(topic, None)
             gaps = [] if missing is None else [self._gap(frame.s, missing[0], received_ns)]
-            return Step([*gaps, self._book_item(topic, book, frame, received_ns)])
+            return Step([*gaps, self._book_item(topic, book, frame.s, frame.E, received_ns)])
         known = self.books.get(topic)
         if known is None:
             self.orphans += 1
             return NOTHING
         if not known.change(frame.b, frame.a, frame.U, frame.u):
             return self._resync(topic, received_ns)
-        return Step([self._book_item(topic, known, frame, received_ns)])
+        return Step([self._book_item(topic, known, frame.s, frame.E, received_ns)])
 
-    def _book_item(self, topic: str, book: KeptBook | WireBook, frame: DepthFrame[Any], received_ns: int) -> Record:
-        record = book_record(frame.s, book, frame.E, received_ns)
+    def _book_item(
+        self, topic: str, book: KeptBook | WireBook, symbol: str, time_ms: int | None, received_ns: int
+    ) -> Record:
+        record = book_record(symbol, book, None if time_ms is None else time_ms * MS_NS, received_ns)
         return book_message(topic, book, record) if isinstance(book, WireBook) else record
 
     def _gap(self, symbol: str, from_ns: int, to_ns: int) -> Gap:
