@@ -5,7 +5,8 @@ What a feed does with records is in `wsexample.cli.feed`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from wsexample.brokers.kabu import KabuClient, KabuRest
@@ -98,7 +99,7 @@ async def run_stream(plan: StreamPlan, feed: FeedPlan, stop: Stop) -> int:
         {"boards": client.session},
         stop,
         place=station,
-        opened_by=client,
+        opened_by=_opened(client),
         view=_view(plan, client),
         watchers=[Alerts(wishes.alerts, wishes.names)] if wishes.alerts else [],
         greeting=lambda: _greeting(client, station),
@@ -114,6 +115,14 @@ async def run_stream(plan: StreamPlan, feed: FeedPlan, stop: Stop) -> int:
         kept = ". Everything that came before is stored" if feed.store else ""
         say(f"{_explanation(closed, station)}{kept}", color="red")
         return exit_code_for(closed) if closed.code == 1006 else ExitCode.CLOSED
+
+
+@asynccontextmanager
+async def _opened(client: KabuClient) -> AsyncIterator[None]:
+    """Open the client for a feed, which has consumers of its own."""
+    async with client:
+        client.leave()
+        yield
 
 
 def _view(plan: StreamPlan, client: KabuClient) -> View:

@@ -291,12 +291,14 @@ class KabuClient:
         Raises:
             WsExampleError: what ended the stream for good, after everything that came was delivered.
         """
-        while (board := await self.receive()) is not None:
-            yield board
+        async for record in self.records():
+            if isinstance(record, Board):
+                yield record
 
     async def records(self) -> AsyncIterator[Record]:
         """Iterate over everything: boards, a `Gap` wherever some may be missing, and connection events with ``journal``."""
-        while (record := await self._next()) is not None:
+        async for record in self._opened():
+            self._count([record])
             yield record
 
     async def receive(self) -> Board | None:
@@ -306,21 +308,17 @@ class KabuClient:
             WsExampleError: what ended the stream for good, after everything that came was delivered.
             StateError: the client was not opened.
         """
-        while True:
-            record = await self._next()
-            if record is None or isinstance(record, Board):
-                return record
-
-    async def _next(self) -> Record | None:
         consumer = self._opened()
-        try:
-            record = await consumer.receive()
-        except StateError:
-            if self.session.error is not None:
-                raise
-            return None
-        self._count([record])
-        return record
+        while True:
+            try:
+                record = await consumer.receive()
+            except StateError:
+                if self.session.error is not None:
+                    raise
+                return None
+            self._count([record])
+            if isinstance(record, Board):
+                return record
 
     def take_waiting(self) -> list[Board]:
         """Return every board that has come already, without waiting; oldest first."""
@@ -368,6 +366,14 @@ class KabuClient:
         if self._consumer is None:
             self._consumer = self.session.consumer()
         return self.session.consumer(policy=policy, limit=limit, kinds=kinds, symbols=symbols)
+
+    def leave(self) -> None:
+        """Take no records from the client itself any more, for a program that reads other consumers of its session.
+
+        Gaps are never dropped: those that nobody takes would in the end (a rotation makes some each second) fill the inbox
+        and stop the stream. The counts of the client stand still after this; those of the consumers go on.
+        """
+        self._opened().close()
 
     # -- symbols ---------------------------------------------------------------------------------------------
 
