@@ -1,7 +1,7 @@
-"""Build the one optional extension, the compiled lane; everything declarative is in pyproject.toml.
+"""Build the optional extensions, the compiled lane and the compiled books; everything declarative is in pyproject.toml.
 
-``WSEXAMPLE_LANE=require`` fails the build when the extension cannot be built, ``WSEXAMPLE_LANE=skip`` does
-not try; without it, a machine that has no compiler gets the pure-Python lane and a warning.
+``WSEXAMPLE_LANE=require`` fails the build when an extension cannot be built, ``WSEXAMPLE_LANE=skip`` does
+not try; without it, a machine that has no compiler gets their pure-Python twins and a warning.
 """
 
 import os
@@ -11,23 +11,28 @@ from pathlib import Path
 from setuptools import Extension, setup
 
 LANE = os.environ.get("WSEXAMPLE_LANE", "")
-SOURCE = Path("wsexample/wire/lane/_lane_c.pyx")
+SOURCES = ("wsexample/wire/lane/_lane_c.pyx", "wsexample/brokers/weex/dialect/sides/_sides_c.pyx")
 
 
 def extensions() -> list[Extension]:
-    """The compiled lane, translated to C; nothing where it is not wanted or not part of the sources."""
-    if LANE == "skip" or not SOURCE.exists():
+    """The extensions, translated to C; nothing where they are not wanted or not part of the sources."""
+    found = [source for source in SOURCES if Path(source).exists()]
+    if LANE == "skip" or not found:
         return []
     from Cython.Build import cythonize
 
-    lane = Extension(
-        "wsexample.wire.lane._lane_c",
-        [str(SOURCE)],
-        extra_compile_args=[] if sys.platform == "win32" else ["-O3"],
-    )
-    (translated,) = cythonize([lane], language_level=3)
-    translated.optional = LANE != "require"  # set here, because cythonize makes an extension of its own
-    return [translated]
+    wanted = [
+        Extension(
+            source.removesuffix(".pyx").replace("/", "."),
+            [source],
+            extra_compile_args=[] if sys.platform == "win32" else ["-O3"],
+        )
+        for source in found
+    ]
+    translated = cythonize(wanted, language_level=3)
+    for extension in translated:
+        extension.optional = LANE != "require"  # set here, because cythonize makes extensions of its own
+    return translated
 
 
 setup(ext_modules=extensions())

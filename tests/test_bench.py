@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import importlib.util
 import inspect
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,11 @@ from tests.conftest import missing
 SCRIPTS = Path(__file__).parent.parent / "scripts"
 sys.path.append(str(SCRIPTS))
 
-from bench.job import Job  # noqa: E402 - found through the line above
-from bench.runner import Plan, Row, measure, write_certificate  # noqa: E402
-from bench.subjects import SUBJECTS  # noqa: E402
-from bench.workloads import WORKLOADS  # noqa: E402
+# The folder above is on the path only now.
+Job: Any = import_module("bench.job").Job
+runner: Any = import_module("bench.runner")
+SUBJECTS: Any = import_module("bench.subjects").SUBJECTS
+WORKLOADS: Any = import_module("bench.workloads").WORKLOADS
 
 LOCAL = [(name, subject) for name, row in WORKLOADS.items() if not row.act for subject in row.subjects]
 SOCKET = [
@@ -35,7 +36,7 @@ SOCKET = [
 def operation_of(workload: str, subject: str) -> Any:
     if importlib.util.find_spec(SUBJECTS[subject].needs) is None:
         missing(f"{SUBJECTS[subject].needs} is not installed")
-    module = importlib.import_module(f"bench.subjects.{SUBJECTS[subject].module}")
+    module = import_module(f"bench.subjects.{SUBJECTS[subject].module}")
     return getattr(module, WORKLOADS[workload].operation, None)
 
 
@@ -59,6 +60,6 @@ def test_rows_without_a_socket_do_their_work(workload: str, subject: str, monkey
 def test_rows_over_a_socket_do_their_work(workload: str, subject: str, tmp_path: Path) -> None:
     """Load and process under test find each other, and the latter counts what it got."""
     assert operation_of(workload, subject) is not None
-    plan = Plan(write_certificate(tmp_path), None, None, window_s=0.001, warm_s=0.0, connections=10)
-    result = measure(workload, WORKLOADS[workload], Row(subject, SUBJECTS[subject].loops[0]), plan)
+    plan = runner.Plan(runner.write_certificate(tmp_path), None, None, window_s=0.001, warm_s=0.0, connections=10)
+    result = runner.measure(workload, WORKLOADS[workload], runner.Row(subject, SUBJECTS[subject].loops[0]), plan)
     assert result.get("messages", 0) > 0, result

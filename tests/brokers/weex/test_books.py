@@ -13,15 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.brokers.weex.payloads import on_wire
-from wsexample.brokers.weex.dialect import KeptBook, WeexDialect, WireBook, _books_py, books, stream
+from wsexample.brokers.weex.dialect import KeptBook, WeexDialect, WireBook, books, stream
+from wsexample.brokers.weex.dialect.sides import _sides_py
 from wsexample.ports import Step
 from wsexample.records.market import Level
 
-TWINS = [_books_py]
+TWINS = [_sides_py]
 try:
-    from wsexample.brokers.weex.dialect import _books_c
+    from wsexample.brokers.weex.dialect.sides import _sides_c
 
-    TWINS.append(_books_c)
+    TWINS.append(_sides_c)
 except ImportError:
     pass
 
@@ -181,7 +182,7 @@ def test_what_is_not_plain_is_left_alone(name: str, twin: ModuleType) -> None:
 def test_what_is_plain_is_read_the_short_way() -> None:
     """Where it was built, the compiled reading takes the venue's own frames."""
     if len(TWINS) == 1:
-        pytest.skip("the compiled books were not built")
+        pytest.skip("the compiled sides were not built")
     book = KeptBook([Level(1.5, 1.0)], [Level(1.6, 1.0)], sequence=100)
     found = TWINS[1].read_change(on_wire(PLAIN), {"BTCUSDT@depth15": book})
     assert found == ("BTCUSDT@depth15", "BTCUSDT", 1795000000221 * 10**6)

@@ -1,45 +1,20 @@
 """Order books kept from a snapshot and the changes after it, and the numbers that tell whether one is missing.
 
 A change continues a book when its first number ``U`` is the last number ``u`` of the frame before it (measured on 27,146
-changes; there is no checksum). Sides are kept sorted, so that a frame costs what it changes. Most frames are read by
-`read_change`, which is compiled; where it was not built, or does not understand a frame, the dialect reads it the long way.
-``WSEXAMPLE_LANE`` chooses as it does in `wsexample.wire.lane`.
+changes; there is no checksum). How a side is kept is the matter of `wsexample.brokers.weex.dialect.sides`.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from wsexample.brokers.weex.dialect.sides import Side, WireSide
 from wsexample.records.market import Level
 
-__all__ = ["BOOKS", "KeptBook", "Pair", "WireBook", "read_change"]
+__all__ = ["KeptBook", "Pair", "WireBook"]
 
 Pair = tuple[str, str]
 """Price and size as they stand on the wire."""
-
-_wish = os.environ.get("WSEXAMPLE_LANE", "")
-
-if TYPE_CHECKING:
-    from wsexample.brokers.weex.dialect._books_py import Side, WireSide, read_change
-
-    BOOKS: str
-elif _wish == "skip":
-    from wsexample.brokers.weex.dialect._books_py import Side, WireSide, read_change
-
-    BOOKS = "python"
-else:
-    try:
-        from wsexample.brokers.weex.dialect._books_c import Side, WireSide, read_change
-
-        BOOKS = "compiled"
-    except ImportError:
-        if _wish == "require":
-            raise
-        from wsexample.brokers.weex.dialect._books_py import Side, WireSide, read_change
-
-        BOOKS = "python"
 
 
 class KeptBook:

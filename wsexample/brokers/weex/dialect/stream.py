@@ -14,10 +14,11 @@ from typing import Any
 import msgspec
 
 from wsexample.brokers.weex.codes import MAX_OPERATIONS, MAX_STREAMS, PRIVATE_TOPICS, VENUE, stream_error
-from wsexample.brokers.weex.dialect.books import KeptBook, Pair, WireBook, read_change
+from wsexample.brokers.weex.dialect.books import KeptBook, Pair, WireBook
 from wsexample.brokers.weex.dialect.items import WeexMessage
 from wsexample.brokers.weex.dialect.market import bars, book_message, book_record, quotes, tickers, trades
 from wsexample.brokers.weex.dialect.private import AccountReader
+from wsexample.brokers.weex.dialect.sides import read_change
 from wsexample.brokers.weex.messages import (
     BookTickerFrame,
     Control,
