@@ -9,9 +9,30 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tests.commands import Running
+import pytest
 
-__all__ = ["SimulatedBroker", "simulated"]
+from tests.commands import Running
+from wsexample.cli.main import main
+
+__all__ = ["Ended", "SimulatedBroker", "run_here", "simulated"]
+
+
+@dataclass
+class Ended:
+    """How a command ended that was run in this process, which is quicker than one of its own."""
+
+    status: int
+    out: list[str]
+    err: list[str]
+
+
+def run_here(capfd: pytest.CaptureFixture[str], *arguments: str) -> Ended:
+    """Run ``wsexample`` here; it must end by itself."""
+    capfd.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        main([*arguments], prog_name="wsexample")
+    out, err = capfd.readouterr()
+    return Ended(int(ended.value.code or 0), out.splitlines(), err.splitlines())
 
 
 @dataclass

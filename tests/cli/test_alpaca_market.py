@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from tests.cli.simulated import SimulatedBroker, simulated
+from tests.cli.simulated import Ended, SimulatedBroker, run_here, simulated
 from tests.commands import Launch, LaunchOnTerminal, Running
 from wsexample.cli.main import main
 
@@ -25,7 +25,7 @@ def alpaca() -> Iterator[SimulatedBroker]:
         yield broker
 
 
-def lines_of(command: Running) -> list[dict[str, Any]]:
+def lines_of(command: Running | Ended) -> list[dict[str, Any]]:
     """What a command that has ended printed, each line as an object."""
     return [json.loads(line) for line in command.out]
 
@@ -41,22 +41,38 @@ def lines_of(command: Running) -> list[dict[str, Any]]:
     ],
 )
 def test_a_pipe_gets_json_lines(
-    launch: Launch, alpaca: SimulatedBroker, arguments: tuple[str, ...], kind: str, field: str
+    capfd: pytest.CaptureFixture[str], alpaca: SimulatedBroker, arguments: tuple[str, ...], kind: str, field: str
 ) -> None:
     """Each stream prints one record a line and nothing else, ends after --count, and sums up on stderr."""
-    command = launch("main", "alpaca", *arguments, alpaca.here, "--count", "3")
-    assert command.finish() == 0
+    command = run_here(capfd, "alpaca", *arguments, alpaca.here, "--count", "3")
+    assert command.status == 0
     records = [record for record in lines_of(command) if record["kind"] == kind]
     assert len(records) == 3
     assert all(record["venue"] == "alpaca" and record[field] for record in records)
     assert any("3 delivered, 0 lost" in line for line in command.err)
 
 
-def test_bars_wait_for_their_minute(launch: Launch, alpaca: SimulatedBroker) -> None:
+def test_bars_wait_for_their_minute(capfd: pytest.CaptureFixture[str], alpaca: SimulatedBroker) -> None:
     """Without a bar --duration ends the stream all the same, with 0."""
-    command = launch("main", "alpaca", "bars", "AAPL", "--updated", "--daily", alpaca.here, "--duration", "200ms")
-    assert command.finish() == 0
+    command = run_here(capfd, "alpaca", "bars", "AAPL", "--updated", "--daily", alpaca.here, "--duration", "200ms")
+    assert command.status == 0
     assert command.err[0] == "wsexample: 3 topics of simulated Alpaca on port " + f"{alpaca.facts['port']} iex"
+
+
+def test_stocks_and_crypto_share_a_stream(
+    capfd: pytest.CaptureFixture[str], alpaca: SimulatedBroker, tmp_path: Path
+) -> None:
+    """Symbols of two feeds come from two connections into one stream, one store and one tape."""
+    store, tape = tmp_path / "ticks.db", tmp_path / "day.tape"
+    keeping = ("--store", str(store), "--record", str(tape), "--duration", "700ms")
+    assert run_here(capfd, "alpaca", "quotes", "AAPL", "BTC/USD", alpaca.here, *keeping).status == 0
+    with sqlite3.connect(store) as database:
+        symbols = {row[0] for row in database.execute("SELECT symbol FROM quotes")}
+    database.close()
+    assert symbols == {"AAPL", "BTC/USD"}
+    assert alpaca.facts["secret"].encode() not in tape.read_bytes()
+    replayed = {json.loads(line)["symbol"] for line in run_here(capfd, "replay", str(tape)).out}
+    assert replayed >= symbols
 
 
 def test_a_break_is_told_journalled_and_survived(launch: Launch, alpaca: SimulatedBroker, tmp_path: Path) -> None:
@@ -103,7 +119,7 @@ def test_a_missed_trade_is_backfilled(launch: Launch, alpaca: SimulatedBroker) -
         (("quotes", "NOSUCHSYMBOL"), 78, "invalid syntax (400)"),
         (("quotes", "AAPL", "--feed", "sip"), 22, "try iex"),
         (("quotes", "AAPL", "--feed", "moon"), 2, "there is no feed 'moon'"),
-        (("quotes", "AAPL", "BTC/USD"), 2, "use two commands"),
+        (("bars", "AAPL", "--feed", "news"), 2, "bars"),
         (("stream", "AAPL"), 2, "write CHANNEL:SYMBOL"),
         (("stream", "dreams:AAPL"), 2, "dreams"),
         (("quotes", "AAPL", "--url", "http://127.0.0.1:1"), 2, "--sim goes neither"),
@@ -128,19 +144,23 @@ def test_no_credentials_say_where_they_were_looked_for(launch: Launch, tmp_path:
     assert "wsexample sim alpaca" in command.err[-1]
 
 
-def test_credentials_come_from_a_file_and_stay_secret(launch: Launch, alpaca: SimulatedBroker, tmp_path: Path) -> None:
+def test_credentials_come_from_a_file_and_stay_secret(
+    capfd: pytest.CaptureFixture[str], alpaca: SimulatedBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """--env-file is read, --url points elsewhere, and a wrong secret is refused with 67 without being shown."""
+    for name in ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY", "ALPACA_API_KEY", "ALPACA_SECRET_KEY"):
+        monkeypatch.delenv(name, raising=False)
     good, bad = tmp_path / "good.env", tmp_path / "bad.env"
     good.write_text(f"APCA_API_KEY_ID={alpaca.facts['key']}\nAPCA_API_SECRET_KEY={alpaca.facts['secret']}\n")
     bad.write_text(f"APCA_API_KEY_ID={alpaca.facts['key']}\nAPCA_API_SECRET_KEY=not-the-secret\n")
     good.chmod(0o600)
     bad.chmod(0o600)
     where = ("--url", alpaca.facts["rest_url"], "--count", "1")
-    right = launch("main", "alpaca", "quotes", "AAPL", *where, "--env-file", str(good))
-    assert right.finish() == 0, right.story
-    wrong = launch("main", "alpaca", "quotes", "AAPL", *where, "--env-file", str(bad), "--debug")
-    assert wrong.finish() == 67
-    assert "not-the-secret" not in wrong.story
+    right = run_here(capfd, "alpaca", "quotes", "AAPL", *where, "--env-file", str(good))
+    assert right.status == 0, right.err
+    wrong = run_here(capfd, "alpaca", "quotes", "AAPL", *where, "--env-file", str(bad), "--debug")
+    assert wrong.status == 67
+    assert "not-the-secret" not in "".join(wrong.out + wrong.err)
 
 
 @pytest.mark.parametrize(

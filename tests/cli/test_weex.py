@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from tests.cli.simulated import SimulatedBroker, simulated
+from tests.cli.simulated import Ended, SimulatedBroker, run_here, simulated
 from tests.commands import Launch, LaunchOnTerminal, Running
 from wsexample.cli.main import main
 
@@ -24,7 +24,7 @@ def weex() -> Iterator[SimulatedBroker]:
         yield broker
 
 
-def lines_of(command: Running) -> list[dict[str, Any]]:
+def lines_of(command: Running | Ended) -> list[dict[str, Any]]:
     """What a command that has ended printed, each line as an object."""
     return [json.loads(line) for line in command.out]
 
@@ -39,11 +39,11 @@ def lines_of(command: Running) -> list[dict[str, Any]]:
     ],
 )
 def test_a_pipe_gets_json_lines(
-    launch: Launch, weex: SimulatedBroker, arguments: tuple[str, ...], kind: str, field: str
+    capfd: pytest.CaptureFixture[str], weex: SimulatedBroker, arguments: tuple[str, ...], kind: str, field: str
 ) -> None:
     """Each stream prints one record a line and nothing else, ends after --count, and sums up on stderr."""
-    command = launch("main", "weex", *arguments, weex.here, "--count", "3")
-    assert command.finish() == 0, command.story
+    command = run_here(capfd, "weex", *arguments, weex.here, "--count", "3")
+    assert command.status == 0, command.err
     assert [record["kind"] for record in lines_of(command)] == [kind] * 3
     assert all(record["venue"] == "weex" and record[field] for record in lines_of(command))
     assert any("3 delivered, 0 lost" in line for line in command.err)

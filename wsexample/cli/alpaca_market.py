@@ -18,7 +18,7 @@ from wsexample.cli.feed.flags import feed_flags
 from wsexample.cli.feed.plan import FeedPlan
 from wsexample.cli.options import CONTEXT, Command, option
 from wsexample.cli.running import Stop, run_command
-from wsexample.cli.symbols import feed_for, spelled
+from wsexample.cli.symbols import by_feed, spelled
 
 if TYPE_CHECKING:
     from wsexample.cli.feed.view import View
@@ -67,7 +67,7 @@ def _market_flags(command: Callable[..., Any]) -> Callable[..., Any]:
             "feed_name",
             metavar="NAME",
             section=SECTION,
-            help="iex, sip, delayed_sip, boats, overnight, test, crypto, perps, indicative, opra; by default iex, or"
+            help="iex, sip, delayed_sip, boats, overnight, test, crypto, perps, indicative, opra; by default iex, and"
             " crypto for pairs such as BTC/USD.",
         ),
         option(
@@ -95,7 +95,7 @@ SYMBOLS = click.argument("symbols", nargs=-1, required=True, metavar="SYMBOL..."
 
 
 @click.command(cls=Command, context_settings=CONTEXT, epilog=_epilog(
-    "wsexample alpaca quotes AAPL MSFT",
+    "wsexample alpaca quotes AAPL MSFT BTC/USD",
     "wsexample alpaca quotes BTC/USD --store ticks.db --journal events.jsonl",
     "wsexample alpaca quotes AAPL --duration 10m --backfill | jq .bid_price",
     "wsexample alpaca quotes FAKEPACA --feed test",
@@ -170,7 +170,7 @@ def news(symbols: tuple[str, ...], **settings: Any) -> None:
 @click.argument("topics", nargs=-1, required=True, metavar="CHANNEL:SYMBOL[,SYMBOL...]...")
 @_market_flags
 def stream(topics: tuple[str, ...], **settings: Any) -> None:
-    """Stream any channels of a feed on one connection.
+    """Stream any channels together.
 
     Channels are trades, quotes, bars, updatedBars, dailyBars, statuses, lulds, imbalances, orderbooks, pricing and news.
     """
@@ -201,25 +201,29 @@ def _run_topics(
         from wsexample.cli.feed.numbers import count_of
         from wsexample.cli.feed.run import Feed
 
-        name = where["feed"] or feed_for(symbols)
-        data = AlpacaStream(
-            credentials=access.credentials(),
-            feed=name,
-            topics=topics,
-            codec=where["codec"],
-            backfill=where["backfill"],
-            url=access.stream_url,
-            rest_url=access.rest_url,
-            retry=retry_of(feed, is_patient=where["is_patient"]),
-        )
+        credentials = access.credentials()
+        feeds = {
+            name: AlpacaStream(
+                credentials=credentials,
+                feed=name,
+                topics=some,
+                codec=where["codec"],
+                backfill=where["backfill"],
+                url=access.stream_url,
+                rest_url=access.rest_url,
+                retry=retry_of(feed, is_patient=where["is_patient"]),
+            )
+            for name, some in by_feed(topics, where["feed"]).items()
+        }
+        place = f"{access.place} {' and '.join(feeds)}"
         runs = Feed(
             feed,
-            {"data": data},
+            feeds,
             stop,
-            place=f"{access.place} {name}",
+            place=place,
             view=view_of([symbol for symbol in symbols if symbol != "*"]),
-            greeting=lambda: f"{count_of(len(topics), 'topic')} of {access.place} {name}",
-            silence=_why_silent(name),
+            greeting=lambda: f"{count_of(len(topics), 'topic')} of {place}",
+            silence=_why_silent(next(iter(feeds))),
         )
         return await runs.run()
 

@@ -15,7 +15,7 @@ from wsexample.cli.listing import NONE, Column, list_flags, money, number, show,
 from wsexample.cli.options import CONTEXT, SECONDS, Command, debug_option, option
 from wsexample.cli.output import Output
 from wsexample.cli.running import Stop, run_command, say
-from wsexample.cli.symbols import feed_for, spelled
+from wsexample.cli.symbols import by_feed, spelled
 from wsexample.errors import UnknownSymbolError
 from wsexample.records.fields import encode_json
 from wsexample.records.market import Record
@@ -242,8 +242,9 @@ def snapshot(
         found: dict[str, dict[str, Record]] = {}
 
         async def read() -> None:
-            async with access.data(feed or feed_for(names)) as rest:
-                found.update(await rest.fetch_snapshots(names))
+            for name, some in by_feed(names, feed).items():
+                async with access.data(name) as rest:
+                    found.update(await rest.fetch_snapshots(some))
 
         if await stop.race(read()):
             unknown = [name for name in names if not found.get(name)]
@@ -350,13 +351,14 @@ def history(
         until = datetime.now(UTC).timestamp() if end is None else _ns(end) / 1e9
         start_ns = _ns(begin) if begin is not None else round((until - (last or 3600.0)) * 1e9)
         reader = _Reader(what, wants_json=wants_json, color=color, store=store)
-        async with access.data(feed or feed_for(names)) as rest, reader:
-            pages = rest.history(what, names, start_ns, end_ns, timeframe=timeframe)
 
-            async def read() -> None:
-                async for page in pages:
-                    await reader.take(page)
+        async def read() -> None:
+            for name, some in by_feed(names, feed).items():
+                async with access.data(name) as rest:
+                    async for page in rest.history(what, some, start_ns, end_ns, timeframe=timeframe):
+                        await reader.take(page)
 
+        async with reader:
             await stop.race(read())
             reader.finish()
         return stop.exit_code

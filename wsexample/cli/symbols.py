@@ -1,12 +1,10 @@
-"""Symbols as people write them on a command line, and the feed of Alpaca that has them."""
+"""Symbols as people write them on a command line, and the feeds of Alpaca that have them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from wsexample.errors import OptionError
-
-__all__ = ["feed_for", "spelled"]
+__all__ = ["by_feed", "spelled"]
 
 
 def spelled(words: Iterable[str]) -> tuple[str, ...]:
@@ -14,14 +12,14 @@ def spelled(words: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for word in words for name in word.upper().replace(",", " ").split()))
 
 
-def feed_for(symbols: Sequence[str]) -> str:
-    """Return the feed of Alpaca that has these symbols: "crypto" for pairs with a slash, else "iex".
+def by_feed(names: Iterable[str], feed: str | None = None) -> dict[str, list[str]]:
+    """Return symbols or topics by the feed of Alpaca that has them: "crypto" for pairs with a slash, else "iex".
 
-    Raises:
-        OptionError: they are of two kinds, and a stream has one.
+    Parameters:
+        names: symbols, or topics such as "quotes:BTC/USD".
+        feed: one for all of them, in place of a guess.
     """
-    pairs = [symbol for symbol in symbols if "/" in symbol]
-    others = [symbol for symbol in symbols if "/" not in symbol]
-    if pairs and others:
-        raise OptionError(f"{pairs[0]} is crypto, and {others[0]} is not: use two commands", option="symbol")
-    return "crypto" if pairs else "iex"
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(feed or ("crypto" if "/" in name else "iex"), []).append(name)
+    return found
