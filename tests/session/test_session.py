@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -303,6 +304,24 @@ def test_a_pong_among_many_messages_is_heard_of(run: Runner[None]) -> None:
             clock.advance(1.0)
             await settle()
             assert dialect.frames == 1
+
+    run(main())
+
+
+def test_a_consumer_that_works_without_awaiting_receives_the_newest(run: Runner[None]) -> None:
+    """Between two records what has arrived meanwhile comes through, and what waited is replaced by it."""
+
+    async def main() -> None:
+        dialer = toy_dialer()
+        async with Session(ToyDialect(), ["A", "B"], dial=dialer, policy="conflate") as session:
+            dialer.connection.say(said("A", 1), said("B", 1))
+            await settle()
+            assert (await session.receive()).symbol == "A"
+            dialer.connection.say(said("B", 2))
+            time.sleep(0.01)  # noqa: ASYNC251 - the work
+            record = await session.receive()
+            assert isinstance(record, Trade)
+            assert (record.symbol, record.price) == ("B", 2.0)
 
     run(main())
 

@@ -52,6 +52,7 @@ class Consumer:
         self._made_room = made_room
         self._left = left
         self._filled = Wakeup()
+        self._taken_s = perf_counter()
         self._is_over = False
         self._error: BaseException | None = None
 
@@ -102,6 +103,8 @@ class Consumer:
             DeadlineError: nothing came in time; nothing is lost by that.
             StateError: the session was closed and everything is taken; what ended it otherwise is raised itself.
         """
+        if perf_counter() - self._taken_s > TURN_S:
+            await breathe()
         try:
             async with asyncio.timeout(timeout_s) as limit:
                 if not await self._ready():
@@ -114,6 +117,7 @@ class Consumer:
             ) from None
         record = self.inbox.take()
         self._make_room()
+        self._taken_s = perf_counter()
         return record
 
     def take_waiting(self) -> list[Record]:
