@@ -30,6 +30,7 @@ kclient, wseclient and wseserver are commands of their own as well. Each command
         "weex": ("wsexample.cli.weex:main", "WEEX: tickers, books, trades, candles, account and orders."),
         "record": ("wsexample.cli.record:main", "Run a streaming command and keep every message on a tape."),
         "replay": ("wsexample.cli.replay:main", "Play tapes: as records, or as a server."),
+        "paper": ("wsexample.cli.paper:main", "Trade on paper, over a live stream or over what was kept."),
         "tape": ("wsexample.cli.tape:main", "Look at tapes, cut, merge and export them."),
         "wseclient": ("wsexample.cli.wseclient:main", "Talk to a WebSocket server: prompt, pipe, echo test."),
         "wseserver": ("wsexample.cli.wseserver:main", "Serve WebSocket: echo, broadcast, a program for each client."),

@@ -103,10 +103,10 @@ class PaperTradingEngine:
         """
         if not isinstance(record, (Order, Fill, Position, Account)):
             self.exchange.see(record)
-        return self._told()
+        return self.take_told()
 
-    def _told(self) -> list[Record]:
-        """Return what has happened to orders and positions, once it is counted."""
+    def take_told(self) -> list[Record]:
+        """Return what has happened to orders and positions since the last call, after the last record too."""
         exchange = self.exchange
         told = exchange.take_outbox()
         for one in told:
@@ -126,11 +126,11 @@ class PaperTradingEngine:
         async for record in records:
             told = self.feed(record)
             yield record
-            told += self._told()
+            told += self.take_told()
             while told:
                 for one in told:
                     yield one
-                told = self._told()
+                told = self.take_told()
 
     # -- OrderGateway --------------------------------------------------------------------------------------------
 
@@ -211,23 +211,29 @@ class PaperTradingEngine:
             async for record in watched:
                 if isinstance(record, (Order, Fill, Position)):
                     continue
-                price = price_of(record)
-                if price is not None:
-                    self._follow(record.symbol, self.generate_signal(record.symbol, price))
+                self.follow(record)
                 seen += 1
                 if seen == count:
                     break
         return self.performance
 
-    def _follow(self, symbol: str, signal: Signal) -> None:
-        """Buy on "buy" where nothing is held, sell everything on "sell"; a refusal is counted and no end."""
+    def follow(self, record: Record) -> None:
+        """Trade by `generate_signal` on one record: buy where nothing is held, sell everything that is held.
+
+        A refusal is counted in `refused` and told as a record; it ends nothing.
+        """
+        price = None if record.venue == self.venue else price_of(record)
+        if price is None:
+            return
+        symbol = record.symbol
+        signal = self.generate_signal(symbol, price)
         try:
             if signal == "buy" and not self.exchange.ledger.size(symbol):
                 self.execute_buy(symbol)
             elif signal == "sell" and self.exchange.ledger.size(symbol) > 0:
                 self.execute_sell(symbol)
         except OrderRejectedError:
-            pass  # counted in `refused`, and told as a record
+            return
 
     def generate_signal(self, symbol: str, price: float) -> Signal:
         """Return "buy", "sell" or None for a new price; override it with your own idea.
