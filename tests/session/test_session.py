@@ -28,6 +28,7 @@ from wsexample.errors import (
     UnknownSymbolError,
 )
 from wsexample.ports import NOTHING, ConnectionEvent, Errands, Failure, Gap, Record, Silence, Step
+from wsexample.records.market import Trade
 from wsexample.session import events
 from wsexample.session.options import Retry
 from wsexample.session.session import Session
