@@ -228,6 +228,13 @@ class OnTerminal:
         """Type something; "\\r" is the return key, "\\x03" Ctrl-C."""
         os.write(self._ours, text.encode())
 
+    @property
+    def echoes(self) -> bool:
+        """Whether the terminal shows what is typed."""
+        import termios
+
+        return bool(termios.tcgetattr(self._ours)[3] & termios.ECHO)
+
     def type_until(self, text: str, part: str) -> int:
         """Type something as often as it takes until ``part`` is shown behind what is shown now."""
         before = len(self.shown)

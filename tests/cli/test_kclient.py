@@ -472,6 +472,19 @@ def test_a_terminal_shows_a_table(kabu: SimulatedKabu, terminal: LaunchOnTermina
     assert summary[0][0] == summary[0][1] == f"{len(rows(file)):,}"
 
 
+def test_what_is_typed_does_not_run_through_the_table(kabu: SimulatedKabu, terminal: LaunchOnTerminal) -> None:
+    """Keys are not echoed while the table is drawn, and the terminal echoes again afterwards."""
+    client = terminal("kclient", kabu.token, "9433", *kabu.arguments)
+    at = client.wait_for("ＫＤＤＩ")
+    client.type("typed by mistake\r")
+    kabu.fault("shock", symbol="9433", fraction=0.05)
+    client.wait_for("▲", after=at)
+    client.type("\x03")
+    assert client.finish() == 130
+    assert "mistake" not in client.shown
+    assert client.echoes
+
+
 def test_the_password_is_asked_for_unseen(kabu: SimulatedKabu, terminal: LaunchOnTerminal) -> None:
     """What is typed as password is not shown."""
     client = terminal("kclient", "--password", "9433", *kabu.arguments, "--no-table", "--duration", "1s")

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from rich.console import Console, Group
 from rich.live import Live
 
+from wsexample.cli.feed.keys import keys_unseen
 from wsexample.cli.feed.pace import Pace
 from wsexample.cli.feed.plan import FeedPlan
 from wsexample.cli.feed.view import FeedState, View, counters_line, header_line
@@ -64,7 +65,8 @@ class Screen:
         """Draw as long as the block lasts, and once more at its end."""
         console = Console(highlight=False, no_color=True if self._color == "never" else None, force_terminal=True)
         self._begun_s = time.monotonic()
-        with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live, self._voice.above(console):
+        live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
+        with keys_unseen(), live, self._voice.above(console):
             drawing = asyncio.ensure_future(self._draw_on(live, console))
             try:
                 yield
