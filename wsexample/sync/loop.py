@@ -1,4 +1,4 @@
-"""The private event loop on which a connection is dialled: asyncio's own, with `Pipe` for its transports.
+"""The private event loop on which a connection is dialled: asyncio's own, with `DialledPipe` for its transports.
 
 It runs in the thread of whoever calls, only until the handshake is over. In a thread whose own loop is running, as in a
 notebook, a helper thread runs it meanwhile.
@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from wsexample.sync.pipe import Pipe
+from wsexample.sync.dialled import DialledPipe
 from wsexample.sync.tls_layer import TlsLayer
 
 __all__ = ["Cancelled", "DialLoop", "GivenSocket", "run_dial"]
@@ -44,7 +44,7 @@ class DialLoop(asyncio.SelectorEventLoop):
     async def create_connection(self, protocol_factory: Any, *_: Any, sock: Any = None, **tls: Any) -> Any:
         """Put a pipe on a connected socket, TLS if asked, and a protocol."""
         is_given = isinstance(sock, GivenSocket)
-        pipe = Pipe(sock.inner if is_given else sock, self)
+        pipe = DialledPipe(sock.inner if is_given else sock, self)
         if tls.get("ssl") is not None and not is_given:
             await self._secure(pipe, **tls)
         protocol = protocol_factory()
@@ -60,7 +60,7 @@ class DialLoop(asyncio.SelectorEventLoop):
         self.call_soon(transport.resume_reading)
         return transport
 
-    async def _secure(self, pipe: Pipe, **tls: Any) -> None:
+    async def _secure(self, pipe: DialledPipe, **tls: Any) -> None:
         layer = TlsLayer(tls["ssl"], tls.get("server_hostname"), suppress_ragged_eofs=self.suppress_ragged_eofs)
         async with asyncio.timeout(tls.get("ssl_handshake_timeout")):
             await pipe.start_tls(layer)

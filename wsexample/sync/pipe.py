@@ -1,4 +1,4 @@
-"""The socket of one connection: driven by a loop while it is dialled, read and written by hand from then on.
+"""The socket of one connection, read and written by whoever calls. What drives it while it is dialled is in ``dialled.py``.
 
 No loop, thread or timer stands between a blocking call and the socket: a call that has to wait waits inside the system
 call. What bytes mean is left to the `Frames` that are fed, and whose turn it is to read or send to the `WebSocket`.
@@ -10,7 +10,6 @@ of them is taken (`Last`).
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import select
@@ -24,14 +23,13 @@ from typing import Any, NamedTuple
 from wsexample.sync.tls_layer import TlsLayer
 from wsexample.wire.frames import Frames
 
-__all__ = ["Last", "Pipe"]
+__all__ = ["BUFFER_BYTES", "SLICE_S", "Last", "Pipe", "scratch"]
 
 BUFFER_BYTES = 256 * 1024
 LONGEST_WAIT_S = 1e6
 """Longest wait that every system call takes; it ends early then, and whoever waits looks at the clock again."""
 SLICE_S = 0.25 if os.name == "nt" else None
 """Longest wait in one system call where Ctrl-C does not interrupt it."""
-WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 _threads = threading.local()
 
@@ -42,7 +40,7 @@ class Last(NamedTuple):
     item: Any
 
 
-def _scratch() -> tuple[bytearray, memoryview]:
+def scratch() -> tuple[bytearray, memoryview]:
     """Return the read buffer of this thread; it is free again before anything else can run in the thread."""
     try:
         found: tuple[bytearray, memoryview] = _threads.scratch
@@ -52,51 +50,28 @@ def _scratch() -> tuple[bytearray, memoryview]:
     return found
 
 
-class Pipe(asyncio.Transport):
+class Pipe:
     """A connected socket, perhaps with TLS on it.
 
     Parameters:
         sock: connected; it belongs to the pipe. An ``ssl.SSLSocket`` is used as it is.
-        loop: what drives it until `leave_loop`.
     """
 
-    def __init__(self, sock: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__()
+    def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.layers: list[TlsLayer] = []
         """TLS on it, outermost first."""
         self.replies: deque[bytes] = deque()
         """What the link answered while it was fed; whoever may send sends it first."""
-        self._loop: asyncio.AbstractEventLoop | None = loop
-        self._protocol: Any = None
         self._frames: Frames | None = None
         self._peeks = not isinstance(sock, ssl.SSLSocket)
         self._fed = 0  # bytes that were fed and still stand first in the system's queue
         self._catching_up = threading.Lock()
         self._ahead: list[bytes] = []  # plain bytes that came with the head of the answer and are not fed yet
-        self._head_tail = b""
         self._unsent = b""
-        self._is_reading = False
         self._is_torn = False
         self._is_lost = False
         self._is_at_end = False
-
-    # -- as a transport ----------------------------------------------------------------------------------------------
-
-    def begin(self, protocol: Any) -> None:
-        """Hand the pipe to its first protocol."""
-        self._protocol = protocol
-        protocol.connection_made(self)
-        if not self._is_lost:
-            self.resume_reading()
-
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """Feed another protocol from now on."""
-        self._protocol = protocol
-
-    def get_protocol(self) -> asyncio.BaseProtocol:
-        """Return the protocol that is fed."""
-        return self._protocol  # type: ignore[no-any-return]
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Return a fact about the connection, by asyncio's names."""
@@ -118,161 +93,11 @@ class Pipe(asyncio.Transport):
             return speaker.getpeercert()
         return speaker.cipher() if name == "cipher" else default
 
-    def is_closing(self) -> bool:
-        """Tell whether the connection is over."""
-        return self._is_lost
-
-    def pause_reading(self) -> None:
-        """Read no more in the loop."""
-        if self._is_reading and self._loop is not None:
-            self._is_reading = False
-            self._loop.remove_reader(self.sock)
-
-    def resume_reading(self) -> None:
-        """Read in the loop again."""
-        if not self._is_reading and self._loop is not None:
-            self._is_reading = True
-            self._loop.add_reader(self.sock, self._readable)
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Send while the loop drives; later keep it for whoever may send."""
-        if self._is_lost:
-            return
-        if self._loop is None:
-            self.replies.append(bytes(data))
-            return
-        try:
-            self.send(bytes(data))
-        except WOULD_BLOCK:
-            self._loop.add_writer(self.sock, self._writable)
-        except OSError as error:
-            self._lose(error)
-
-    def get_write_buffer_size(self) -> int:
-        """Return how many bytes wait to be sent."""
-        return len(self._unsent)
-
-    def close(self) -> None:
-        """End the connection."""
-        self._lose(None)
-
-    abort = close
-
-    def _writable(self) -> None:
-        assert self._loop is not None
-        try:
-            self.send(b"")
-        except WOULD_BLOCK:
-            return
-        except OSError as error:
-            self._lose(error)
-            return
-        self._loop.remove_writer(self.sock)
-
-    def _readable(self) -> None:
-        """Read the answer of a proxy or of the server, and not a byte more than up to the end of its head."""
-        try:
-            if not self._read_head():
-                self._lose(None)
-        except WOULD_BLOCK:
-            pass
-        except (OSError, ssl.SSLError) as error:
-            self._lose(error)
-
-    def _lose(self, error: BaseException | None) -> None:
-        if self._is_lost:
-            return
-        self._is_lost = True
-        if self._loop is None:
-            self._is_at_end = True  # what the link has said last is still to be sent
-            return
-        self._loop.remove_reader(self.sock)
-        self._loop.remove_writer(self.sock)
-        self._is_reading = False
-        self._loop.call_soon(self._lost, error)
-
-    def _lost(self, error: BaseException | None) -> None:
-        self.sock.close()
-        if self._protocol is not None:
-            self._protocol.connection_lost(error)
-
-    async def start_tls(self, layer: TlsLayer) -> None:
-        """Speak TLS from now on; raises ``ssl.SSLError`` or ``ConnectionResetError``."""
-        loop = self._loop
-        assert loop is not None
-        self.pause_reading()
-        received = b""
-        try:
-            while True:
-                is_done, output = layer.shake_hands(received)
-                if output:
-                    await loop.sock_sendall(self.sock, self._encrypted(output))
-                if is_done:
-                    break
-                received = b""
-                while not received:
-                    raw = await loop.sock_recv(self.sock, BUFFER_BYTES)
-                    if not raw:
-                        raise ConnectionResetError("it ended in the middle")
-                    received = b"".join(self._decrypted(raw))
-        except ssl.SSLError:
-            with contextlib.suppress(OSError):  # the alert; if it does not go at once, never mind
-                self.sock.send(self._encrypted(layer.farewell()))
-            raise
-        self.layers.append(layer)
-
-    def leave_loop(self, frames: Frames) -> None:
-        """Be driven by hand from now on, and feed these frames."""
-        self.pause_reading()
-        assert self._loop is not None
-        self._loop.remove_writer(self.sock)
-        self._loop = None
-        self._frames = frames
-        if self._ahead and not frames.is_raw:
-            ahead, self._ahead = self._ahead, []
-            for piece in ahead:
-                frames.feed(piece)
-
     # -- reading -----------------------------------------------------------------------------------------------------
-
-    def _read_head(self) -> bool:
-        store, view = _scratch()
-        if self.layers or not self._peeks:
-            size = self.sock.recv_into(store)
-            self._ahead += self._decrypted(bytes(view[:size]))
-            if size == 0 or not self._ahead:
-                return size > 0 and not self._is_at_end
-            self._feed_ahead()
-            return True
-        size = self.sock.recv_into(store, 0, socket.MSG_PEEK)
-        if size == 0:
-            return False
-        head = self._head_part(bytes(view[:size]))
-        self._consume(len(head))
-        self._protocol.data_received(head)
-        return True
-
-    def _head_part(self, data: bytes) -> bytes:
-        """Return the part of these bytes that belongs to the head, its end included."""
-        joined = self._head_tail + data
-        end = joined.find(b"\r\n\r\n")
-        self._head_tail = joined[-3:] if end < 0 else b""
-        return data if end < 0 else data[: end + 4 - (len(joined) - len(data))]
-
-    def _feed_ahead(self) -> None:
-        """Feed one head; what comes after it is for whoever reads on when the head has been judged."""
-        if not self._is_reading or not self._ahead or self._loop is None:
-            return
-        data = b"".join(self._ahead)
-        head = self._head_part(data)
-        self._ahead = [data[len(head) :]] if len(head) < len(data) else []
-        self._protocol.data_received(head)
-        if self._ahead:
-            self._loop.call_soon(self._feed_ahead)
 
     def _consume(self, size: int) -> None:
         """Take bytes that were looked at out of the system's queue."""
-        _, view = _scratch()
+        _, view = scratch()
         while size > 0:
             if os.name == "posix":
                 size -= os.readv(self.sock.fileno(), (view[:size],))
@@ -295,7 +120,7 @@ class Pipe(asyncio.Transport):
         if self._is_at_end:
             return False
         self.catch_up()
-        store, view = _scratch()
+        store, view = scratch()
         if not self._peeks:
             size = self.sock.recv_into(store)
             self._is_torn = True
