@@ -259,6 +259,49 @@ def test_disconnect_from_a_handler_and_connect_again(run: Runner[None], tmp_path
     run(main())
 
 
+@pytest.mark.parametrize("is_another_run", [False, True])
+def test_a_client_goes_on_where_it_stopped(run: Runner[None], tmp_path: Path, is_another_run: bool) -> None:
+    """What happened between two lives comes first and once, also to another run of the program with the same store."""
+
+    async def main() -> None:
+        async with AlpacaSimulator(switches=SWITCHES) as sim:
+            client = client_of(sim, tmp_path)
+            async with connected(client):
+                first = sim.start_fills(10, per_s=500)
+                await client.until_fills(10)
+            away = sim.start_fills(10, per_s=500)
+            await sim.wait_for("executions", 20)
+            later = client_of(sim, tmp_path) if is_another_run else client
+            async with connected(later):
+                back = sim.start_fills(10, per_s=500)
+                await later.until_fills(20 if is_another_run else 30)
+            everything = first.execution_ids + away.execution_ids + back.execution_ids
+            assert (client.fills + later.fills if is_another_run else later.fills) == everything
+            assert [fill.fill_id for fill in stored(tmp_path, "fill")] == everything  # type: ignore[attr-defined]
+
+    run(main())
+
+
+def test_a_client_may_begin_with_now(run: Runner[None], tmp_path: Path) -> None:
+    """With resume=False another run does not ask for what happened before."""
+
+    async def main() -> None:
+        async with AlpacaSimulator(switches=SWITCHES) as sim:
+            client = client_of(sim, tmp_path)
+            async with connected(client):
+                sim.start_fills(5, per_s=500)
+                await client.until_fills(5)
+            sim.start_fills(5, per_s=500)
+            await sim.wait_for("executions", 10)
+            later = client_of(sim, tmp_path, resume=False, check_every_s=0)
+            async with connected(later):
+                flow = sim.start_fills(5, per_s=500)
+                await later.until_fills(5)
+            assert later.fills == flow.execution_ids
+
+    run(main())
+
+
 def test_connect_again_while_connected_does_nothing(run: Runner[None], tmp_path: Path) -> None:
     """One connection, not two; and run_forever ends when somebody disconnects."""
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Self
 
 from wsexample.brokers.alpaca import AlpacaCredentials, AlpacaTradingStream
+from wsexample.doors.known import KnownUpdates
 from wsexample.doors.life import Life
 from wsexample.errors import OptionError, StateError, StorageError
 from wsexample.ports import ConnectionEvent, Gap, Record
@@ -20,6 +21,7 @@ from wsexample.records.orders import Fill, Order
 from wsexample.session.options import Retry
 from wsexample.session.session import SessionStats
 from wsexample.sinks.base import open_sink
+from wsexample.sinks.sqlite import SqliteSink, read_records
 from wsexample.wire.masking import mask_url
 
 __all__ = ["AlpacaWebsocketClient"]
@@ -34,8 +36,9 @@ class AlpacaWebsocketClient:
     a plain method or a coroutine. They run one after the other on a thread beside the one that reads the socket, so that a
     slow one costs no connection; what they raise is logged and counted in `handler_errors`, and the stream goes on.
 
-    After every break what was missed is fetched first; each execution comes once. In a program that runs on asyncio
-    `wsexample.brokers.alpaca.AlpacaTradingStream` is the better choice.
+    After every break what was missed is fetched first; each execution comes once. A break is also the time between a
+    `disconnect` and the next `connect`, and between two runs of a program that store into the same SQLite file. In a program
+    that runs on asyncio `wsexample.brokers.alpaca.AlpacaTradingStream` is the better choice.
 
     Parameters:
         api_key, secret: the key pair; None looks for it in the environment.
@@ -44,6 +47,7 @@ class AlpacaWebsocketClient:
         ping_interval_s: seconds between pings (default 30).
         reconnect_s: longest wait before a new connection, and the shortest time between the beginnings of two attempts,
             seconds (default 5).
+        resume: whether the first `connect` begins where what is stored ends (default True).
         options: more arguments of `AlpacaTradingStream`, such as ``since_ns``, ``backfill`` or ``url``.
 
     Raises:
@@ -60,6 +64,7 @@ class AlpacaWebsocketClient:
         *,
         ping_interval_s: float = 30.0,
         reconnect_s: float = 5.0,
+        resume: bool = True,
         **options: Any,
     ) -> None:
         if not reconnect_s > 0:
@@ -73,6 +78,8 @@ class AlpacaWebsocketClient:
             **options,
             "connect": {"ping_interval_s": ping_interval_s, **options.get("connect", {})},
         }
+        self._known = KnownUpdates()
+        self._is_to_recall = resume
         open_sink(store_url)  # says now, and not in a thread, that there is no such store
         self.new_stream()  # the same of the options
         self._life: Life | None = None
@@ -82,7 +89,14 @@ class AlpacaWebsocketClient:
 
     def new_stream(self) -> AlpacaTradingStream:
         """Return the stream of one life of the client, from `connect` to `disconnect`."""
-        return AlpacaTradingStream(credentials=self._credentials, paper=self._paper, **self._options)
+        options = self._options
+        if self._known.until_ns is not None and options.get("backfill") != "none":
+            options = {**options, "since_ns": self._known.until_ns}
+        return AlpacaTradingStream(credentials=self._credentials, paper=self._paper, **options)
+
+    def stored_updates(self) -> Iterable[Record]:
+        """Return updates that are stored already; `connect` begins where they end. By default those of an SQLite store."""
+        return stored_in(self._store_url)
 
     # -- to call, and to override ----------------------------------------------------------------------------------
 
@@ -95,11 +109,14 @@ class AlpacaWebsocketClient:
         Raises:
             CredentialsError: the credentials were refused; it is not tried again.
             DeadlineError: it did not come about in time, and was given up.
-            StorageError: the store cannot be opened.
+            StorageError: the store cannot be opened or read.
         """
         with self._lock:
             if self._life is not None and not self._life.is_over:
                 return
+            if self._is_to_recall:
+                self._known.recall(self.stored_updates())
+                self._is_to_recall = False
             life = self._life = Life(self.new_stream, lambda: open_sink(self._store_url), self._take)
             life.start()
         try:
@@ -224,7 +241,17 @@ class AlpacaWebsocketClient:
     async def _take(self, life: Life, record: Record) -> None:
         """Hand a record to whom it concerns."""
         if isinstance(record, Order | Fill):
+            if not self._known.take(record):
+                return
             self.handler_errors += not await life.called(self.store_trade_update, record)
             self.handler_errors += not await life.called(self.handle_trade_update, record)
         elif isinstance(record, ConnectionEvent | Gap):
             self.handler_errors += not await life.called(self.log_connection_event, record)
+
+
+def stored_in(store_url: str) -> Iterator[Record]:
+    """Iterate over the orders and executions of a store that can be read back; of others over nothing."""
+    sink = open_sink(store_url)
+    if isinstance(sink, SqliteSink) and sink.path.is_file():
+        for kind in ("order", "fill"):
+            yield from read_records(sink.path, kind)

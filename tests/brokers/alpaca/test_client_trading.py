@@ -116,7 +116,15 @@ def test_odd_updates_lose_no_execution(run: Runner[None], kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"backfill": "always"}, {"overlap_s": -1}, {"patience_s": 0}, {"check_every_s": -1}, {"login": "round"}]
+    "options",
+    [
+        {"backfill": "always"},
+        {"overlap_s": -1},
+        {"patience_s": 0},
+        {"check_every_s": -1},
+        {"login": "round"},
+        {"since_ns": 1, "backfill": "none"},
+    ],
 )
 def test_options_that_cannot_work_are_refused(options: dict[str, Any]) -> None:
     """Before anything is connected."""
@@ -362,6 +370,24 @@ def test_a_program_goes_on_where_it_stopped(run: Runner[None]) -> None:
                 after = sim.start_fills(25, per_s=200)
                 records = await until_fills(stream, 50)
                 assert ids(records) == before.execution_ids + after.execution_ids
+
+    run(main())
+
+
+def test_a_beginning_that_cannot_be_fetched_holds_nothing_up_for_ever(run: Runner[None]) -> None:
+    """After patience_s live updates flow, and what was before comes when it can be had."""
+
+    async def main() -> None:
+        async with AlpacaSimulator(switches=MANY) as sim:
+            begun_ns = sim.market_ns
+            before = sim.start_fills(5, per_s=1000)
+            await sim.wait_for("executions", 5)
+            sim.rest_fault(502, 1_000_000)
+            async with stream_of(sim, since_ns=begun_ns, patience_s=0.2, backfill="rest") as stream:
+                live = sim.start_fills(5, per_s=200)
+                assert ids(await until_fills(stream, 5)) == live.execution_ids
+                sim.rest_fault(502, 0)
+                assert ids(await until_fills(stream, 5)) == before.execution_ids
 
     run(main())
 

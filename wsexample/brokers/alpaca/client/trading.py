@@ -91,6 +91,10 @@ class AlpacaTradingStream(Session):
         ):
             if not is_good:
                 raise OptionError(f"{name} cannot be {value!r}", option=name)
+        if since_ns is not None and backfill == "none":
+            raise OptionError(
+                "since_ns asks for what happened before, and backfill='none' forbids it", option="since_ns"
+            )
         credentials = credentials or AlpacaCredentials.found(key_id, secret_key, oauth_token=oauth_token)
         base = PAPER_URL if paper else LIVE_URL
         url = url or base.replace("http", "ws", 1) + "/stream"
@@ -167,12 +171,7 @@ class AlpacaTradingStream(Session):
         ends_s = clock.monotonic_s() + self._patience_s
         wait_s = RETRY_S
         while True:
-            left_s = ends_s - clock.monotonic_s()
-            late = DeadlineError(
-                f"missed updates were not fetched within {self._patience_s:g} s",
-                step="backfill",
-                timeout_s=max(left_s, 0.001),
-            )
+            late = _too_late(self._patience_s, ends_s - clock.monotonic_s())
             try:
                 records, until_ns = await within(clock, self._missed.fetch(gap.from_ns), late)
                 break
@@ -204,13 +203,19 @@ class AlpacaTradingStream(Session):
         clock = self._parts.clock
         begun_ns = clock.now_ns()
         await self.wait_live()
+        ends_s = clock.monotonic_s() + self._patience_s
         while True:
             await clock.sleep(wait_s)
             doubts = self._doubts
             try:
-                records, until_ns = await self._missed.fetch(begun_ns)
+                fetching = self._missed.fetch(begun_ns)
+                if self._trading.is_holding:
+                    fetching = within(clock, fetching, _too_late(self._patience_s, ends_s - clock.monotonic_s()))
+                records, until_ns = await fetching
             except (WsExampleError, OSError) as error:
                 log.warning("missed trade updates could not be fetched yet: %s", error)
+                if clock.monotonic_s() >= ends_s:
+                    self._trading.deliver_soon(self._trading.release())
                 wait_s = min(max(wait_s, RETRY_S) * 2, LONGEST_RETRY_S)
                 continue
             self._trading.deliver_soon([*records, *self._trading.release()])
@@ -251,6 +256,11 @@ class AlpacaTradingStream(Session):
             self.memory.broke(min(time_ns or 0 for time_ns in missing))
             self.reconnect(f"{len(missing)} trade updates did not come although the connection stood")
         return sure_ns
+
+
+def _too_late(patience_s: float, left_s: float) -> DeadlineError:
+    text = f"missed updates were not fetched within {patience_s:g} s"
+    return DeadlineError(text, step="backfill", timeout_s=max(left_s, 0.001))
 
 
 async def _ended(task: asyncio.Task[None] | None) -> None:
