@@ -88,6 +88,12 @@ class Delivery:
             self.room.set()
 
     @property
+    def lag_ns(self) -> int | None:
+        """Arrival less the venue's time of the newest record that has one; None before the first."""
+        newest = self.newest
+        return newest.received_ns - newest.exchange_ns if newest and newest.exchange_ns is not None else None
+
+    @property
     def stats(self) -> InboxStats:
         """The sums over all consumers, those that left included."""
         return _sum([self._gone, *(consumer.inbox.stats for consumer in self._consumers)])

@@ -22,6 +22,9 @@ __all__ = ["Gaps"]
 
 log = logging.getLogger("wsexample.session")
 
+JITTER_NS = 10**9
+"""By how much the lag of a stream may differ from one message to the next."""
+
 
 @dataclass(slots=True)
 class _Break:
@@ -63,10 +66,25 @@ class Gaps:
         """Whether the stream is broken and has not been mended."""
         return self._break is not None
 
-    def broke(self, from_ns: int, reason: str) -> None:
-        """The connection is lost; what came until ``from_ns`` is certain. A gap that is open already goes on."""
+    def broke(self, heard_ns: int, reason: str) -> None:
+        """The connection is lost after its last sign of life. A gap that is open already goes on."""
         if self._break is None:
-            self._break = _Break(from_ns, reason)
+            self._break = _Break(self._certain_until_ns(heard_ns), reason)
+
+    def _certain_until_ns(self, heard_ns: int) -> int:
+        """Return until when, by the venue's clock where it shows one, nothing can be missing.
+
+        What was under way when the connection broke had happened before it would have arrived. TCP keeps the order, so
+        nothing is missing from before the newest record; a later frame without a record says the same of a later moment,
+        but for the lag of the stream and its jitter.
+        """
+        newest, lag_ns = self._delivery.newest, self._delivery.lag_ns
+        if newest is None or lag_ns is None:
+            return heard_ns
+        certain_ns = min(newest.received_ns - lag_ns, heard_ns)
+        if heard_ns > newest.received_ns:
+            certain_ns = max(certain_ns, heard_ns - max(lag_ns, 0) - JITTER_NS)
+        return max(certain_ns, heard_ns - round(self._options.lag_allowance_s * 1e9))
 
     def opened(self) -> None:
         """A connection is open again: records that come on it stand back until the gap is closed."""

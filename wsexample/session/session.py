@@ -22,6 +22,7 @@ from wsexample.session.consumer import Consumer
 from wsexample.session.delivery import Delivery
 from wsexample.session.events import EndOfFeed, Event, Tap, Traffic
 from wsexample.session.failures import asked_wait_s
+from wsexample.session.farewells import Farewells
 from wsexample.session.gaps import Gaps
 from wsexample.session.inbox import InboxStats
 from wsexample.session.journal import as_record
@@ -38,9 +39,6 @@ from wsexample.wire.options import ConnectOptions
 __all__ = ["Dial", "Session", "SessionStats"]
 
 log = logging.getLogger("wsexample.session")
-
-JITTER_NS = 10**9
-"""By how much the lag of a stream may differ from one message to the next."""
 
 Dial = Callable[[ConnectOptions], Awaitable[Dialled]]
 """Opens a connection; the seam at which tests and tapes feed a session without a socket."""
@@ -154,7 +152,7 @@ class Session:
             changed=self._changed.set,
         )
         self._task: asyncio.Task[None] | None = None
-        self._farewells: dict[asyncio.Task[None], Dialled] = {}
+        self._farewells = Farewells(self._emit)
         self._opened: Dialled | None = None
         self._stay: Stay | None = None
         self._is_closing = False
@@ -240,8 +238,7 @@ class Session:
                 await asyncio.wait({task})
             except asyncio.CancelledError as error:  # even then nothing is left behind; only politeness is cut short
                 interrupted = error
-                for connection in self._farewells.values():
-                    connection.abort()
+                self._farewells.cut_short()
         if interrupted is not None:
             raise interrupted
 
@@ -429,7 +426,7 @@ class Session:
             gaps=parts.gaps.count,
             attempts=parts.machine.connections,
             reconnects=max(parts.machine.times_live - 1, 0),
-            lag_ns=self._lag_ns(),
+            lag_ns=parts.delivery.lag_ns,
             silence_s=max((parts.clock.now_ns() - heard_ns) / 1e9, 0.0) if heard_ns else None,
         )
 
@@ -559,57 +556,18 @@ class Session:
         parts = self._parts
         parts.gaps.abandon()
         if failure is not None and (parts.machine.times_live or parts.delivery.has_delivered):
-            parts.gaps.broke(self._certain_until_ns(heard_ns), str(failure.error))
-
-    def _certain_until_ns(self, heard_ns: int) -> int:
-        """Return until when, by the venue's clock where it shows one, nothing can be missing.
-
-        What was under way when the connection broke had happened before it would have arrived. TCP keeps the order, so
-        nothing is missing from before the newest record; a later frame without a record says the same of a later moment,
-        but for the lag of the stream and its jitter.
-        """
-        parts, lag_ns = self._parts, self._lag_ns()
-        if lag_ns is None or parts.delivery.newest is None:
-            return heard_ns
-        arrived_ns = parts.delivery.newest.received_ns
-        certain_ns = min(arrived_ns - lag_ns, heard_ns)
-        if heard_ns > arrived_ns:
-            certain_ns = max(certain_ns, heard_ns - max(lag_ns, 0) - JITTER_NS)
-        return max(certain_ns, heard_ns - round(parts.options.lag_allowance_s * 1e9))
-
-    def _lag_ns(self) -> int | None:
-        newest = self._parts.delivery.newest
-        return newest.received_ns - newest.exchange_ns if newest and newest.exchange_ns is not None else None
+            parts.gaps.broke(heard_ns, str(failure.error))
 
     def _say_farewell(self, connection: Dialled, failure: Failure | None) -> None:
-        """Close a connection in the background, so that nothing waits for a peer that does not answer."""
-        if connection.close_code is None:
-            connection.start_close(1000)
-            if failure is not None and isinstance(failure.error, DeadlineError):
-                connection.abort()  # who said nothing for so long does not answer a close either
         if connection is self._opened:
             self._opened = None
-        task = asyncio.get_running_loop().create_task(self._see_off(connection, self._parts.machine.connections))
-        self._farewells[task] = connection
-        task.add_done_callback(self._farewells.pop)
-
-    async def _see_off(self, connection: Dialled, number: int) -> None:
-        await connection.wait_closed()
-        self._emit(
-            events.Closed,
-            connection=number,
-            code=connection.close_code or 1006,
-            reason=connection.close_reason,
-            was_clean=connection.was_clean,
-            by_peer=connection.closed_by_peer,
-        )
+        self._farewells.say(connection, self._parts.machine.connections, failure)
 
     async def _clear_up(self) -> None:
         """See every connection off."""
         if self._opened is not None:  # it opened in the very moment of the end
             self._say_farewell(self._opened, None)
-        if self._farewells:
-            await asyncio.gather(*self._farewells, return_exceptions=True)
+        await self._farewells.finish()
 
     def _finish(self, error: BaseException | None) -> None:
         """Tell everybody that the session is over."""
