@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from tests.cli.simulated import Ended, SimulatedBroker, run_here, simulated
 from tests.commands import Launch, LaunchOnTerminal, Running
@@ -171,10 +171,51 @@ def test_no_credentials_say_where_they_were_looked_for(tmp_path: Path, monkeypat
     assert "wsexample sim weex" in result.stderr
 
 
-def test_open_orders_are_listed(weex: SimulatedBroker) -> None:
-    """Nothing waits, so nothing is printed in a pipe."""
-    result = CliRunner().invoke(main, ["weex", "orders", "--list", "BTCUSDT", weex.here])
-    assert (result.exit_code, result.stdout) == (0, "")
+def ask(weex: SimulatedBroker, *arguments: str) -> Result:
+    """Run a command here, against the simulator."""
+    return CliRunner().invoke(main, ["weex", *arguments, weex.here])
+
+
+def rows(result: Result) -> list[dict[str, Any]]:
+    """What a command printed, each line as an object."""
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_an_order_is_placed_listed_and_cancelled(weex: SimulatedBroker) -> None:
+    """At market it is filled; with a limit far away it waits, is listed, and is taken off."""
+    (filled,) = rows(ask(weex, "buy", "eth/usdt", "0.01"))
+    assert (filled["status"], filled["position_side"]) == ("filled", "long")
+    rows(ask(weex, "sell", "ETHUSDT", "0.01"))
+    (waiting,) = rows(ask(weex, "buy", "ETHUSDT", "0.01", "--limit", "10", "--client-id", "far-away"))
+    assert (waiting["status"], waiting["client_order_id"]) == ("new", "far-away")
+    assert [order["order_id"] for order in rows(ask(weex, "orders", "--list", "ETHUSDT"))] == [waiting["order_id"]]
+    assert ask(weex, "cancel", waiting["order_id"]).exit_code == 0
+    assert rows(ask(weex, "orders", "--list")) == []
+    assert ask(weex, "cancel", waiting["order_id"]).exit_code == 22
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"), [((), "write --live"), (("--live",), "LIVE account: nobody is there to ask; write --yes")]
+)
+def test_real_money_is_never_touched_unasked(flags: tuple[str, ...], words: str) -> None:
+    """WEEX has no paper account: without --live nothing is done, and with it somebody must say yes."""
+    for command in (("buy", "BTCUSDT", "1"), ("cancel", "1")):
+        result = CliRunner().invoke(main, ["weex", *command, "--url", "http://127.0.0.1:1", *flags])
+        assert (result.exit_code, words in result.stderr) == (2, True), result.output
+
+
+def test_the_past_is_read_and_stored(weex: SimulatedBroker, tmp_path: Path) -> None:
+    """Candles come oldest first, the last one runs; trades are the latest; both are in the file."""
+    store = tmp_path / "past.db"
+    candles = rows(ask(weex, "history", "candles", "BTCUSDT", "--last", "3m", "--store", str(store)))
+    assert [candle["state"] for candle in candles][-1] == "running"
+    assert [candle["exchange_ns"] for candle in candles] == sorted(candle["exchange_ns"] for candle in candles)
+    trades = rows(ask(weex, "history", "trades", "BTCUSDT", "--limit", "5", "--store", str(store)))
+    assert 0 < len(trades) <= 5
+    with sqlite3.connect(store) as database:
+        assert database.execute("SELECT count(*) FROM trades").fetchone() == (len(trades),)
+    database.close()
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from wsexample.cli.exit_codes import ExitCode, exit_status_help
 from wsexample.cli.feed.numbers import count_of
 from wsexample.cli.listing import NONE, Column, list_flags, number, show
 from wsexample.cli.options import CONTEXT, SECONDS, Command, debug_option, option
+from wsexample.cli.real_money import AMOUNT, ask_first
 from wsexample.cli.running import Stop, run_command, say
 from wsexample.errors import DeadlineError, OrderRejectedError
 from wsexample.records.orders import Order, OrderRequest, OrderStatus
@@ -55,25 +55,6 @@ ORDERS = (
     Column("Id", lambda item: item.order_id, is_text=True, rank=7),
 )
 """What a table says of orders."""
-
-
-class _Amount(click.ParamType):  # type: ignore[type-arg] # generic since click 8.5
-    """A positive decimal number, kept exactly as written."""
-
-    name = "number"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
-        """Return the number."""
-        try:
-            amount = value if isinstance(value, Decimal) else Decimal(str(value).replace(",", ""))
-        except InvalidOperation:
-            amount = Decimal(0)
-        if not amount.is_finite() or amount <= 0:
-            self.fail(f"{value!r} is not a number above zero", param, ctx)
-        return amount
-
-
-AMOUNT = _Amount()
 
 
 def _epilog(*examples: str) -> str:
@@ -324,17 +305,8 @@ def _either(has_names: bool, is_all: bool, what: str) -> None:
 
 def _ask_first(access: AlpacaAccess, what: str, *, is_sure: bool) -> None:
     """Have somebody confirm what is done with real money."""
-    if not access.is_live or is_sure:
-        return
-    if not sys.stdin.isatty():
-        raise click.UsageError(f"{what} on the LIVE account: nobody is there to ask; write --yes")
-    try:
-        is_sure = click.confirm(f"{what} on the LIVE account, with real money?", err=True)
-    except click.Abort:
-        is_sure = False
-    if not is_sure:
-        say("nothing was done")
-        sys.exit(ExitCode.INTERRUPTED)
+    if access.is_live:
+        ask_first(f"{what} on the LIVE account", is_sure=is_sure)
 
 
 def _run(access: AlpacaAccess, work: Callable[[AlpacaTradingRest], Awaitable[None]], *, debug: bool) -> None:

@@ -33,6 +33,10 @@ Without an account: run "wsexample sim weex" in another window and add --sim (po
         "account": ("wsexample.cli.weex_account:account", "Stream balances: what there is, then every change."),
         "positions": ("wsexample.cli.weex_account:positions", "Stream positions with their profit at the mark."),
         "orders": ("wsexample.cli.weex_account:orders", "Stream orders and executions, or list open orders."),
+        "history": ("wsexample.cli.weex_reads:history", "Read past candles or the latest trades."),
+        "buy": ("wsexample.cli.weex_trade:buy", "Place an order to buy; --live or --sim must be written."),
+        "sell": ("wsexample.cli.weex_trade:sell", "Place an order to sell; --live or --sim must be written."),
+        "cancel": ("wsexample.cli.weex_trade:cancel", "Cancel orders."),
     },
 )
 def main() -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from wsexample.cli.weex_sessions import Account
     from wsexample.session.options import Retry
 
-__all__ = ["ORDERS", "account", "orders", "positions"]
+__all__ = ["ORDERS", "account", "orders", "orders_of", "positions"]
 
 
 def _epilog(*examples: str) -> str:
@@ -184,14 +184,28 @@ def orders(symbols: tuple[str, ...], lists: bool, access: WeexAccess, feed: Feed
 
 
 async def _list(names: tuple[str, ...], access: WeexAccess, feed: FeedPlan) -> None:
-    from wsexample.brokers.weex.dialect import answer_rows
     from wsexample.brokers.weex.rest import WeexRest
-    from wsexample.clock import SystemClock
 
     async with WeexRest(access.config(is_private=True)) as rest:
         rows = [row for name in names or (None,) for row in await rest.fetch_open_orders(name)]
+    show(
+        orders_of(rows),
+        ORDERS,
+        wants_json=not feed.wants_table,
+        color=feed.color,
+        empty=f"no open orders ({access.place})",
+    )
+
+
+def orders_of(rows: list[dict[str, Any]]) -> list[Record]:
+    """Return orders as REST shows them now, which is no backfill."""
+    import msgspec
+
+    from wsexample.brokers.weex.dialect import answer_rows
+    from wsexample.clock import SystemClock
+
     found = [message.record for message in answer_rows("orders", rows, SystemClock().now_ns())]
-    show(found, ORDERS, wants_json=not feed.wants_table, color=feed.color, empty=f"no open orders ({access.place})")
+    return [msgspec.structs.replace(record, is_backfilled=False) for record in found if isinstance(record, Order)]
 
 
 async def _stream(access: WeexAccess, feed: FeedPlan, retry: Retry, stop: Stop) -> int:
