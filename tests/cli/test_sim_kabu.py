@@ -32,6 +32,7 @@ def test_it_tells_newcomers_what_to_type_next(launch: Launch) -> None:
     simulator = launch("main", "sim", "kabu", "--port", "0", "--announce")
     facts = json.loads(simulator.wait_for("token", on="out"))
     assert simulator.wait_for("kclient").endswith(f"kclient {facts['token']} 9433 7203 101 --port {facts['port']}")
+    assert simulator.wait_for("--ladder").endswith(f"kclient {facts['token']} --ladder 9433 --port {facts['port']}")
 
 
 def test_it_lists_what_it_has(launch: Launch) -> None:
@@ -41,7 +42,9 @@ def test_it_lists_what_it_has(launch: Launch) -> None:
     assert "9433@1\tＫＤＤＩ" in instruments.out
     switches = launch("main", "sim", "kabu", "--list-switches")
     assert switches.finish() == 0
-    assert "register_limit=50" in switches.out
+    described = switches.out.index("register_limit=50") + 1
+    assert switches.out[described].startswith("    Entries that fit into the registration list")
+    assert "    close or freeze. A second WebSocket closes the first" in "\n".join(switches.out)
 
 
 @pytest.mark.parametrize(

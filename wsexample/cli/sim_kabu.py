@@ -33,6 +33,7 @@ Examples:
   wsexample sim kabu --session clock --start 2026-03-04T08:55 --speed 10
                                                 five minutes before the open, fast
   wsexample sim kabu --switch register_limit=100 --switch answer_ping=true
+  wsexample sim kabu --control                  then: wsexample sim fault kabu displace
 
 It shows a token for kclient when it starts; a program may fetch its own with the password.
 
@@ -149,7 +150,10 @@ def _introduction(simulator: KabuSimulator) -> Introduction:
     }
     port = "" if simulator.port == PORTS["kabu"] else f" --port {simulator.port}"
     return Introduction(
-        facts, f"kabu Station simulated on {simulator.rest_url}", f"kclient {token} 9433 7203 101{port}"
+        facts,
+        f"kabu Station simulated on {simulator.rest_url}",
+        f"kclient {token} 9433 7203 101{port}",
+        f"kclient {token} --ladder 9433{port}",
     )
 
 

@@ -5,10 +5,14 @@ What is simulated, and how it is presented, belongs to each command.
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
+import textwrap
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
-from typing import Any, TypeVar, get_type_hints
+from itertools import pairwise
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import click
 
@@ -82,7 +86,7 @@ def switch_options(command: Decorated) -> Decorated:
         "lists_switches",
         is_flag=True,
         section="Behaviour",
-        help="List every switch with its default and end.",
+        help="List every switch with its default and what it does, and end.",
     )(command)
     return option(
         "--switch", "switches", multiple=True, metavar="NAME=VALUE", section="Behaviour", help="Set a switch; repeat."
@@ -111,10 +115,29 @@ def read_switches(settings: tuple[str, ...], kind: type[_Switches]) -> _Switches
 
 
 def list_switches(kind: type[Any]) -> None:
-    """Print every switch with its default."""
-    defaults = kind()
+    """Print every switch with its default, its choices and what it is about."""
+    defaults, hints, texts = kind(), get_type_hints(kind), _texts_of(kind)
     for name in kind.__dataclass_fields__:
         click.echo(f"{name}={getattr(defaults, name)}")
+        choices = get_args(hints[name]) if get_origin(hints[name]) is Literal else ()
+        text = f"{' or '.join(map(str, choices))}. {texts.get(name, '')}" if choices else texts.get(name, "")
+        if text:
+            click.echo(click.wrap_text(text, 100, "    ", "    "))
+
+
+def _texts_of(kind: type[Any]) -> dict[str, str]:
+    """Return the string under each field; empty where the source is not at hand."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(kind)))
+    except (OSError, TypeError, SyntaxError):
+        return {}
+    lines = [node for definition in tree.body if isinstance(definition, ast.ClassDef) for node in definition.body]
+    return {
+        field.target.id: " ".join(str(ast.literal_eval(text.value)).split())
+        for field, text in pairwise(lines)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
+    }
 
 
 class Introduction:
