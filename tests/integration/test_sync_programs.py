@@ -221,3 +221,42 @@ def test_rel_dispatches() -> None:
             "got": [str(number) for number in range(100)],
             "closed": [[4001, "done"]],
         }
+
+
+GEVENT = """
+from gevent import monkey
+monkey.patch_all()
+import json
+import gevent
+import websocket as ws_module
+
+def talk(number):
+    ws = ws_module.create_connection(sys.argv[1], timeout=20)
+    found = []
+    for i in range(3):
+        ws.send(f"{number}:{i}")
+        found.append(ws.recv())
+    ws.close()
+    return found
+
+jobs = [gevent.spawn(talk, number) for number in range(20)]
+gevent.joinall(jobs, timeout=40)
+result = [job.value for job in jobs]
+"""
+
+
+def test_greenlets_connect_side_by_side() -> None:
+    """Under gevent's monkey patches, as load generators have it, one that waits holds up nobody else."""
+    everybody = threading.Barrier(20)
+
+    def script(conn: Conn) -> None:
+        conn.read_head()
+        everybody.wait(DEADLINE_S)  # nobody is answered before all have asked
+        conn.answer()
+        for _ in range(3):
+            conn.send(*conn.read())
+        conn.until_end()
+        conn.close_frame()
+
+    with peer(script) as server:
+        assert run_program(GEVENT, server.url) == [[f"{n}:{i}" for i in range(3)] for n in range(20)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import selectors
 import socket
 import ssl
 import threading
@@ -36,10 +37,57 @@ class GivenSocket:
         return getattr(self.inner, name)
 
 
+class _Waiting(selectors.BaseSelector):
+    """A selector that hides its loop from asyncio while it waits.
+
+    Under gevent other greenlets of the same thread run meanwhile and may dial as well; for them no loop is running then.
+
+    Parameters:
+        loop: whose selector it is.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._inner = selectors.DefaultSelector()
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Wait as the inner selector does."""
+        is_running = self._loop.is_running()
+        asyncio._set_running_loop(None)
+        try:
+            return self._inner.select(timeout)
+        finally:
+            if is_running:
+                asyncio._set_running_loop(self._loop)
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        """Watch a socket."""
+        return self._inner.register(fileobj, events, data)
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        """Watch a socket no longer."""
+        return self._inner.unregister(fileobj)
+
+    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        """Watch a socket for something else."""
+        return self._inner.modify(fileobj, events, data)
+
+    def get_map(self) -> Any:
+        """Return what is watched."""
+        return self._inner.get_map()
+
+    def close(self) -> None:
+        """Release what the inner selector holds."""
+        self._inner.close()
+
+
 class DialLoop(asyncio.SelectorEventLoop):
     """A loop whose connections can leave it."""
 
     suppress_ragged_eofs = True
+
+    def __init__(self) -> None:
+        super().__init__(_Waiting(self))
 
     async def create_connection(self, protocol_factory: Any, *_: Any, sock: Any = None, **tls: Any) -> Any:
         """Put a pipe on a connected socket, TLS if asked, and a protocol."""
@@ -66,9 +114,13 @@ class DialLoop(asyncio.SelectorEventLoop):
             await pipe.start_tls(layer)
 
     async def getaddrinfo(self, host: Any, port: Any, **how: Any) -> Any:
-        """Resolve a name; addresses at once, names in a thread that nobody has to wait for."""
-        with contextlib.suppress(socket.gaierror, UnicodeError):
-            return socket.getaddrinfo(host, port, **{**how, "flags": how.get("flags", 0) | socket.AI_NUMERICHOST})
+        """Resolve a name in a thread that nobody has to wait for; an address is its own answer."""
+        for family, rest in ((socket.AF_INET, ()), (socket.AF_INET6, (0, 0))):
+            with contextlib.suppress(OSError, TypeError, ValueError):
+                socket.inet_pton(family, host)
+                if how.get("family", 0) in (0, family):
+                    kind = how.get("type") or socket.SOCK_STREAM
+                    return [(family, kind, how.get("proto") or socket.IPPROTO_TCP, "", (host, port, *rest))]
         future: asyncio.Future[Any] = self.create_future()
 
         def tell(settle: Callable[[Any], None], value: Any) -> None:
