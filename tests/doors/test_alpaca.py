@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Runner
+from tests.sinks.mongo_double import MongoDouble
 from wsexample import AlpacaWebsocketClient
 from wsexample.brokers.alpaca.simulator import DEFAULT_KEY, DEFAULT_SECRET, AlpacaSimulator, Switches
 from wsexample.errors import CredentialsError, DeadlineError, OptionError, StateError, StorageError
@@ -331,6 +332,28 @@ def test_a_store_that_cannot_be_opened_is_raised_by_connect(run: Runner[None], t
     run(main())
 
 
+def test_updates_may_be_stored_in_mongodb(run: Runner[None]) -> None:
+    """As documents, each once, with the connection's story beside."""
+
+    async def main() -> None:
+        with MongoDouble() as double:
+            url = f"mongodb://127.0.0.1:{double.port}/trades"
+            async with AlpacaSimulator(switches=SWITCHES) as sim:
+                client = Watched(
+                    DEFAULT_KEY, DEFAULT_SECRET, url, url=sim.trading_stream_url, rest_url=sim.url, reconnect_s=0.1
+                )
+                async with connected(client):
+                    flow = sim.start_fills(10, per_s=500)
+                    await sim.wait_for("executions", 5)
+                    sim.reset("trading")
+                    await client.until_fills(10)
+            kept = double.tables("trades")
+            assert [row["fill_id"] for row in kept["fills"]] == flow.execution_ids
+            assert {"orders", "gaps"} < set(kept)
+
+    run(main())
+
+
 def test_options_that_cannot_work_are_refused_at_once(tmp_path: Path) -> None:
     """A store that does not exist, a wait of nothing, an option of nobody, and a call before connect."""
     with pytest.raises(OptionError, match="sink"):
@@ -339,6 +362,7 @@ def test_options_that_cannot_work_are_refused_at_once(tmp_path: Path) -> None:
         AlpacaWebsocketClient("k", "s", store_of(tmp_path), reconnect_s=0)
     with pytest.raises(OptionError, match="backfill"):
         AlpacaWebsocketClient("k", "s", store_of(tmp_path), backfill="sometimes")
+    assert "hidden" not in repr(AlpacaWebsocketClient("k", "s", "mongodb://user:hidden@127.0.0.1/trades"))
     with pytest.raises(StateError, match="not connected"):
         AlpacaWebsocketClient("k", "s", store_of(tmp_path)).subscribe_to_trades()
 

@@ -42,7 +42,8 @@ class AlpacaWebsocketClient:
 
     Parameters:
         api_key, secret: the key pair; None looks for it in the environment.
-        store_url: where updates and connection events are stored, such as ``sqlite:///trades.db`` (see `open_sink`).
+        store_url: where updates and connection events are stored, ``sqlite:///trades.db``,
+            ``mongodb://host/database`` or another store of `open_sink`.
         paper: whether it is a paper account (default True).
         ping_interval_s: seconds between pings (default 30).
         reconnect_s: longest wait before a new connection, and the shortest time between the beginnings of two attempts,
