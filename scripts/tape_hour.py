@@ -5,6 +5,7 @@ The simulators' time runs faster than the machine's; the tape has the simulators
     python scripts/tape_hour.py                      all brokers, an hour each
     python scripts/tape_hour.py weex --minutes 5
     python scripts/tape_hour.py --keep tapes/        keep the tapes
+    python scripts/tape_hour.py --keep tapes/ --minutes 0        play them again
 """
 
 from __future__ import annotations
@@ -204,13 +205,10 @@ def decode(path: Path) -> float:
         dialect, topics = dialect_of(tape.source(0)), tape.topics(0)
     dialect.start()
     receive = dialect.receive
-    kept = []
     has_asked = False
     begun_s = time.process_time()
     for payload, is_binary, at_ns in messages:
         step = receive(payload, is_binary, at_ns)
-        if step.records:
-            kept.append(step.records)
         if not has_asked and (step.phase == "subscribing" or tape.source(0).dialect != "alpaca.data"):
             has_asked = True
             dialect.subscribe(topics)
@@ -220,7 +218,8 @@ def decode(path: Path) -> float:
 def measure(name: str, path: Path, minutes: float, rounds: int) -> bool:
     """Record, play twice, compare and measure; returns whether both replays were the same."""
     begun_s = time.monotonic()
-    asyncio.run(_record(name, path, minutes))
+    if minutes:
+        asyncio.run(_record(name, path, minutes))
     recorded_s = time.monotonic() - begun_s
     with Tape(path) as tape:
         info = tape.info()
@@ -248,7 +247,9 @@ async def _record(name: str, path: Path, minutes: float) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("brokers", nargs="*", choices=[*RECORDERS, []], help="which ones; all")
-    parser.add_argument("--minutes", type=float, default=60.0, help="minutes of the simulators' time; 60")
+    parser.add_argument(
+        "--minutes", type=float, default=60.0, help="minutes of the simulators' time; 60. 0 plays what --keep has kept"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="measurements, of which the best counts; 3")
     parser.add_argument("--keep", type=Path, help="folder in which the tapes are kept")
     options = parser.parse_args()

@@ -953,3 +953,13 @@ def test_slash_commands_at_the_prompt(echo_url: str, terminal: LaunchOnTerminal,
     client.wait_for("/nonsense is no command")
     client.type("/close 4001 bye\r")
     assert client.finish() == 0
+
+
+def test_a_conversation_is_recorded_and_shown_again(launch: Launch, echo_url: str, tmp_path: Path) -> None:
+    """--record keeps both directions on a tape; --replay shows what was received, without a server, at any --speed."""
+    tape = str(tmp_path / "a.tape")
+    client = launch("wseclient", echo_url, "-x", "one", "-x", "two", "--max-messages", "2", "--record", tape)
+    assert (client.finish(), client.out) == (0, ["one", "two"])
+    assert "6 messages and notes recorded on" in client.err[-1]
+    shown = launch("wseclient", "--replay", tape, "--speed", "max")
+    assert (shown.finish(), shown.out) == (0, ["one", "two"])

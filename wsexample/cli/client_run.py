@@ -41,6 +41,8 @@ async def run_client(url: str | None, given: Mapping[str, Any], stop: Stop, *, c
     Raises:
         WsExampleError: it failed.
     """
+    if given["replay"] is not None:
+        return await _replay(given, stop, color=color)
     if url is None and given["unix_socket"]:
         url = "ws://localhost/"
     if given["test"] or (url is None and not client_plan.says_what_to_send(given)):
@@ -48,8 +50,6 @@ async def run_client(url: str | None, given: Mapping[str, Any], stop: Stop, *, c
         return await check_echo(
             options, stop, interval_s=given["interval"], count=given["max_messages"], is_quiet=is_quiet
         )
-    if given["replay"] is not None:
-        return await _replay(given, stop, color=color)
     work = _converse(url or DEFAULT_URL, given, stop, color=color, is_quiet=is_quiet)
     return await work if given["max_time"] is None else await _within(given["max_time"], work)
 

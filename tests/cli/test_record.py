@@ -1,0 +1,47 @@
+"""``wsexample record`` and ``--record``: streams of commands on tapes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from tests.commands import Launch, SimulatedKabu
+from wsexample.cli.record import main
+from wsexample.tape.format import Kind
+from wsexample.tape.reader import Tape
+
+
+def test_a_recorded_stream_replays_to_what_was_printed(launch: Launch, kabu: SimulatedKabu, tmp_path: Path) -> None:
+    """What kclient printed and what a replay of its tape prints is the same to the byte; the key is not on the tape."""
+    tape = tmp_path / "day.tape"
+    words = [kabu.token, "9433", *kabu.arguments, "--duration", "1500ms"]
+    live = launch("main", "record", str(tape), "kclient", *words)
+    assert live.finish() == 0, live.story
+    assert any("recorded on" in line for line in live.err)
+    played = launch("main", "replay", str(tape))
+    assert played.finish() == 0, played.story
+    assert played.out == live.out != []
+    assert kabu.token.encode() not in tape.read_bytes()
+
+
+def test_any_url_can_be_recorded(launch: Launch, echo_url: str, tmp_path: Path) -> None:
+    """A URL is recorded raw, both ways, with secrets masked in what is sent; a second run goes on with the tape."""
+    tape = tmp_path / "any.tape"
+    login = json.dumps({"key": "AK", "secret": "hush"})
+    for _ in range(2):
+        recorder = launch("main", "record", str(tape), echo_url, "-x", login, "--max-messages", "1")
+        assert recorder.finish() == 0, recorder.story
+    with Tape(tape) as reader:
+        entries = list(reader.entries())
+    sent = [entry.payload for entry in entries if entry.kind == Kind.SENT_TEXT]
+    received = [(entry.connection, entry.payload) for entry in entries if entry.kind == Kind.RECEIVED_TEXT]
+    assert sent == [b'{"key": "***", "secret": "***"}'] * 2
+    assert received == [(1, login.encode()), (2, login.encode())]
+
+
+def test_what_cannot_be_recorded_is_refused(tmp_path: Path) -> None:
+    """A word that is neither a command nor a URL is named."""
+    result = CliRunner().invoke(main, [str(tmp_path / "a.tape"), "nonsense"])
+    assert (result.exit_code, "neither a URL nor one of" in result.output) == (2, True)
