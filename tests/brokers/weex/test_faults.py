@@ -258,7 +258,7 @@ def test_a_subscription_that_is_not_answered_has_a_deadline(run: Runner[None]) -
             await advance_until(clock, waiting.done)
             with pytest.raises(DeadlineError):
                 waiting.result()
-            assert clock.monotonic_s() < 60
+            assert 10 <= clock.monotonic_s() < 15
 
     run(main())
 

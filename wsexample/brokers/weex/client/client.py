@@ -46,6 +46,8 @@ __all__ = ["ClientStats", "Connected", "MessageHandler", "WeexWebSocketClient", 
 
 log = logging.getLogger("wsexample.weex")
 
+ERRAND_TIMEOUT_S = 1.0
+"""Signing is all that keeps a handshake waiting."""
 MessageHandler = Callable[[WeexMessage], None]
 Stream = AsyncGenerator[WeexMessage, None]
 
@@ -238,6 +240,7 @@ class WeexWebSocketClient:
             dedupe=identity,
             retry=self._retry,
             limit=self._limit,
+            errand_timeout_s=ERRAND_TIMEOUT_S,
             journal=True,
         )
         line = Line(session, self._overhear)

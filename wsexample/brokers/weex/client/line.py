@@ -143,6 +143,7 @@ class Line:
         self._outlets: dict[Outlet, None] = {}
         self._left = InboxStats()
         self._wanted: Counter[str] = Counter()
+        self._leaving: dict[str, asyncio.Event] = {}
         self._newest: dict[str, WeexMessage] = {}
         self._pump: asyncio.Task[None] | None = None
         self._is_over = False
@@ -260,9 +261,12 @@ class Line:
         await self.release(outlet.topics)
 
     async def want(self, topics: Iterable[str]) -> None:
-        """Count topics as wanted once more."""
+        """Count topics as wanted once more, and wait until the venue has answered."""
         topics = list(topics)
         self._wanted.update(topics)
+        for topic in topics:
+            if topic in self._leaving:  # what is given up now must be given up before it is asked for again
+                await self._leaving[topic].wait()
         await self.session.subscribe(topics)
 
     async def release(self, topics: Iterable[str]) -> None:
@@ -272,5 +276,13 @@ class Line:
         last = [topic for topic in mine if not self._wanted[topic]]
         for topic in last:
             self._newest.pop(topic, None)
-        if last and not self._is_over:
+        if not last or self._is_over:
+            return
+        told = asyncio.Event()
+        self._leaving.update(dict.fromkeys(last, told))
+        try:
             await self.session.unsubscribe(last)
+        finally:
+            told.set()
+            for topic in last:
+                self._leaving.pop(topic, None)
