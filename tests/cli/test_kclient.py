@@ -54,7 +54,8 @@ def figures(client: Running) -> dict[str, int]:
     ("words", "environment", "wants_password", "credentials"),
     [
         ([TOKEN, "9433"], {}, False, Credentials(("9433",), TOKEN)),
-        (["9433"], {}, False, Credentials((), "9433")),
+        (["short-token", "9433"], {}, False, Credentials(("9433",), "short-token")),
+        (["94.33x!"], {"KABU_API_KEY": TOKEN}, False, Credentials(("94.33x!",), TOKEN)),
         (["9433", "7203"], {"KABU_API_KEY": TOKEN}, False, Credentials(("9433", "7203"), TOKEN)),
         ([TOKEN, "9433"], {"KABU_API_KEY": "old"}, False, Credentials(("9433",), TOKEN)),
         (["9433@1"], {"KABU_API_PASSWORD": "p"}, False, Credentials(("9433@1",), None, "p")),
@@ -79,6 +80,12 @@ def test_without_credentials_the_way_to_some_is_told() -> None:
     """A newcomer reads where a key comes from."""
     with pytest.raises(click.UsageError, match="wsexample sim kabu"):
         find_credentials([], {})
+
+
+def test_a_symbol_is_no_key() -> None:
+    """Whoever forgets the key is told so, and the symbol is not sent as one."""
+    with pytest.raises(click.UsageError, match="9433 looks like a symbol: give the KEY first"):
+        find_credentials(["9433", "7203"], {})
 
 
 def test_credentials_cannot_be_printed() -> None:
@@ -537,3 +544,15 @@ def test_the_host_may_be_an_address(kabu: SimulatedKabu, launch: Launch) -> None
     client = launch("kclient", kabu.token, "9433", *kabu.arguments, "--host", "127.0.0.1", "--duration", "1s")
     assert client.finish() == 0, client.story
     assert printed(client)
+
+
+def test_a_recorded_stream_replays_to_what_was_printed(launch: Launch, kabu: SimulatedKabu, tmp_path: Path) -> None:
+    """--record keeps a tape of which a replay prints the same bytes; the key is not on it."""
+    tape = tmp_path / "day.tape"
+    live = launch("kclient", kabu.token, "9433", *kabu.arguments, "--duration", "1500ms", "--record", str(tape))
+    assert live.finish() == 0, live.story
+    assert any("recorded on" in line for line in live.err)
+    played = launch("main", "replay", str(tape))
+    assert played.finish() == 0, played.story
+    assert played.out == live.out != []
+    assert kabu.token.encode() not in tape.read_bytes()

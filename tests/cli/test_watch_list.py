@@ -57,7 +57,7 @@ def test_what_is_only_shown_is_streamed_too(tmp_path: Path) -> None:
     path = tmp_path / "list.txt"
     path.write_text("7203\n*101\n", encoding="utf-8")
     wishes = wishes_of(
-        ["9433"], watch_list=path, pins=["151"], ladder="6758", alerts=["8306 > 1", "* moves 1%", "9433 < 1"]
+        ["9433"], watch_list=path, pins=["151"], ladder="6758.t", alerts=["8306 > 1", "* moves 1%", "9433 < 1"]
     )
     assert wishes.symbols == ("9433@1", "7203@1", "101@1", "151@1", "6758@1", "8306@1")
     assert wishes.pinned == ("151@1", "101@1")

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from wsexample.brokers.kabu.dialect import parse_symbol, parse_symbols, spell
 from wsexample.cli.feed.alerts import Condition, parse_condition
-from wsexample.cli.watch_list import WatchList, read_watch_list
+from wsexample.cli.watch_list import WatchList, read_symbol, read_watch_list
 
 __all__ = ["Wishes", "wishes_of"]
 
@@ -43,11 +42,10 @@ def wishes_of(
         OptionError: a symbol, a line of the watch list or an alert cannot be read.
     """
     listed = read_watch_list(watch_list) if watch_list is not None else WatchList()
-    pinned = [spell(entry) for entry in parse_symbols([*pins, *listed.pinned])]
-    shown = spell(parse_symbol(ladder)) if ladder is not None else None
+    pinned = list(dict.fromkeys([*map(read_symbol, pins), *listed.pinned]))
+    shown = read_symbol(ladder) if ladder is not None else None
     conditions = tuple(_spelled(parse_condition(text)) for text in alerts)
-    symbols = [spell(entry) for entry in parse_symbols([*words, *listed.symbols])]
-    symbols += pinned
+    symbols = [*map(read_symbol, words), *listed.symbols, *pinned]
     symbols += [shown] if shown is not None else []
     symbols += [condition.symbol for condition in conditions if condition.symbol != "*"]
     return Wishes(tuple(dict.fromkeys(symbols)), tuple(pinned), listed.names, shown, conditions)
@@ -56,4 +54,4 @@ def wishes_of(
 def _spelled(condition: Condition) -> Condition:
     if condition.symbol == "*":
         return condition
-    return replace(condition, symbol=spell(parse_symbol(condition.symbol)))
+    return replace(condition, symbol=read_symbol(condition.symbol))

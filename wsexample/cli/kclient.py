@@ -222,7 +222,7 @@ def find_credentials(
 ) -> Credentials:
     """Tell which word is the key, which are symbols, and where the key comes from when none is.
 
-    The first word is the key, unless it looks like a symbol and a key or password comes from elsewhere.
+    The first word is the key when it is as long as one, and when none comes from elsewhere unless it looks like a symbol.
 
     Parameters:
         words: arguments of the command line.
@@ -235,7 +235,8 @@ def find_credentials(
     key = environment.get(KEY_VARIABLE) or None
     password = environment.get(PASSWORD_VARIABLE) or None
     symbols = tuple(words)
-    if symbols and (not _may_be_symbol(symbols[0]) or not (wants_password or key or password)):
+    is_known = bool(wants_password or key or password)
+    if symbols and (symbols[0] == "-" or _may_be_key(symbols[0]) or not (is_known or _may_be_symbol(symbols[0]))):
         key, symbols = symbols[0], symbols[1:]
         if key == "-":
             key = _ask("KEY")
@@ -243,16 +244,22 @@ def find_credentials(
         key = None
         password = password or _ask("API password")
     if key is None and password is None:
+        seen = f"{symbols[0]} looks like a symbol: " if symbols else ""
         raise click.UsageError(
-            f"give the KEY first, or set {KEY_VARIABLE}, or use --password; "
+            f"{seen}give the KEY first, or set {KEY_VARIABLE}, or use --password; "
             'without an account, "wsexample sim kabu" shows a KEY'
         )
     return Credentials(symbols, key, password)
 
 
+def _may_be_key(word: str) -> bool:
+    """Tell whether a word is too long for a symbol; a token of kabu Station has 32 characters."""
+    return len(word) >= 16
+
+
 def _may_be_symbol(word: str) -> bool:
-    """Tell whether a word has the shape of a symbol; a token of kabu Station has 32 characters."""
-    return re.fullmatch(r"[^\W_]{3,9}(@\d+)?|[A-Za-z]{3}/[A-Za-z]{3}(@\d+)?", word) is not None
+    """Tell whether a word has the shape of a symbol."""
+    return re.fullmatch(r"[^\W_]{3,9}([@.]\w+)?|[A-Za-z]{3}/[A-Za-z]{3}(@\d+)?", word) is not None
 
 
 def _ask(what: str) -> str:

@@ -21,7 +21,7 @@ from pathlib import Path
 from wsexample.brokers.kabu.dialect import parse_symbol, spell
 from wsexample.errors import OptionError
 
-__all__ = ["WatchList", "read_watch_list"]
+__all__ = ["WatchList", "read_symbol", "read_watch_list"]
 
 SUFFIXES = {".T": 1, ".N": 3, ".F": 5, ".S": 6}
 """Markets as price pages write them: Tokyo, Nagoya, Fukuoka, Sapporo."""
@@ -52,7 +52,7 @@ def read_watch_list(path: Path) -> WatchList:
             continue
         code = words[0].strip('"')
         try:
-            symbol = _symbol(code.removeprefix("*"))
+            symbol = read_symbol(code.removeprefix("*"))
         except OptionError as error:
             raise OptionError(f"{path}, line {number}: {error}", option="watch_list") from None
         if symbol not in found.symbols:
@@ -67,8 +67,8 @@ def read_watch_list(path: Path) -> WatchList:
     return found
 
 
-def _symbol(code: str) -> str:
-    """Return a symbol with its market."""
+def read_symbol(code: str) -> str:
+    """Return a symbol with its market, "9433@1"; understands 9433.T as well. Raises `OptionError`."""
     market = SUFFIXES.get(code[-2:].upper())
     return spell(parse_symbol(code if market is None else f"{code[:-2]}@{market}"))
 
