@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import struct
 import threading
@@ -201,6 +202,27 @@ def test_an_exception_in_on_error_is_not_told_again(websocket: Any) -> None:
     with peer(saying(close_bytes(1000))) as server:
         assert websocket.WebSocketApp(server.url, on_error=on_error).run_forever() is False
     assert len(calls) == 1
+
+
+def test_the_log_tells_the_story(websocket: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """INFO for a connection and for each attempt to come, ERROR for a callback's exception and for the end."""
+    caplog.set_level(logging.INFO, "websocket")
+
+    def on_message(app: Any, message: str) -> None:
+        raise ValueError("mine")
+
+    with peer(counting(lambda conn: conn.shake_hands(), lambda conn: (greeting(conn), conn.close_frame()))) as server:
+        log = Log(websocket, server.url)
+        log.app.on_message = on_message
+        log.app.on_error = lambda app, error: setattr(app, "keep_running", not isinstance(error, ValueError))
+        log.app.run_forever(reconnect=0.01)
+    with peer(saying(close_bytes(4001, "why"))) as server:
+        Log(websocket, server.url).app.run_forever()
+    told = [(record.levelname, record.getMessage()) for record in caplog.records]
+    assert ("INFO", "Websocket connected") in told
+    assert any(level == "INFO" and text.endswith(" - reconnect") for level, text in told)
+    assert any(level == "ERROR" and text.startswith("error from callback") and "mine" in text for level, text in told)
+    assert any(level == "ERROR" and text.endswith(" - goodbye") for level, text in told)
 
 
 def test_keyboard_interrupt_ends_the_run(websocket: Any) -> None:
