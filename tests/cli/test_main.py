@@ -7,7 +7,9 @@ import sys
 
 from click.testing import CliRunner
 
+from wsexample.cli.alpaca import main as alpaca
 from wsexample.cli.main import main, sim
+from wsexample.cli.weex import main as weex
 
 
 def test_the_help_lists_every_command() -> None:
@@ -20,7 +22,7 @@ def test_the_help_lists_every_command() -> None:
 
 def test_every_listed_command_can_be_loaded_and_has_help() -> None:
     """No entry of the map is a dead end, and the line in the map is the command's own first line."""
-    for group in (main, sim):
+    for group in (main, sim, alpaca, weex):
         for name in group.list_commands(None):  # type: ignore[arg-type]
             result = CliRunner().invoke(group, [name, "--help"])
             assert result.exit_code == 0, result.output

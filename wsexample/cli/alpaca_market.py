@@ -13,9 +13,9 @@ import click
 
 from wsexample.cli.alpaca_access import SECTION, AlpacaAccess, market_access
 from wsexample.cli.broker_access import patience_flag, retry_of
-from wsexample.cli.exit_codes import ExitCode, exit_status_help
 from wsexample.cli.feed.flags import feed_flags
 from wsexample.cli.feed.plan import FeedPlan
+from wsexample.cli.help_text import epilog
 from wsexample.cli.options import CONTEXT, Command, option
 from wsexample.cli.running import Stop, run_command
 from wsexample.cli.symbols import by_feed, spelled
@@ -23,32 +23,9 @@ from wsexample.cli.symbols import by_feed, spelled
 if TYPE_CHECKING:
     from wsexample.cli.feed.view import View
 
-__all__ = ["STATUSES", "bars", "books", "news", "quotes", "stream", "trades"]
-
-STATUSES = exit_status_help(
-    ExitCode.OK,
-    ExitCode.USAGE,
-    ExitCode.CLOSED,
-    ExitCode.HOST_NOT_RESOLVED,
-    ExitCode.CONNECT,
-    ExitCode.STRANGE_REPLY,
-    ExitCode.REFUSED,
-    ExitCode.STORAGE,
-    ExitCode.TIMEOUT,
-    ExitCode.LOST,
-    ExitCode.LOGIN,
-    ExitCode.INTERNAL,
-    ExitCode.NOT_FOUND,
-    ExitCode.INTERRUPTED,
-    ExitCode.TERMINATED,
-)
+__all__ = ["bars", "books", "news", "quotes", "stream", "trades"]
 
 ViewOf = Callable[[Sequence[str]], "View"]
-
-
-def _epilog(*examples: str) -> str:
-    rows = "\n".join(f"  {example}" for example in examples)
-    return f"\b\nExamples:\n{rows}\n\n\b\nA SYMBOL of '*' stands for all of a feed.\n\n{STATUSES}"
 
 
 def _market_flags(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -91,15 +68,17 @@ def _market_flags(command: Callable[..., Any]) -> Callable[..., Any]:
     return decorated
 
 
+STAR = "A SYMBOL of '*' stands for all of a feed."
 SYMBOLS = click.argument("symbols", nargs=-1, required=True, metavar="SYMBOL...")
 
 
-@click.command(cls=Command, context_settings=CONTEXT, epilog=_epilog(
+@click.command(cls=Command, context_settings=CONTEXT, epilog=epilog(
     "wsexample alpaca quotes AAPL MSFT BTC/USD",
     "wsexample alpaca quotes BTC/USD --store ticks.db --journal events.jsonl",
     "wsexample alpaca quotes AAPL --duration 10m --backfill | jq .bid_price",
     "wsexample alpaca quotes FAKEPACA --feed test",
     "wsexample alpaca quotes AAPL --sim                with wsexample sim alpaca",
+    note=STAR,
 ))  # fmt: skip
 @SYMBOLS
 @_market_flags
@@ -108,10 +87,11 @@ def quotes(symbols: tuple[str, ...], **settings: Any) -> None:
     _run("quotes", symbols, _prices, **settings)
 
 
-@click.command(cls=Command, context_settings=CONTEXT, epilog=_epilog(
+@click.command(cls=Command, context_settings=CONTEXT, epilog=epilog(
     "wsexample alpaca trades AAPL MSFT",
     "wsexample alpaca trades BTC/USD --count 1000 --store trades.db",
     "wsexample alpaca trades '*' --feed test | jq -c '[.symbol,.price]'",
+    note=STAR,
 ))  # fmt: skip
 @SYMBOLS
 @_market_flags
@@ -120,8 +100,10 @@ def trades(symbols: tuple[str, ...], **settings: Any) -> None:
     _run("trades", symbols, _tape, **settings)
 
 
-@click.command(cls=Command, context_settings=CONTEXT, epilog=_epilog(
-    "wsexample alpaca bars AAPL MSFT", "wsexample alpaca bars BTC/USD --daily --updated"
+@click.command(cls=Command, context_settings=CONTEXT, epilog=epilog(
+    "wsexample alpaca bars AAPL MSFT",
+    "wsexample alpaca bars BTC/USD --daily --updated",
+    note=STAR,
 ))  # fmt: skip
 @SYMBOLS
 @option("--updated", is_flag=True, section=SECTION, help="Also bars that late trades have changed.")
@@ -133,8 +115,9 @@ def bars(symbols: tuple[str, ...], updated: bool, daily: bool, **settings: Any) 
     _run("bars", symbols, _bars, more=more, **settings)
 
 
-@click.command(cls=Command, context_settings=CONTEXT, epilog=_epilog(
-    "wsexample alpaca books BTC/USD", "wsexample alpaca books BTC/USD ETH/USD --levels 5"
+@click.command(cls=Command, context_settings=CONTEXT, epilog=epilog(
+    "wsexample alpaca books BTC/USD",
+    "wsexample alpaca books BTC/USD ETH/USD --levels 5",
 ))  # fmt: skip
 @SYMBOLS
 @option(
@@ -151,7 +134,7 @@ def books(symbols: tuple[str, ...], levels: int, **settings: Any) -> None:
     _run("orderbooks", symbols, lambda names: _books(names, levels), **settings)
 
 
-@click.command(cls=Command, context_settings=CONTEXT, epilog=_epilog(
+@click.command(cls=Command, context_settings=CONTEXT, epilog=epilog(
     "wsexample alpaca news", "wsexample alpaca news AAPL TSLA --store news.db", "wsexample alpaca news | jq -r .headline"
 ))  # fmt: skip
 @click.argument("symbols", nargs=-1, metavar="[SYMBOL...]")
@@ -162,10 +145,11 @@ def news(symbols: tuple[str, ...], **settings: Any) -> None:
     _run("news", symbols or ("*",), _news, **settings)
 
 
-@click.command(cls=Command, context_settings=CONTEXT, epilog=_epilog(
+@click.command(cls=Command, context_settings=CONTEXT, epilog=epilog(
     "wsexample alpaca stream trades:AAPL quotes:AAPL,MSFT",
     "wsexample alpaca stream statuses:* lulds:* | jq .",
     "wsexample alpaca stream pricing:BTC-PERP --feed perps",
+    note=STAR,
 ))  # fmt: skip
 @click.argument("topics", nargs=-1, required=True, metavar="CHANNEL:SYMBOL[,SYMBOL...]...")
 @_market_flags

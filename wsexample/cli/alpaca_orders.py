@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wsexample.cli.alpaca_access import SECTION, AlpacaAccess, account_access
-from wsexample.cli.alpaca_market import STATUSES
 from wsexample.cli.alpaca_trade import ORDERS
 from wsexample.cli.broker_access import patience_flag, retry_of
 from wsexample.cli.feed.flags import feed_flags
 from wsexample.cli.feed.plan import FeedPlan
+from wsexample.cli.help_text import epilog
 from wsexample.cli.listing import Column, show
 from wsexample.cli.options import CONTEXT, SECONDS, Command, option
 from wsexample.cli.running import Stop, run_command
@@ -26,20 +26,16 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-EPILOG = f"""\b
-Examples:
-  wsexample alpaca orders                           the paper account
-  wsexample alpaca orders --since 2h                first what happened in the last two hours
-  wsexample alpaca orders --store fills.db --journal events.jsonl
-  wsexample alpaca orders | jq 'select(.kind=="fill")'
-  wsexample alpaca orders --list all AAPL           orders of now, and end
-  wsexample alpaca orders --sim                     with wsexample sim alpaca --fills 5
-
-\b
-After a break, what was missed is fetched and comes before what is new, each execution
-once; such records say "is_backfilled": true.
-
-{STATUSES}"""
+EPILOG = epilog(
+    "wsexample alpaca orders                           the paper account",
+    "wsexample alpaca orders --since 2h                first what happened in the last two hours",
+    "wsexample alpaca orders --store fills.db --journal events.jsonl",
+    "wsexample alpaca orders | jq 'select(.kind==\"fill\")'",
+    "wsexample alpaca orders --list all AAPL           orders of now, and end",
+    "wsexample alpaca orders --sim                     with wsexample sim alpaca --fills 5",
+    note="After a break, what was missed is fetched and comes before what is new, each execution\n"
+    'once; such records say "is_backfilled": true.',
+)
 
 S = 10**9
 

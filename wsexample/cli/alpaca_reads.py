@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from wsexample.cli.alpaca_access import AlpacaAccess, account_access, market_access
-from wsexample.cli.exit_codes import ExitCode, exit_status_help
+from wsexample.cli.help_text import CALL_STATUSES, epilog
 from wsexample.cli.listing import NONE, Column, list_flags, money, number, show, show_one, when
 from wsexample.cli.options import CONTEXT, SECONDS, Command, debug_option, option
 from wsexample.cli.output import Output
@@ -23,23 +23,7 @@ from wsexample.records.orders import Account, Position
 
 __all__ = ["account", "clock", "history", "positions", "snapshot"]
 
-STATUSES = exit_status_help(
-    ExitCode.OK,
-    ExitCode.USAGE,
-    ExitCode.HOST_NOT_RESOLVED,
-    ExitCode.CONNECT,
-    ExitCode.REFUSED,
-    ExitCode.TIMEOUT,
-    ExitCode.LOGIN,
-    ExitCode.NOT_FOUND,
-    ExitCode.INTERRUPTED,
-)
-
 Snapshot = Mapping[str, Any]
-
-
-def _epilog(*examples: str) -> str:
-    return "\b\nExamples:\n" + "\n".join(f"  {example}" for example in examples) + "\n\n" + STATUSES
 
 
 # -- account -----------------------------------------------------------------------------------------------------
@@ -69,10 +53,11 @@ def _gain(item: Account) -> str:
     return NONE if gained is None else f"{gained:+,.2f}"
 
 
-@click.command(cls=Command, context_settings=CONTEXT, epilog=_epilog(
+@click.command(cls=Command, context_settings=CONTEXT, epilog=epilog(
     "wsexample alpaca account                 the paper account",
     "wsexample alpaca account --live",
     "wsexample alpaca account --sim | jq -r .equity",
+    statuses=CALL_STATUSES,
 ))  # fmt: skip
 @account_access
 @list_flags
@@ -119,8 +104,10 @@ def _percent(item: Position) -> str:
     )
 
 
-@click.command(cls=Command, context_settings=CONTEXT, epilog=_epilog(
-    "wsexample alpaca positions", "wsexample alpaca positions --sim | jq -r .symbol"
+@click.command(cls=Command, context_settings=CONTEXT, epilog=epilog(
+    "wsexample alpaca positions",
+    "wsexample alpaca positions --sim | jq -r .symbol",
+    statuses=CALL_STATUSES,
 ))  # fmt: skip
 @account_access
 @list_flags
@@ -161,8 +148,10 @@ def _moment(text: str) -> str:
         return text
 
 
-@click.command(cls=Command, context_settings=CONTEXT, epilog=_epilog(
-    "wsexample alpaca clock", "wsexample alpaca clock | jq .is_open"
+@click.command(cls=Command, context_settings=CONTEXT, epilog=epilog(
+    "wsexample alpaca clock",
+    "wsexample alpaca clock | jq .is_open",
+    statuses=CALL_STATUSES,
 ))  # fmt: skip
 @account_access
 @list_flags
@@ -220,10 +209,11 @@ SNAPSHOT = (
 )
 
 
-@click.command(cls=Command, context_settings=CONTEXT, epilog=_epilog(
+@click.command(cls=Command, context_settings=CONTEXT, epilog=epilog(
     "wsexample alpaca snapshot AAPL MSFT",
     "wsexample alpaca snapshot BTC/USD",
     "wsexample alpaca snapshot AAPL --sim | jq .trade.price",
+    statuses=CALL_STATUSES,
 ))  # fmt: skip
 @click.argument("symbols", nargs=-1, required=True, metavar="SYMBOL...")
 @option(
@@ -300,11 +290,12 @@ HISTORY: dict[str, tuple[Column, ...]] = {
 MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S"])
 
 
-@click.command(cls=Command, context_settings=CONTEXT, epilog=_epilog(
+@click.command(cls=Command, context_settings=CONTEXT, epilog=epilog(
     "wsexample alpaca history bars AAPL --last 2h",
     "wsexample alpaca history bars AAPL MSFT --timeframe 1Day --from 2026-01-01",
     "wsexample alpaca history trades BTC/USD --last 5m --store trades.db",
     "wsexample alpaca history quotes AAPL --from 2026-03-02T14:30 --to 2026-03-02T14:31 | wc -l",
+    statuses=CALL_STATUSES,
 ))  # fmt: skip
 @click.argument("what", type=click.Choice(["trades", "quotes", "bars"]))
 @click.argument("symbols", nargs=-1, required=True, metavar="SYMBOL...")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wsexample.cli.alpaca_access import AlpacaAccess, account_access
-from wsexample.cli.exit_codes import ExitCode, exit_status_help
 from wsexample.cli.feed.numbers import count_of
+from wsexample.cli.help_text import CALL_STATUSES, epilog
 from wsexample.cli.listing import NONE, Column, list_flags, number, show
 from wsexample.cli.options import CONTEXT, SECONDS, Command, debug_option, option
 from wsexample.cli.real_money import AMOUNT, ask_first
@@ -27,18 +27,6 @@ __all__ = ["ORDERS", "buy", "cancel", "close", "sell"]
 
 POLL_S = 0.5
 """Between two looks at an order that is waited for; an account may make 200 calls a minute."""
-
-STATUSES = exit_status_help(
-    ExitCode.OK,
-    ExitCode.USAGE,
-    ExitCode.HOST_NOT_RESOLVED,
-    ExitCode.CONNECT,
-    ExitCode.REFUSED,
-    ExitCode.TIMEOUT,
-    ExitCode.LOGIN,
-    ExitCode.NOT_FOUND,
-    ExitCode.INTERRUPTED,
-)
 
 ORDERS = (
     Column("Symbol", lambda item: item.symbol, is_text=True),
@@ -55,10 +43,6 @@ ORDERS = (
     Column("Id", lambda item: item.order_id, is_text=True, rank=7),
 )
 """What a table says of orders."""
-
-
-def _epilog(*examples: str) -> str:
-    return "\b\nExamples:\n" + "\n".join(f"  {example}" for example in examples) + "\n\n" + STATUSES
 
 
 def _confirmed(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -162,12 +146,13 @@ def _type_of(limit: Decimal | None, stop: Decimal | None, trail: Decimal | None)
     return "market" if limit is None else "limit"
 
 
-@click.command(cls=Command, context_settings=CONTEXT, epilog=_epilog(
+@click.command(cls=Command, context_settings=CONTEXT, epilog=epilog(
     "wsexample alpaca buy AAPL 10",
     "wsexample alpaca buy AAPL 10 --limit 187.50 --tif gtc",
     "wsexample alpaca buy BTC/USD --money 500 --wait 10s",
     "wsexample alpaca buy AAPL 10 --take-profit 200 --stop-loss 180",
     "wsexample alpaca buy AAPL 1 --live                 asks first; --yes does not",
+    statuses=CALL_STATUSES,
 ))  # fmt: skip
 @_order_flags
 @_confirmed
@@ -176,10 +161,11 @@ def buy(request: OrderRequest, **others: Any) -> None:
     _place(request, **others)
 
 
-@click.command(cls=Command, context_settings=CONTEXT, epilog=_epilog(
+@click.command(cls=Command, context_settings=CONTEXT, epilog=epilog(
     "wsexample alpaca sell AAPL 10",
     "wsexample alpaca sell AAPL 10 --stop 180",
     "wsexample alpaca sell AAPL 10 --trail-percent 2.5 --tif gtc",
+    statuses=CALL_STATUSES,
 ))  # fmt: skip
 @_order_flags
 @_confirmed
@@ -226,8 +212,10 @@ async def _ended(rest: AlpacaTradingRest, order: Order, wait_s: float) -> Order:
     return order
 
 
-@click.command(cls=Command, context_settings=CONTEXT, epilog=_epilog(
-    "wsexample alpaca cancel 61e69015-8549-4bfd-b9c3-01e75843f47d", "wsexample alpaca cancel --all"
+@click.command(cls=Command, context_settings=CONTEXT, epilog=epilog(
+    "wsexample alpaca cancel 61e69015-8549-4bfd-b9c3-01e75843f47d",
+    "wsexample alpaca cancel --all",
+    statuses=CALL_STATUSES,
 ))  # fmt: skip
 @click.argument("order_ids", nargs=-1, metavar="[ORDER_ID ...]")
 @option("--all", "is_all", is_flag=True, section="Order", help="Every open order.")
@@ -259,10 +247,11 @@ def cancel(
     _run(access, work, debug=debug)
 
 
-@click.command(cls=Command, context_settings=CONTEXT, epilog=_epilog(
+@click.command(cls=Command, context_settings=CONTEXT, epilog=epilog(
     "wsexample alpaca close AAPL",
     "wsexample alpaca close AAPL --percent 50",
     "wsexample alpaca close --all --cancel-orders",
+    statuses=CALL_STATUSES,
 ))  # fmt: skip
 @click.argument("symbols", nargs=-1, metavar="[SYMBOL ...]")
 @option("--all", "is_all", is_flag=True, section="Order", help="Every position.")

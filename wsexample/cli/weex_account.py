@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wsexample.cli.feed.plan import FeedPlan
+from wsexample.cli.help_text import epilog
 from wsexample.cli.listing import NONE, Column, number, show
 from wsexample.cli.options import CONTEXT, Command, option
 from wsexample.cli.running import Stop, run_command
 from wsexample.cli.symbols import spelled
 from wsexample.cli.weex_access import SECTION, WeexAccess, stream_flags
-from wsexample.cli.weex_market import STATUSES
 from wsexample.errors import OptionError
 from wsexample.records.market import Record
 from wsexample.records.orders import Balance, Order, Position
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from wsexample.session.options import Retry
 
 __all__ = ["ORDERS", "account", "orders", "orders_of", "positions"]
-
-
-def _epilog(*examples: str) -> str:
-    return "\b\nExamples:\n" + "\n".join(f"  {example}" for example in examples) + "\n\n" + STATUSES
 
 
 def _signed(value: Any) -> str:
@@ -71,7 +67,7 @@ def _rounded(price: Any) -> str:
     return number(None if price is None else round(price, 6))
 
 
-@click.command(cls=Command, context_settings=CONTEXT, epilog=_epilog(
+@click.command(cls=Command, context_settings=CONTEXT, epilog=epilog(
     "wsexample weex account", "wsexample weex account --spot --store account.db", "wsexample weex account | jq .available"
 ))  # fmt: skip
 @stream_flags
@@ -97,7 +93,7 @@ def account(access: WeexAccess, feed: FeedPlan, retry: Retry) -> None:
     )
 
 
-@click.command(cls=Command, context_settings=CONTEXT, epilog=_epilog(
+@click.command(cls=Command, context_settings=CONTEXT, epilog=epilog(
     "wsexample weex positions", "wsexample weex positions | jq -c '[.symbol,.size,.unrealized_pnl]'"
 ))  # fmt: skip
 @stream_flags
@@ -158,7 +154,7 @@ def _run(
     run_command(program, debug=feed.is_debug)
 
 
-@click.command(cls=Command, context_settings=CONTEXT, epilog=_epilog(
+@click.command(cls=Command, context_settings=CONTEXT, epilog=epilog(
     "wsexample weex orders",
     "wsexample weex orders --store orders.db --journal events.jsonl",
     "wsexample weex orders | jq 'select(.kind==\"fill\")'",

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wsexample.cli.exit_codes import ExitCode, exit_status_help
 from wsexample.cli.feed.plan import FeedPlan
+from wsexample.cli.help_text import epilog
 from wsexample.cli.options import CONTEXT, Command, option
 from wsexample.cli.running import Stop, run_command
 from wsexample.cli.symbols import spelled
@@ -23,38 +23,16 @@ if TYPE_CHECKING:
     from wsexample.cli.feed.view import View
     from wsexample.session.options import Retry
 
-__all__ = ["STATUSES", "book", "candles", "quotes", "tickers", "trades"]
-
-STATUSES = exit_status_help(
-    ExitCode.OK,
-    ExitCode.USAGE,
-    ExitCode.CLOSED,
-    ExitCode.HOST_NOT_RESOLVED,
-    ExitCode.CONNECT,
-    ExitCode.STRANGE_REPLY,
-    ExitCode.REFUSED,
-    ExitCode.STORAGE,
-    ExitCode.TIMEOUT,
-    ExitCode.LOST,
-    ExitCode.LOGIN,
-    ExitCode.INTERNAL,
-    ExitCode.NOT_FOUND,
-    ExitCode.INTERRUPTED,
-    ExitCode.TERMINATED,
-)
+__all__ = ["book", "candles", "quotes", "tickers", "trades"]
 
 INTERVALS = ("1m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "1w", "1M")
 DEEPEST = 200
 
 
-def _epilog(*examples: str) -> str:
-    return "\b\nExamples:\n" + "\n".join(f"  {example}" for example in examples) + "\n\n" + STATUSES
-
-
 SYMBOLS = click.argument("symbols", nargs=-1, required=True, metavar="SYMBOL...")
 
 
-@click.command(cls=Command, context_settings=CONTEXT, epilog=_epilog(
+@click.command(cls=Command, context_settings=CONTEXT, epilog=epilog(
     "wsexample weex tickers BTCUSDT ETHUSDT",
     "wsexample weex tickers BTCUSDT --store ticks.db --journal events.jsonl",
     "wsexample weex tickers BTCUSDT | jq .last_price",
@@ -67,7 +45,7 @@ def tickers(symbols: tuple[str, ...], access: WeexAccess, feed: FeedPlan, retry:
     _run(symbols, lambda one, language: language.ticker_topic(one), _prices, access=access, feed=feed, retry=retry)
 
 
-@click.command(cls=Command, context_settings=CONTEXT, epilog=_epilog(
+@click.command(cls=Command, context_settings=CONTEXT, epilog=epilog(
     "wsexample weex quotes BTCUSDT ETHUSDT --spot", "wsexample weex quotes BTCUSDT --spot | jq .bid_price"
 ))  # fmt: skip
 @SYMBOLS
@@ -79,7 +57,7 @@ def quotes(symbols: tuple[str, ...], access: WeexAccess, feed: FeedPlan, retry: 
     _run(symbols, lambda one, language: language.quote_topic(one), _prices, access=access, feed=feed, retry=retry)
 
 
-@click.command(cls=Command, context_settings=CONTEXT, epilog=_epilog(
+@click.command(cls=Command, context_settings=CONTEXT, epilog=epilog(
     "wsexample weex book BTCUSDT",
     "wsexample weex book BTCUSDT ETHUSDT --levels 5",
     "wsexample weex book BTCUSDT --levels 1 | jq -c '[.bids[0], .asks[0]]'",
@@ -118,7 +96,7 @@ def book(symbols: tuple[str, ...], levels: int, access: WeexAccess, feed: FeedPl
     )
 
 
-@click.command(cls=Command, context_settings=CONTEXT, epilog=_epilog(
+@click.command(cls=Command, context_settings=CONTEXT, epilog=epilog(
     "wsexample weex trades BTCUSDT", "wsexample weex trades BTCUSDT ETHUSDT --count 1000 --store trades.db"
 ))  # fmt: skip
 @SYMBOLS
@@ -128,7 +106,7 @@ def trades(symbols: tuple[str, ...], access: WeexAccess, feed: FeedPlan, retry: 
     _run(symbols, lambda one, language: language.trade_topic(one), _tape, access=access, feed=feed, retry=retry)
 
 
-@click.command(cls=Command, context_settings=CONTEXT, epilog=_epilog(
+@click.command(cls=Command, context_settings=CONTEXT, epilog=epilog(
     "wsexample weex candles BTCUSDT",
     "wsexample weex candles BTCUSDT ETHUSDT --interval 5m",
     "wsexample weex candles BTCUSDT --mark --count 100 | jq .close",

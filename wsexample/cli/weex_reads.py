@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wsexample.cli.exit_codes import ExitCode, exit_status_help
+from wsexample.cli.help_text import CALL_STATUSES, epilog
 from wsexample.cli.listing import Column, list_flags, number, show, when
 from wsexample.cli.options import CONTEXT, SECONDS, Command, debug_option, option
 from wsexample.cli.running import Stop, run_command, say
@@ -47,25 +47,12 @@ COLUMNS = {
     ),
 }
 
-EPILOG = """\b
-Examples:
-  wsexample weex history candles BTCUSDT --interval 1h --limit 24
-  wsexample weex history candles BTCUSDT --last 2d --interval 1h --store candles.db
-  wsexample weex history trades BTCUSDT ETHUSDT | jq .price
-
-\b
-WEEX answers 1,000 rows at most, and keeps no more than the latest 1,000 trades.
-
-""" + exit_status_help(
-    ExitCode.OK,
-    ExitCode.USAGE,
-    ExitCode.HOST_NOT_RESOLVED,
-    ExitCode.CONNECT,
-    ExitCode.REFUSED,
-    ExitCode.STORAGE,
-    ExitCode.TIMEOUT,
-    ExitCode.NOT_FOUND,
-    ExitCode.INTERRUPTED,
+EPILOG = epilog(
+    "wsexample weex history candles BTCUSDT --interval 1h --limit 24",
+    "wsexample weex history candles BTCUSDT --last 2d --interval 1h --store candles.db",
+    "wsexample weex history trades BTCUSDT ETHUSDT | jq .price",
+    statuses=CALL_STATUSES,
+    note="WEEX answers 1,000 rows at most, and keeps no more than the latest 1,000 trades.",
 )
 
 

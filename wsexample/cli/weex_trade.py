@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import click
 
-from wsexample.cli.exit_codes import ExitCode, exit_status_help
+from wsexample.cli.help_text import CALL_STATUSES, epilog
 from wsexample.cli.listing import list_flags, show
 from wsexample.cli.options import CONTEXT, Command, debug_option, option
 from wsexample.cli.real_money import AMOUNT, ask_first
@@ -22,22 +22,6 @@ if TYPE_CHECKING:
     from wsexample.brokers.weex.rest import WeexRest
 
 __all__ = ["buy", "cancel", "sell"]
-
-STATUSES = exit_status_help(
-    ExitCode.OK,
-    ExitCode.USAGE,
-    ExitCode.HOST_NOT_RESOLVED,
-    ExitCode.CONNECT,
-    ExitCode.REFUSED,
-    ExitCode.TIMEOUT,
-    ExitCode.LOGIN,
-    ExitCode.NOT_FOUND,
-    ExitCode.INTERRUPTED,
-)
-
-
-def _epilog(*examples: str) -> str:
-    return "\b\nExamples:\n" + "\n".join(f"  {example}" for example in examples) + "\n\n" + STATUSES
 
 
 def _account_flags(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -92,10 +76,11 @@ def _order_flags(command: Callable[..., Any]) -> Callable[..., Any]:
     return decorated
 
 
-@click.command(cls=Command, context_settings=CONTEXT, epilog=_epilog(
+@click.command(cls=Command, context_settings=CONTEXT, epilog=epilog(
     "wsexample weex buy BTCUSDT 0.01 --sim",
     "wsexample weex buy BTCUSDT 0.01 --limit 64000 --live       asks first; --yes does not",
     "wsexample weex buy BTCUSDT 0.01 --position short --live    closes a short position",
+    statuses=CALL_STATUSES,
 ))  # fmt: skip
 @_order_flags
 def buy(**settings: Any) -> None:
@@ -103,9 +88,10 @@ def buy(**settings: Any) -> None:
     _place("BUY", **settings)
 
 
-@click.command(cls=Command, context_settings=CONTEXT, epilog=_epilog(
+@click.command(cls=Command, context_settings=CONTEXT, epilog=epilog(
     "wsexample weex sell BTCUSDT 0.01 --sim                     closes a long position",
     "wsexample weex sell BTCUSDT 0.01 --position short --live   opens a short one",
+    statuses=CALL_STATUSES,
 ))  # fmt: skip
 @_order_flags
 def sell(**settings: Any) -> None:
@@ -153,8 +139,10 @@ def _place(
     _run(access, work, debug=debug)
 
 
-@click.command(cls=Command, context_settings=CONTEXT, epilog=_epilog(
-    "wsexample weex cancel 740000000000000101 --live", "wsexample weex cancel --all BTCUSDT --live"
+@click.command(cls=Command, context_settings=CONTEXT, epilog=epilog(
+    "wsexample weex cancel 740000000000000101 --live",
+    "wsexample weex cancel --all BTCUSDT --live",
+    statuses=CALL_STATUSES,
 ))  # fmt: skip
 @click.argument("order_ids", nargs=-1, metavar="[ORDER_ID ...]")
 @option("--all", "symbol", metavar="SYMBOL", section="Order", help="Every open order of a symbol.")
