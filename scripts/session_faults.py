@@ -2,7 +2,7 @@
 """Let a session live through random faults over real sockets for two minutes (``--seconds``), and check what must hold.
 
 ``session`` (the default) is a session alone against a server that goes wrong, ``kabu`` is `KabuClient` against the simulated
-kabu Station. The faults and the checks are those of the tests named below, which take six seconds by themselves.
+kabu Station. The faults and the checks are those of the tests named below, which take a few seconds by themselves.
 """
 
 from __future__ import annotations

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import timedelta
 
 import pytest
 
-from tests.brokers.kabu.market_samples import DAY, at
+from tests.brokers.kabu.market_samples import at
 from tests.brokers.kabu.memory_station import STOCKS, MemoryStation
 from tests.conftest import Runner
 from wsexample.brokers.kabu import KabuClient
@@ -48,25 +47,6 @@ def test_a_day_and_a_night_are_one_connection(run: Runner[None], has_pongs: bool
         hours = {(board.received_ns - at("00:00")) // (3600 * 10**9) for board in boards}
         assert {10, 11, 12, 15, 33} <= hours  # before and after lunch, the close, the next morning
         assert not hours & set(range(16, 32))
-        await closed(station, client)
-
-    run(main())
-
-
-def test_a_weekend_is_one_connection(run: Runner[None]) -> None:
-    """From Friday's close to Monday's open."""
-
-    async def main() -> None:
-        station = MemoryStation("15:20", symbols=("9433", "8306"), ticks_per_s=0.01)
-        friday = DAY + timedelta(days=4 - DAY.weekday())
-        station.clock.advance((at("15:20", friday) - station.clock.now_ns()) / 1e9)
-        station.play()
-        client = station.client("9433 8306", list_check_s=0)
-        await opened(station, client)
-        await station.pass_time(66 * HOUR_S, step_s=30.0)
-        assert client.session.stats.attempts == 1
-        newest = max(board.received_ns for board in client.take_waiting())
-        assert newest > at("09:00", friday + timedelta(days=3))
         await closed(station, client)
 
     run(main())

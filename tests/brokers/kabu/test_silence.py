@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from tests.brokers.kabu.market_samples import DAY, S, at
 from wsexample.brokers.kabu.dialect.silence import Listener
 from wsexample.brokers.kabu.messages import SymbolEntry
@@ -48,6 +50,17 @@ def test_the_lunch_break_the_close_and_other_symbols_begin_anew() -> None:
 def test_boards_outside_of_trading_promise_nothing() -> None:
     """Orders that gather before the open are pushed in some releases, and in others not."""
     assert listening(STOCK, since="08:30").limit_s(at("08:31")) is None
+
+
+def test_weekends_and_holidays_are_silent() -> None:
+    """On a Saturday nothing trades, whatever comes; a holiday is not known, and is silent because nothing was heard."""
+    saturday = DAY + timedelta(days=5 - DAY.weekday())
+    listener = Listener()
+    listener.watch([STOCK, FUTURE])
+    for second in range(40):
+        listener.heard(at("10:00", saturday) + second * S)
+    assert listener.limit_s(at("10:01", saturday)) is None
+    assert Listener().limit_s(at("10:01")) is None
 
 
 def test_derivatives_keep_their_own_hours() -> None:

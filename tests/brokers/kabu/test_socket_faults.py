@@ -1,6 +1,6 @@
 """`KabuClient` against the simulator on real sockets, while everything goes wrong at random: whole again each time.
 
-It takes six seconds of wall time; ``scripts/session_faults.py kabu`` runs the same for two minutes (or as long as the variable
+It takes four seconds of wall time; ``scripts/session_faults.py kabu`` runs the same for two minutes (or as long as the variable
 WSEXAMPLE_FAULT_SECONDS says).
 """
 
@@ -25,7 +25,7 @@ from wsexample.records.market import Board
 from wsexample.session import events
 from wsexample.session.options import Retry
 
-SECONDS = float(os.environ.get("WSEXAMPLE_FAULT_SECONDS", "6"))
+SECONDS = float(os.environ.get("WSEXAMPLE_FAULT_SECONDS", "4"))
 CODES = ("9433", "8306", "7203", "9984", "7974")
 SWITCHES = Switches(
     thinning_ms=0,
