@@ -1609,6 +1609,22 @@ def test_a_tap_sees_everything_before_it_is_decoded(run: Runner[None]) -> None:
     run(main())
 
 
+def test_a_tap_may_be_attached_until_the_session_starts(run: Runner[None]) -> None:
+    """One tap, before the start; its session says where it leads without credentials."""
+
+    async def main() -> None:
+        seen: list[Any] = []
+        session = Session(ToyDialect(), ["A"], dial=toy_dialer(), url="ws://toy/?token=hush")
+        session.attach(seen.append)
+        with pytest.raises(StateError, match="only one"):
+            session.attach(seen.append)
+        async with session:
+            assert isinstance(seen[0], events.Opened)
+        assert session.url == "ws://toy/?token=***"
+
+    run(main())
+
+
 @pytest.mark.parametrize("when", [events.Opened, events.Received, events.Sent, events.Closed])
 def test_a_tap_that_fails_ends_the_session(run: Runner[None], when: type) -> None:
     """A tape that cannot be written is not passed over in silence, wherever it happens; the tap is not called again."""

@@ -29,8 +29,8 @@ async def in_time_order(
         return
     heads: list[tuple[int, int, int, Sequence[T]]] = []
     for number, stream in enumerate(streams):
-        first = await anext(stream, None)
-        if first:
+        first = await _next_of(stream)
+        if first is not None:
             heapq.heappush(heads, (at_ns(first[0]), number, 0, first))
     while heads:
         _, number, position, batch = heapq.heappop(heads)
@@ -40,13 +40,19 @@ async def in_time_order(
             position += 1
         yield batch[begin:position]
         if position == len(batch):
-            position, following = 0, await anext(streams[number], None)
-            while following is not None and not following:
-                following = await anext(streams[number], None)
+            following = await _next_of(streams[number])
             if following is None:
                 continue
-            batch = following
+            position, batch = 0, following
         heapq.heappush(heads, (at_ns(batch[position]), number, position, batch))
+
+
+async def _next_of(stream: AsyncIterator[Sequence[T]]) -> Sequence[T] | None:
+    """Return the next batch that holds something; None at the end."""
+    async for batch in stream:
+        if batch:
+            return batch
+    return None
 
 
 async def as_they_come(streams: Sequence[AsyncIterator[Sequence[T]]]) -> AsyncIterator[Sequence[T]]:
