@@ -118,7 +118,7 @@ def test_the_flags_make_the_kind_of_order(alpaca: SimulatedBroker, flags: tuple[
         (("cancel",), 2, "give either ORDER_ID or --all"),
         (("cancel", "nonsense"), 22, "order not found"),
         (("close", "AAPL", "--all"), 2, "give either SYMBOL or --all"),
-        (("account", "--live"), 2, "--sim goes neither with --live"),
+        (("account", "--live"), 2, "--sim does not go with --live"),
         (("history", "bars", "AAPL", "--last", "1h", "--from", "2026-01-01"), 2, "say the same twice"),
         (("history", "bars", "AAPL", "--timeframe", "soon"), 2, "'soon' is no timeframe"),
         (("orders", "AAPL"), 2, "go with --list"),
@@ -138,6 +138,11 @@ def test_real_money_is_never_touched_unasked(command: tuple[str, ...], monkeypat
     result = CliRunner().invoke(main, ["alpaca", *command, "--live", "--url", "http://127.0.0.1:1"])
     assert result.exit_code == 2
     assert "LIVE account: nobody is there to ask; write --yes" in result.stderr
+    elsewhere = CliRunner().invoke(main, ["alpaca", *command, "--url", "https://api.example.com"])
+    assert elsewhere.exit_code == 2
+    assert "Alpaca at https://api.example.com: nobody is there to ask" in elsewhere.stderr
+    odd = CliRunner().invoke(main, ["alpaca", *command, "--url", "ftp://example.com"])
+    assert (odd.exit_code, "write an address such as" in odd.stderr) == (2, True)
 
 
 def test_real_money_is_asked_about(terminal: LaunchOnTerminal, alpaca: SimulatedBroker, tmp_path: Path) -> None:

@@ -121,8 +121,9 @@ def test_a_missed_trade_is_backfilled(launch: Launch, alpaca: SimulatedBroker) -
         (("quotes", "AAPL", "--feed", "moon"), 2, "there is no feed 'moon'"),
         (("bars", "AAPL", "--feed", "news"), 2, "bars"),
         (("stream", "AAPL"), 2, "write CHANNEL:SYMBOL"),
+        (("quotes", "AAPL", "--feed", "iex", "--codec", "xml"), 2, "'xml' is not one of"),
         (("stream", "dreams:AAPL"), 2, "dreams"),
-        (("quotes", "AAPL", "--url", "http://127.0.0.1:1"), 2, "--sim goes neither"),
+        (("quotes", "AAPL", "--url", "http://127.0.0.1:1"), 2, "--sim does not go with --url"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(

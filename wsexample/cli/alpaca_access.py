@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wsexample.cli.broker_access import access_flags, base_url, simulator_url
+from wsexample.cli.broker_access import access_flags, base_url, check_place, is_here, simulator_url
 from wsexample.cli.options import option
 from wsexample.errors import CredentialsError
 
@@ -38,6 +38,15 @@ class AlpacaAccess:
     """Config file."""
 
     @property
+    def may_be_real(self) -> bool:
+        """Whether orders may cost real money: on the live account, and at an address that is neither here nor known."""
+        from wsexample.brokers.alpaca.codes import PAPER_URL
+
+        if self.is_live or self.url is None:
+            return self.is_live
+        return not is_here(self.url) and base_url(self.url) != PAPER_URL
+
+    @property
     def rest_url(self) -> str | None:
         """Base address of REST calls; None for Alpaca's own."""
         if self.sim is not None:
@@ -62,9 +71,9 @@ class AlpacaAccess:
     @property
     def account_place(self) -> str:
         """The same for what concerns an account."""
-        if self.sim is not None:
-            return self.place
-        return f"{self.place}, {'LIVE' if self.is_live else 'paper'} account"
+        if self.is_live:
+            return f"{self.place}, LIVE account"
+        return self.place if self.sim is not None or self.url is not None else f"{self.place}, paper account"
 
     def credentials(self) -> AlpacaCredentials:
         """Return the credentials: the simulator's own, else those of environment, .env or config file.
@@ -117,8 +126,9 @@ def market_access(command: Callable[..., Any]) -> Callable[..., Any]:
         is_live: bool = False,
         **others: Any,
     ) -> Any:
-        if sim is not None and (is_live or url is not None):
-            raise click.UsageError("--sim goes neither with --live nor with --url")
+        check_place(sim, url)
+        if sim is not None and is_live:
+            raise click.UsageError("--sim does not go with --live")
         access = AlpacaAccess(sim=sim, url=url, env_file=env_file, config_file=config_file, is_live=is_live)
         return command(*args, access=access, **others)
 

@@ -294,8 +294,9 @@ def _either(has_names: bool, is_all: bool, what: str) -> None:
 
 def _ask_first(access: AlpacaAccess, what: str, *, is_sure: bool) -> None:
     """Have somebody confirm what is done with real money."""
-    if access.is_live:
-        ask_first(f"{what} on the LIVE account", is_sure=is_sure)
+    if access.may_be_real:
+        where = "the LIVE account" if access.is_live else access.place
+        ask_first(f"{what} on {where}", is_sure=is_sure)
 
 
 def _run(access: AlpacaAccess, work: Callable[[AlpacaTradingRest], Awaitable[None]], *, debug: bool) -> None:

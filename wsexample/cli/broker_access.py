@@ -6,18 +6,18 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
 from wsexample.cli.options import option
 from wsexample.cli.simulating import PORTS
-from wsexample.errors import OptionError
 
 if TYPE_CHECKING:
     from wsexample.cli.feed.plan import FeedPlan
     from wsexample.session.options import Retry
 
-__all__ = ["access_flags", "base_url", "patience_flag", "retry_of", "simulator_url"]
+__all__ = ["access_flags", "base_url", "check_place", "is_here", "patience_flag", "retry_of", "simulator_url"]
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -84,17 +84,32 @@ def retry_of(feed: FeedPlan, *, is_patient: bool, **limits: Any) -> Retry:
     return Retry(max_attempts=None if feed.reconnects else 1, initial_attempts=None if is_patient else 1, **limits)
 
 
+def check_place(sim: str | None, url: str | None) -> None:
+    """Raise `click.UsageError` when ``--sim`` and ``--url`` are both given, or one of them is nonsense."""
+    if sim is not None and url is not None:
+        raise click.UsageError("--sim does not go with --url")
+    if sim is not None:
+        simulator_url(sim)
+    if url is not None:
+        base_url(url)
+
+
+def is_here(url: str) -> bool:
+    """Tell whether an address is this machine."""
+    return urlsplit(base_url(url)).hostname in ("localhost", "127.0.0.1", "::1")
+
+
 def simulator_url(value: str) -> str:
-    """Return the base address of a simulator on this machine; raises `OptionError` for what is no port."""
+    """Return the base address of a simulator on this machine; raises `click.UsageError` for what is no port."""
     if not value.isdecimal() or not 0 < int(value) < 65536:
-        raise OptionError(f"--sim={value}: write a port, such as --sim=18082", option="sim")
+        raise click.UsageError(f"--sim={value}: write a port, such as --sim=18082")
     return f"http://127.0.0.1:{value}"
 
 
 def base_url(value: str) -> str:
-    """Return an address as REST calls need it: ``ws`` becomes ``http``; raises `OptionError` for what is no address."""
+    """Return an address as REST calls need it: ``ws`` becomes ``http``; raises `click.UsageError` for what is no address."""
     found = re.fullmatch(r"(https?|wss?)://([^/\s?#@]+)(/[^\s?#]*)?", value)
     if found is None:
-        raise OptionError(f"--url {value}: write an address such as http://127.0.0.1:8080", option="url")
+        raise click.UsageError(f"--url {value}: write an address such as http://127.0.0.1:8080")
     scheme = "https" if found[1] in ("https", "wss") else "http"
     return f"{scheme}://{found[2]}{(found[3] or '').rstrip('/')}"

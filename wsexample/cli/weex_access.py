@@ -8,9 +8,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from wsexample.cli.broker_access import access_flags, base_url, patience_flag, retry_of, simulator_url
+from wsexample.cli.broker_access import access_flags, base_url, check_place, patience_flag, retry_of, simulator_url
 from wsexample.cli.feed.flags import feed_flags
 from wsexample.cli.feed.plan import FeedPlan
 from wsexample.cli.options import option
@@ -100,8 +98,7 @@ def weex_access(command: Callable[..., Any]) -> Callable[..., Any]:
         config_file: Path | None,
         **others: Any,
     ) -> Any:
-        if sim is not None and url is not None:
-            raise click.UsageError("--sim does not go with --url")
+        check_place(sim, url)
         access = WeexAccess(is_spot=is_spot, sim=sim, url=url, env_file=env_file, config_file=config_file)
         return command(*args, access=access, **others)
 
