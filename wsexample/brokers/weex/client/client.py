@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
-from decimal import Decimal
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
@@ -612,5 +611,6 @@ def _joined(message: WeexMessage, figures: WeexMessage | None) -> WeexMessage:
         return message
     found: Any = figures.record
     record: Any = message.record
-    record = msgspec.structs.replace(record, total=Decimal(found.total), available=found.available, frozen=found.frozen)
-    return msgspec.structs.replace(message, data={**message.data, **figures.data}, record=record)
+    record = msgspec.structs.replace(record, total=found.total, available=found.available, frozen=found.frozen)
+    data, derived = {**message.data, **figures.data}, ("balance", "available", "frozen")
+    return msgspec.structs.replace(message, data=data, record=record, derived=derived)

@@ -19,6 +19,8 @@ class WeexMessage(Record, frozen=True, kw_only=True, tag="weex_message"):
     """Documented keys; numbers are texts that ``float`` and ``Decimal`` take. What is not known is left out."""
     record: Record
     """The typed record."""
+    derived: tuple[str, ...] = ()
+    """Keys of ``data`` that the venue did not send: reckoned here, or joined from another source."""
 
     @property
     def timestamp(self) -> float:

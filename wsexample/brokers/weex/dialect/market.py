@@ -80,7 +80,7 @@ def _ticker(frame: TickerFrame, row: TickerRow, received_ns: int) -> WeexMessage
         mark_price=_number(row.m),
         index_price=_number(row.i),
     )
-    return _message(f"{frame.s}@ticker", data, record)
+    return _message(f"{frame.s}@ticker", data, record, derived=("change",) if "change" in data else ())
 
 
 def trades(frame: TradeFrame, received_ns: int) -> list[WeexMessage]:
@@ -171,7 +171,9 @@ def book_message(topic: str, book: WireBook, record: Book) -> WeexMessage:
     return _message(topic, data, record)
 
 
-def _message(topic: str, data: dict[str, Any], record: Ticker | Trade | Bar | Book | Quote) -> WeexMessage:
+def _message(
+    topic: str, data: dict[str, Any], record: Ticker | Trade | Bar | Book | Quote, derived: tuple[str, ...] = ()
+) -> WeexMessage:
     return WeexMessage(
         venue=VENUE,
         symbol=record.symbol,
@@ -180,4 +182,5 @@ def _message(topic: str, data: dict[str, Any], record: Ticker | Trade | Bar | Bo
         topic=topic,
         data=data,
         record=record,
+        derived=derived,
     )

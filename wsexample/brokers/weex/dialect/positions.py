@@ -83,7 +83,7 @@ def _closed(message: WeexMessage) -> WeexMessage:
     """Return what is left of a position that is not there any more."""
     record = msgspec.structs.replace(_position(message), size=Decimal(0), unrealized_pnl=Decimal(0))
     data = {**message.data, "size": "0", "unrealized_pnl": "0"}
-    return msgspec.structs.replace(message, data=data, record=record)
+    return msgspec.structs.replace(message, data=data, record=record, derived=("size", "unrealized_pnl"))
 
 
 def _valued(message: WeexMessage, mark: str | None, at: WeexMessage | None = None) -> WeexMessage:
@@ -95,4 +95,5 @@ def _valued(message: WeexMessage, mark: str | None, at: WeexMessage | None = Non
     data = {**message.data, "mark": mark, "unrealized_pnl": format(profit, "f")}
     times: dict[str, Any] = {} if at is None else {"exchange_ns": at.exchange_ns, "received_ns": at.received_ns}
     record = msgspec.structs.replace(record, mark_price=Decimal(mark), unrealized_pnl=profit, **times)
-    return msgspec.structs.replace(message, data=data, record=record, **times)
+    derived = tuple(dict.fromkeys([*message.derived, "mark", "unrealized_pnl"]))
+    return msgspec.structs.replace(message, data=data, record=record, derived=derived, **times)

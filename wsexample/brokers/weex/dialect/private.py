@@ -30,6 +30,8 @@ __all__ = ["AccountReader", "unrealized"]
 
 MS_NS = 1_000_000
 Row = Mapping[str, Any]
+Read = tuple[dict[str, Any], Record, tuple[str, ...]]
+"""The documented mapping, the record, and which keys of the mapping were reckoned here."""
 
 _MODES = {"CROSSED": "cross", "ISOLATED": "isolated"}
 _TYPES = {"LIMIT": "limit", "MARKET": "market", "STOP": "stop_limit", "STOP_MARKET": "stop"}
@@ -78,7 +80,7 @@ class AccountReader:
 
     def __init__(self) -> None:
         self._statuses: dict[str, str] = {}
-        self._makers: dict[str, Callable[[Row, PrivateFrame, int], tuple[dict[str, Any], Record]]] = {
+        self._makers: dict[str, Callable[[Row, PrivateFrame, int], Read]] = {
             "orders": self._order,
             "fill": self._fill,
             "positions": self._position,
@@ -90,7 +92,7 @@ class AccountReader:
         make = self._makers[channel]
         found = []
         for row in frame.d:
-            data, record = make(row, frame, received_ns)
+            data, record, derived = make(row, frame, received_ns)
             found.append(
                 WeexMessage(
                     venue=VENUE,
@@ -100,6 +102,7 @@ class AccountReader:
                     topic=channel,
                     data=data,
                     record=record,
+                    derived=derived,
                 )
             )
         return found
@@ -119,7 +122,7 @@ class AccountReader:
             self._statuses.pop(order_id, None)
         return status
 
-    def _order(self, row: Row, frame: PrivateFrame, received_ns: int) -> tuple[dict[str, Any], Record]:
+    def _order(self, row: Row, frame: PrivateFrame, received_ns: int) -> Read:
         size, filled = _decimal(row, "size"), _decimal(row, "cumFillSize") or Decimal(0)
         status, symbol = self._status(row, size, filled), str(row["symbol"])
         reason = row.get("cancelReason")
@@ -157,9 +160,10 @@ class AccountReader:
         _put(data, side=record.side, type=record.order_type, position_side=record.position_side)
         if row.get("status") == "UNTRIGGERED":
             data["is_untriggered"] = True
-        return data, record
+        is_derived = status == OrderStatus.PARTIALLY_FILLED or row.get("status") == "CANCELING"
+        return data, record, ("status",) if is_derived else ()
 
-    def _fill(self, row: Row, frame: PrivateFrame, received_ns: int) -> tuple[dict[str, Any], Record]:
+    def _fill(self, row: Row, frame: PrivateFrame, received_ns: int) -> Read:
         size = _decimal(row, "fillSize") or Decimal(0)
         price = _ratio(_decimal(row, "fillValue"), size)
         side = _lower(row, "orderSide")
@@ -183,9 +187,9 @@ class AccountReader:
         data: dict[str, Any] = {"fill_id": record.fill_id, "order_id": record.order_id, "symbol": record.symbol}
         _copy(data, row, (("size", "fillSize"), ("value", "fillValue"), ("fee", "fillFee")))
         _put(data, side=side, price=None if price is None else format(price, "f"), liquidity=record.liquidity)
-        return data, record
+        return data, record, ("price",) if price is not None else ()
 
-    def _position(self, row: Row, frame: PrivateFrame, received_ns: int) -> tuple[dict[str, Any], Record]:
+    def _position(self, row: Row, frame: PrivateFrame, received_ns: int) -> Read:
         size, opened = _decimal(row, "size") or Decimal(0), _decimal(row, "openValue")
         side = _lower(row, "side")
         record = Position(
@@ -211,9 +215,9 @@ class AccountReader:
         _copy(data, row, (("size", "size"), ("open_value", "openValue"), ("leverage", "leverage")))
         price = record.average_price
         _put(data, side=side, entry_price=None if price is None else format(price, "f"))
-        return data, record
+        return data, record, ("entry_price",) if price is not None else ()
 
-    def _balance(self, row: Row, frame: PrivateFrame, received_ns: int) -> tuple[dict[str, Any], Record]:
+    def _balance(self, row: Row, frame: PrivateFrame, received_ns: int) -> Read:
         coin = str(row["coin"])
         total = _decimal(row, "equity")
         key = "equity"
@@ -232,7 +236,7 @@ class AccountReader:
         )
         data: dict[str, Any] = {"coin": coin}
         _copy(data, row, (("balance", key), ("available", "available"), ("frozen", "frozen")))
-        return data, record
+        return data, record, ()
 
 
 def _ms(frame: PrivateFrame) -> int | None:
