@@ -85,6 +85,10 @@ def data_stream(kind: str, sim: AlpacaSimulator) -> Any:
     return classes[kind](DEFAULT_KEY, DEFAULT_SECRET, url_override=sim.data_stream_url(kind))
 
 
+def executions_of(updates: list[Any]) -> list[str]:
+    return [str(update.execution_id) for update in updates if update.event in ("fill", "partial_fill")]
+
+
 def test_trading_stream(run: Runner[None]) -> None:
     """It logs in, listens, and reads every update of an order's life as its own model."""
     from alpaca.trading.models import TradeUpdate
@@ -98,8 +102,8 @@ def test_trading_stream(run: Runner[None]) -> None:
             async with running(stream):
                 await sim.wait_for("listening", 1)
                 flow = sim.start_fills(30, per_s=300)
-                updates = await seen.until(lambda items: sum(u.execution_id is not None for u in items) >= 30)
-                executed = [str(u.execution_id) for u in updates if u.event in ("fill", "partial_fill")]
+                updates = await seen.until(lambda items: len(executions_of(items)) >= 30)
+                executed = executions_of(updates)
                 assert executed == flow.execution_ids
                 assert all(isinstance(update, TradeUpdate) for update in updates)
                 assert {"new", "partial_fill", "fill"} <= {update.event for update in updates}
