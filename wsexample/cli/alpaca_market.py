@@ -44,8 +44,8 @@ def _market_flags(command: Callable[..., Any]) -> Callable[..., Any]:
             "feed_name",
             metavar="NAME",
             section=SECTION,
-            help="iex, sip, delayed_sip, boats, overnight, test, crypto, perps, indicative, opra; by default iex, and"
-            " crypto for pairs such as BTC/USD.",
+            help="iex, sip, delayed_sip, boats, overnight, test, crypto, perps, indicative, opra; by default by the look of"
+            " each symbol: iex, crypto for BTC/USD, perps for BTC-PERP, indicative for options.",
         ),
         option(
             "--backfill",
@@ -199,7 +199,7 @@ def _run_topics(
             )
             for name, some in by_feed(topics, where["feed"]).items()
         }
-        place = f"{access.place} {' and '.join(feeds)}"
+        place = f"{access.place} {', '.join(feeds)}"
         runs = Feed(
             feed,
             feeds,
