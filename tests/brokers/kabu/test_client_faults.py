@@ -210,6 +210,73 @@ def test_a_stolen_token_without_a_password_ends_the_stream_with_what_to_do(run: 
     run(main())
 
 
+def test_a_station_that_refuses_its_own_tokens_is_waited_for(
+    run: Runner[None], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Seen after an outage: only a restart helps; that is said once, and then the stream goes on."""
+    caplog.set_level(logging.WARNING)
+
+    async def main() -> None:
+        async with streaming() as (simulator, client):
+            simulator.refuse_tokens()
+            simulator.reset()
+            await simulator.wait_for("refusals", 6)
+            await simulator.restart()
+            assert gaps_in(await after(client, 1))
+
+    run(main())
+    assert caplog.text.count("refuses even the token that it has just given (4001009); restart kabu Station") == 1
+
+
+def test_two_programs_that_fight_for_the_stream_are_told(run: Runner[None], caplog: pytest.LogCaptureFixture) -> None:
+    """kabu Station serves one at a time, so that each takes it from the other again and again."""
+    caplog.set_level(logging.WARNING)
+
+    async def main() -> None:
+        async with streaming() as (simulator, client):
+            other = KabuClient("9433", port=simulator.port, password="password", retry=SOON)
+            async with other:
+                await until(lambda: client.reconnects >= 2 and other.reconnects >= 2)
+            assert "another program opens it too, and only one can have it" in caplog.text
+
+    run(main())
+
+
+def test_a_patient_client_waits_for_the_login(run: Runner[None], caplog: pytest.LogCaptureFixture) -> None:
+    """Started before anybody has logged in, it is live as soon as somebody has."""
+    caplog.set_level(logging.WARNING)
+
+    async def main() -> None:
+        async with KabuSimulator(switches=LIVELY, ticks_per_s=50) as simulator:
+            simulator.log_out()
+            client = KabuClient("9433", port=simulator.port, password="password", patient=True, retry=SOON)
+            opening = asyncio.ensure_future(client.__aenter__())
+            await simulator.wait_for("refusals", 3)
+            simulator.log_in()
+            await opening
+            assert await client.receive()
+            await client.close()
+
+    run(main())
+    assert caplog.text.count("log in to kabu Station on the PC") == 1
+
+
+def test_the_verification_environment_is_no_emptied_list(run: Runner[None], caplog: pytest.LogCaptureFixture) -> None:
+    """It takes registrations and shows none, which is no reason to warn each minute."""
+    caplog.set_level(logging.WARNING)
+
+    async def main() -> None:
+        switches = Switches(env="verification", register_per_s=100, info_per_s=100)
+        async with (
+            KabuSimulator(switches=switches) as simulator,
+            KabuClient("9433", port=simulator.port, password="password", list_check_s=0.02),
+        ):
+            await simulator.wait_for("requests", 8)
+
+    run(main())
+    assert caplog.text == ""
+
+
 def test_a_storm_of_429(run: Runner[None]) -> None:
     """Calls stop for more than the second of penalty each time, so that the storm ends for this client too."""
 

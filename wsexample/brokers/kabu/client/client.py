@@ -217,6 +217,7 @@ class KabuClient:
         if self._snapshot:
             self._begin(self._upkeep.snapshot_when_live())
         await self.session.wait_live()
+        self._begin(self._upkeep.watch_closes())
         if self._list_check_s > 0:
             self._begin(self._upkeep.check_list(self._list_check_s, self._wanted))
         if self._turning is not None:

@@ -50,6 +50,8 @@ class KabuErrands(Errands):
         self._prepared: dict[str, Exception | None] = {}
         self.own: dict[SymbolEntry, None] = {}
         """Entries that this program may take off the list: it has put them there, or was given them."""
+        self.is_list_shown = True
+        """Whether what was registered last stood in kabu Station's answer; the verification environment shows nothing."""
         self.unknown: set[SymbolEntry] = set()
         """Entries that kabu Station did not know when they were registered last."""
 
@@ -98,6 +100,7 @@ class KabuErrands(Errands):
             fitting = need.register if need.left_out else [entry for entry in entries if entry in self._rest.slots]
             await self._rest.register(fitting)
             refused = {spell(entry): error for entry in entries if entry not in fitting}
+        self.is_list_shown = any(entry in self._rest.slots for entry in entries)
         self.unknown.difference_update(entries)
         self.unknown.update(parse_symbols(name for name, error in refused.items() if _is_unknown(error)))
         if refused:
@@ -139,7 +142,9 @@ class KabuErrands(Errands):
             self._login.call_for(error)
             return False
         if isinstance(error, CredentialsError) and error.code == STALE_TOKEN:
-            return not self._rest.can_renew  # with a password the next attempt fetches another one
+            if self._rest.can_renew:  # even a new one was refused, which only a restart mends
+                self._login.call_for(error)
+            return not self._rest.can_renew
         if isinstance(error, UnknownSymbolError) and self._has_registered and not error.symbols:
             return False  # which one it is could not be found out this time
         return None
@@ -157,19 +162,19 @@ class KabuErrands(Errands):
 
 
 class LoginCall:
-    """One sentence for each time that kabu Station has logged out, however many calls find that out."""
+    """One sentence for each time that kabu Station wants a human, however many calls find that out."""
 
     def __init__(self) -> None:
         self._was_made = False
 
-    def call_for(self, error: NotLoggedInError) -> None:
-        """Ask people to log in, unless they were asked."""
+    def call_for(self, error: Exception) -> None:
+        """Ask people to do what the error says, unless they were asked."""
         if not self._was_made:
             self._was_made = True
             log.warning("%s; the stream goes on by itself after that", error)
 
     def answered(self) -> None:
-        """Take note that somebody has logged in."""
+        """Take note that somebody has done it."""
         self._was_made = False
 
 

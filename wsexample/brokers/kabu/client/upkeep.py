@@ -5,6 +5,7 @@ end the stream; what fails is told and tried again. Rotating a long watch list i
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
@@ -24,6 +25,9 @@ __all__ = ["Upkeep"]
 log = logging.getLogger("wsexample.kabu.client")
 
 VENUE = "kabu"
+CLOSED_TIMES = 3
+CLOSED_WITHIN_S = 600.0
+"""So many closes by kabu Station in so many seconds are no accident: another program wants the stream too."""
 
 
 class Upkeep:
@@ -85,6 +89,22 @@ class Upkeep:
             self.snapshots += 1
             self._session.deliver([board])
 
+    async def watch_closes(self) -> None:
+        """Say so when another program seems to take the stream again and again; kabu Station serves one."""
+        closes: deque[int] = deque(maxlen=CLOSED_TIMES)
+        async for event in self._session.events():
+            if not (isinstance(event, events.Closed) and event.by_peer and event.was_clean):
+                continue
+            closes.append(event.at_ns)
+            if len(closes) == CLOSED_TIMES and event.at_ns - closes[0] <= CLOSED_WITHIN_S * 1e9:
+                log.warning(
+                    "kabu Station has closed the stream %d times in %.0f s: another program opens it too, and only one can"
+                    " have it; end one of them",
+                    CLOSED_TIMES,
+                    (event.at_ns - closes[0]) / 1e9,
+                )
+                closes.clear()
+
     # -- the registration list -------------------------------------------------------------------------------------
 
     async def check_list(self, every_s: float, wanted: Callable[[], Sequence[SymbolEntry]]) -> None:
@@ -123,7 +143,7 @@ class Upkeep:
         asked_ns = self._clock.now_ns()
         listed = set(await self._rest.fetch_registry())
         present = set(parse_symbols(self._session.topics))
-        if self._rest.slots.limit == 0:
+        if not self._errands.is_list_shown:
             return
         await self._put_back(
             [entry for entry in wanted if entry in streamed & present and entry not in listed], asked_ns

@@ -18,7 +18,7 @@ from wsexample.brokers.base import HttpCaller, Pace, Pacer, Reply, Secret
 from wsexample.brokers.kabu.codes import PRODUCTION_PORT, REGISTER_LIMIT, VERIFICATION_PORT, Advice
 from wsexample.brokers.kabu.dialect import BoardDecoder
 from wsexample.brokers.kabu.messages import TokenReply, TokenRequest
-from wsexample.brokers.kabu.rest.replies import VENUE, error_from
+from wsexample.brokers.kabu.rest.replies import VENUE, error_from, even_new
 from wsexample.brokers.kabu.slots import Slots
 from wsexample.clock import SystemClock
 from wsexample.errors import ConnectError, CredentialsError, DeadlineError, DialectError, OptionError, RateLimitError
@@ -269,6 +269,8 @@ class Calls:
                 may_renew = False
                 if fetches == self._token_fetches:  # else a call beside this one has fetched it already
                     await self.fetch_token()
+            elif advice is Advice.NEW_TOKEN and needs_token and self.can_renew:
+                raise even_new(error)
             elif advice not in (Advice.RETRY, Advice.WAIT) or attempt == ATTEMPTS:
                 raise error
             elif advice is Advice.RETRY:

@@ -21,7 +21,7 @@ from wsexample.errors import (
     UnknownSymbolError,
 )
 
-__all__ = ["error_from", "naming"]
+__all__ = ["error_from", "even_new", "naming"]
 
 VENUE = "kabu"
 
@@ -88,6 +88,21 @@ def _said(reply: Reply) -> ErrorReply | None:
         return _decode_error(reply.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def even_new(error: BrokerError) -> CredentialsError:
+    """Return the error for a token that was refused although it had just been fetched.
+
+    Seen after a network outage, until kabu Station was restarted (vendor issue 1278).
+    """
+    return CredentialsError(
+        f"kabu Station refuses even the token that it has just given ({error.code}); restart kabu Station, unless other"
+        " programs fetch tokens all the time",
+        venue=VENUE,
+        code=error.code,
+        words=error.words,
+        http_status=error.http_status,
+    )
 
 
 def naming(error: UnknownSymbolError, entries: Iterable[SymbolEntry]) -> UnknownSymbolError:

@@ -274,6 +274,10 @@ class KabuSimulator:
         """Behave as if another program had fetched a token: the one before is worth nothing."""
         self.station.issue_token()
 
+    def refuse_tokens(self) -> None:
+        """Give tokens and refuse every one of them until the next restart (vendor issue 1278)."""
+        self.station.refuses_tokens = True
+
     def storm_429(self, duration_s: float) -> None:
         """Answer every call with 429 for so many seconds."""
         self.station.storm(self._now_ns() + round(duration_s * S))
@@ -325,6 +329,7 @@ class KabuSimulator:
             self.log_out,
             self.log_in,
             self.issue_token,
+            self.refuse_tokens,
             self.storm_429,
             self.lose_order_replies,
             self.forget_list,

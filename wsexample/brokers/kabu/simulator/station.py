@@ -88,6 +88,8 @@ class Station:
         self.login = Login.IN
         self.token: str | None = None
         """The token that is valid now."""
+        self.refuses_tokens = False
+        """Whether every token is refused, the newest too, until the next start."""
         self.entries: dict[Key, bool] = {}
         """The registration list: True for entries that are pushed, False for those that were only read."""
         self._calls: dict[RateGroup, deque[int]] = {group: deque() for group in RateGroup}
@@ -100,6 +102,7 @@ class Station:
         """Be a freshly started program: no token, an empty list, no call counted."""
         self.login = login
         self.token = None
+        self.refuses_tokens = False
         self.entries.clear()
         for calls in self._calls.values():
             calls.clear()
@@ -141,7 +144,8 @@ class Station:
         refusal = self.check_login()
         if refusal is not None:
             return refusal
-        return None if self.token is not None and token == self.token else Refusal.of(4001009)
+        is_right = self.token is not None and token == self.token and not self.refuses_tokens
+        return None if is_right else Refusal.of(4001009)
 
     # -- call counters ---------------------------------------------------------------------------------------
 
