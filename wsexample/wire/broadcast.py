@@ -65,11 +65,15 @@ class Broadcaster:
         Returns:
             The number of readers whose socket or buffer took the message.
         """
-        payload = message.encode() if isinstance(message, str) else bytes(message)
-        frame = build_frame(1 if isinstance(message, str) else 2, payload, None)
+        is_text = isinstance(message, str)
+        return self.send_encoded(message.encode() if isinstance(message, str) else bytes(message), is_text=is_text)
+
+    def send_encoded(self, payload: bytes, *, is_text: bool) -> int:
+        """Send what is encoded already, as text or as binary; text must be UTF-8. Otherwise like `send`."""
+        frame = build_frame(1 if is_text else 2, payload, None)
         sent, unable, behind = send_to_all(list(self._readers.values()), frame, len(payload), self._max_backlog)
         for link in unable:
-            sent += self._send_alone(link.connection, message)
+            sent += self._send_alone(link.connection, payload.decode() if is_text else payload)
         for link in behind:
             self.skipped += 1
             self._too_slow(link.connection)

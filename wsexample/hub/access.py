@@ -1,0 +1,229 @@
+"""Who may read what: tokens, which are kept as hashes, and the rights that each gives.
+
+A token is 32 random octets, so a plain SHA-256 of it can be kept: there is nothing to guess. The file is read again when it
+changes, so a revoked token ends at the next look. What became of a decision is said by ``server``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from wsexample.errors import CredentialsError, OptionError, StorageError
+from wsexample.hub.topics import check_pattern, matches
+from wsexample.records.kinds import is_market_data, record_kinds
+
+__all__ = ["EVERYTHING", "MARKET_DATA", "Access", "Rights", "TokenFile"]
+
+PREFIX = "wsx_"
+"""How tokens begin, so that scanners of repositories can find one that got lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What a reader may have."""
+
+    name: str
+    """Who it is, for logs."""
+    topics: tuple[str, ...] = (">",)
+    """Patterns of topics."""
+    account: bool = False
+    """Whether orders, fills, positions and accounts are among them."""
+    personal: bool = False
+    """Whether account numbers stand in them; they are left out otherwise."""
+    expires_ns: int | None = None
+    """When they end, UTC epoch nanoseconds; None for never."""
+
+    def allow(self, topic: str) -> bool:
+        """Whether a topic may be had."""
+        kind = topic.rpartition(".")[2]
+        if kind in _ACCOUNT_KINDS and not self.account:
+            return False
+        return any(matches(pattern, topic) for pattern in self.topics)
+
+    def is_over(self, now_ns: int) -> bool:
+        """Whether they have ended."""
+        return self.expires_ns is not None and now_ns >= self.expires_ns
+
+
+_JOURNAL = frozenset({"gap", "connection"})
+_ACCOUNT_KINDS = frozenset(
+    kind for kind, record_type in record_kinds().items() if not is_market_data(record_type) and kind not in _JOURNAL
+)
+
+EVERYTHING = Rights("owner", account=True, personal=True)
+"""Rights of whoever runs the hub."""
+MARKET_DATA = Rights("anybody")
+"""Rights to market data and connection events alone."""
+
+
+class Access:
+    """Decides about tokens.
+
+    Parameters:
+        tokens: where they are; None needs none, and everybody has the rights of ``anybody``.
+        anybody: rights without a token; None wants one.
+    """
+
+    def __init__(self, tokens: TokenFile | None = None, *, anybody: Rights | None = MARKET_DATA) -> None:
+        if tokens is None and anybody is None:
+            raise OptionError(
+                "without tokens nobody could read: give a token file, or rights for anybody", option="tokens"
+            )
+        self._tokens = tokens
+        self.anybody = anybody
+
+    def rights_of(self, token: str | None, now_ns: int) -> Rights:
+        """Return the rights that a token gives, or those of anybody without one.
+
+        Raises:
+            CredentialsError: the token is wrong, has expired or was revoked; or one is needed.
+        """
+        if token is None:
+            if self.anybody is None:
+                raise CredentialsError("this hub wants a token", venue="hub", code="token")
+            return self.anybody
+        found = self._tokens.find(token) if self._tokens is not None else None
+        if found is None:
+            raise CredentialsError("the token is unknown or was revoked", venue="hub", code="token")
+        if found.is_over(now_ns):
+            raise CredentialsError(f"the token of {found.name} has expired", venue="hub", code="token")
+        return found
+
+    def still_allows(self, rights: Rights, now_ns: int) -> bool:
+        """Whether rights that were given still hold."""
+        if rights.is_over(now_ns):
+            return False
+        return rights is self.anybody or self._tokens is None or self._tokens.has(rights)
+
+
+class TokenFile:
+    """Tokens in a JSON file that only its owner can read; the tokens themselves are not in it.
+
+    Parameters:
+        path: the file; made by `add`.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._stamp: tuple[int, int] | None = None
+        self._known: dict[str, Rights] = {}
+
+    def find(self, token: str) -> Rights | None:
+        """Return the rights of a token; None when it is not known."""
+        self._look()
+        return self._known.get(_hash(token))
+
+    def has(self, rights: Rights) -> bool:
+        """Whether somebody still has these rights."""
+        self._look()
+        return rights in self._known.values()
+
+    def names(self) -> list[Rights]:
+        """Return everybody's rights."""
+        self._look()
+        return list(self._known.values())
+
+    def add(
+        self,
+        name: str,
+        *,
+        topics: Iterable[str] = (">",),
+        account: bool = False,
+        personal: bool = False,
+        expires_ns: int | None = None,
+    ) -> str:
+        """Make a token and return it; it cannot be had again.
+
+        Raises:
+            OptionError: the name is taken, or a pattern makes no sense.
+            StorageError: the file cannot be written.
+        """
+        self._look()
+        if not name or any(rights.name == name for rights in self._known.values()):
+            raise OptionError(f"there is a token of {name!r} already, or no name: choose another one", option="name")
+        rights = Rights(name, tuple(map(check_pattern, topics)), account, personal, expires_ns)
+        token = PREFIX + secrets.token_urlsafe(32)
+        self._write({**self._known, _hash(token): rights})
+        return token
+
+    def revoke(self, name: str) -> None:
+        """Forget somebody's token; open connections end at the next look.
+
+        Raises:
+            OptionError: there is no token of that name.
+        """
+        self._look()
+        left = {key: rights for key, rights in self._known.items() if rights.name != name}
+        if len(left) == len(self._known):
+            raise OptionError(f"there is no token of {name!r}", option="name")
+        self._write(left)
+
+    def _look(self) -> None:
+        """Read the file again if it has changed."""
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            self._stamp, self._known = None, {}
+            return
+        except OSError as error:
+            raise StorageError(f"{self.path} cannot be read: {error.strerror}") from error
+        stamp = (found.st_mtime_ns, found.st_size)
+        if stamp == self._stamp:
+            return
+        try:
+            rows = json.loads(self.path.read_text(encoding="utf-8"))["tokens"]
+            self._known = {str(row["sha256"]): _rights(row) for row in rows}
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise StorageError(f"{self.path} is not a file of tokens: {type(error).__name__} {error}") from error
+        self._stamp = stamp
+
+    def _write(self, known: dict[str, Rights]) -> None:
+        rows = [
+            {
+                "name": rights.name,
+                "sha256": key,
+                "topics": list(rights.topics),
+                "account": rights.account,
+                "personal": rights.personal,
+                "expires": _iso(rights.expires_ns),
+            }
+            for key, rights in known.items()
+        ]
+        aside = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
+        try:
+            handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with open(handle, "w", encoding="utf-8") as file:
+                json.dump({"tokens": rows, "written": _iso(time.time_ns())}, file, indent=1)
+            aside.replace(self.path)
+        except OSError as error:
+            raise StorageError(f"{self.path} cannot be written: {error.strerror}") from error
+        self._stamp = None
+        self._look()
+
+
+def _rights(row: dict[str, Any]) -> Rights:
+    expires = row.get("expires")
+    return Rights(
+        str(row["name"]),
+        tuple(map(str, row["topics"])),
+        bool(row.get("account")),
+        bool(row.get("personal")),
+        None if expires is None else round(datetime.fromisoformat(expires).timestamp() * 1e9),
+    )
+
+
+def _iso(at_ns: int | None) -> str | None:
+    return None if at_ns is None else datetime.fromtimestamp(at_ns // 10**9, UTC).isoformat()
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

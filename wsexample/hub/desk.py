@@ -1,0 +1,380 @@
+"""`Desk`: records in, numbered and remembered by topic; readers in groups, each offered what it wants.
+
+Everything here happens in one event loop and between two awaits, so that a reader's snapshot, what it missed and what is live
+meet without a gap and without doubles. What readers say is read by ``server``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from wsexample.errors import ConnectionClosed, OptionError
+from wsexample.hub.history import Topic
+from wsexample.hub.ops import Codec, Missed
+from wsexample.hub.readers import Group, Reader, Straggler, Wishes, send_all
+from wsexample.hub.topics import TopicIndex, matches, topic_of
+from wsexample.records.kinds import is_market_data
+from wsexample.records.market import Record
+
+__all__ = ["Desk", "DeskOptions", "HubStats"]
+
+log = logging.getLogger("wsexample.hub")
+
+CATCH_UP = 2000
+"""Records sent to a reader that catches up before its socket is waited for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeskOptions:
+    """What a hub remembers, and how patient it is."""
+
+    history: int = 1000
+    """Records of each topic that are kept for readers who resume."""
+    max_backlog_bytes: int = 1024 * 1024
+    """How much may wait for a reader's socket before it counts as slow."""
+    max_lossless_bytes: int = 8 * 1024 * 1024
+    """How much of orders, fills and accounts may wait for a slow reader before it is closed with 1013."""
+    stall_s: float = 30.0
+    """How long a slow reader may take nothing at all before it is closed with 1013, seconds."""
+    look_s: float = 0.05
+    """How often slow readers are looked at, seconds."""
+
+    def __post_init__(self) -> None:
+        for name in ("history", "max_backlog_bytes", "max_lossless_bytes", "stall_s", "look_s"):
+            if getattr(self, name) <= 0:
+                raise OptionError(f"{name} must be more than 0, not {getattr(self, name)}", option=name)
+
+
+@dataclass(slots=True)
+class HubStats:
+    """Plain counters."""
+
+    published: int = 0
+    """Records published."""
+    readers: int = 0
+    """Readers now."""
+    slow: int = 0
+    """Times that a reader fell behind."""
+    conflated: int = 0
+    """Records passed over because a reader was slow."""
+    closed_slow: int = 0
+    """Readers closed with 1013."""
+    resumed: int = 0
+    """Subscriptions with ``since``."""
+    missed: int = 0
+    """Records that readers had missed and the hub no longer had."""
+
+
+class Desk:
+    """Numbers records and hands them to readers.
+
+    Parameters:
+        options: what is remembered, and how patient it is.
+    """
+
+    def __init__(self, options: DeskOptions | None = None) -> None:
+        self.options = options or DeskOptions()
+        self.topics: dict[str, Topic] = {}
+        """Every topic by name."""
+        self.stats = HubStats()
+        self._index: TopicIndex[Group | Straggler] = TopicIndex(lambda listener, topic: listener.rights.allow(topic))
+        self._names: dict[tuple[str, str, type[Record]], str] = {}
+        self._groups: dict[Wishes, Group] = {}
+        self._stragglers: dict[Reader, Straggler] = {}
+        self._due: list[Group] = []
+        self._look: asyncio.TimerHandle | None = None
+        self._listeners: list[Callable[[str, int, Record], None]] = []
+
+    # -- publishing ------------------------------------------------------------------------------------------------
+
+    def on_publish(self, told: Callable[[str, int, Record], None]) -> None:
+        """Have a function called with (topic, number, record) for everything that is published."""
+        self._listeners.append(told)
+
+    def publish(self, records: Iterable[Record]) -> None:
+        """Number records and offer them to readers; what is sent leaves at the end of this turn of the loop."""
+        for record in records:
+            name = self._name_of(record)
+            topic = self.topics.get(name)
+            if topic is None:
+                topic = self._new_topic(name, record)
+            self._put(topic, topic.keep(record), record)
+
+    def continue_at(self, name: str, record: Record, seq: int) -> bool:
+        """Take a record that was numbered elsewhere; returns whether it is new: the next number, or a later one."""
+        topic = self.topics.get(name)
+        if topic is None:
+            topic = self._new_topic(name, record)
+            topic.seq = seq - 1
+        if seq <= topic.seq:
+            return False
+        if seq != topic.seq + 1:
+            topic.skip_to(seq - 1)
+        self._put(topic, topic.keep(record), record)
+        return True
+
+    def _put(self, topic: Topic, seq: int, record: Record) -> None:
+        self.stats.published += 1
+        name = topic.name
+        readers = self._index.readers_of(name)
+        if readers:
+            written: dict[tuple[Codec, bool], bytes] = {}
+            for reader in readers:
+                key = (reader.codec, reader.rights.personal or not topic.is_lossless)
+                data = written.get(key)
+                if data is None:
+                    data = written[key] = reader.codec.data(name, seq, record if key[1] else impersonal(record))
+                reader.offer(name, data, is_lossless=topic.is_lossless)
+        for told in self._listeners:
+            told(name, seq, record)
+
+    def _name_of(self, record: Record) -> str:
+        key = (record.venue, record.symbol, type(record))
+        name = self._names.get(key)
+        if name is None:
+            name = self._names[key] = topic_of(record)
+        return name
+
+    def _new_topic(self, name: str, record: Record) -> Topic:
+        topic = Topic(name, self.options.history, is_lossless=not is_market_data(type(record)))
+        self.topics[name] = topic
+        return topic
+
+    # -- readers ---------------------------------------------------------------------------------------------------
+
+    async def subscribe(
+        self,
+        reader: Reader,
+        patterns: Sequence[str],
+        *,
+        interval_ms: int | None = None,
+        since: dict[str, int] | int | None = None,
+        is_same_epoch: bool = True,
+        snapshot: bool = True,
+        first: Sequence[bytes] = (),
+    ) -> None:
+        """Give a reader more topics: what it has missed, or the newest of each, then everything that comes.
+
+        Parameters:
+            reader: who.
+            patterns: topics and patterns.
+            interval_ms: how often at most; None leaves it as it is.
+            since: the last numbers that were seen.
+            is_same_epoch: whether those numbers are of this hub's life.
+            snapshot: whether the newest comes first where ``since`` says nothing.
+            first: encoded messages that go before everything else.
+
+        Raises:
+            TimeoutError: the reader does not take it.
+            ConnectionClosed: the reader is gone.
+        """
+        heard = set(self.topics_of(reader))
+        positions, waiting = self._leave(reader)
+        new = dict.fromkeys(patterns)
+        reader.patterns |= new
+        if interval_ms is not None:
+            reader.interval_ms = interval_ms
+        messages = [*waiting, *first]
+        self.stats.resumed += since is not None
+        for name, topic in self.topics.items():
+            if not reader.rights.allow(name) or not any(matches(pattern, name) for pattern in new):
+                continue
+            seen = since if isinstance(since, int) else None if since is None else since.get(name)
+            if seen is None:
+                if name not in heard:
+                    positions[name] = max(topic.seq - 1, 0) if snapshot else topic.seq
+                continue
+            if not is_same_epoch:
+                messages.append(reader.codec.encode(Missed(name, seen + 1, seen + 1, "epoch")))
+                seen = 0
+            positions[name] = min(seen, topic.seq)
+        await self._catch_up(reader, positions, messages)
+
+    async def unsubscribe(self, reader: Reader, patterns: Sequence[str], *, first: Sequence[bytes] = ()) -> None:
+        """Take topics from a reader; patterns that it has not got are passed over."""
+        positions, waiting = self._leave(reader)
+        for pattern in patterns:
+            reader.patterns.pop(pattern, None)
+        await self._catch_up(reader, positions, [*waiting, *first])
+
+    def forget(self, reader: Reader) -> None:
+        """Take everything from a reader that is gone."""
+        self._leave(reader)
+        reader.patterns.clear()
+
+    def topics_of(self, reader: Reader) -> list[str]:
+        """Return the known topics that a reader gets."""
+        return [
+            name
+            for name in self.topics
+            if reader.rights.allow(name) and any(matches(pattern, name) for pattern in reader.patterns)
+        ]
+
+    def _leave(self, reader: Reader) -> tuple[dict[str, int], list[bytes]]:
+        """Take a reader out of its place.
+
+        Returns:
+            The number up to which it has each of its topics, once it is sent the messages that come second.
+        """
+        positions = {name: self.topics[name].seq for name in self.topics_of(reader)}
+        waiting: list[bytes] = []
+        if isinstance(reader.place, Group):
+            group = reader.place
+            group.leave(reader)  # which may find that it is slow
+            self._drop_if_empty(group)
+        if isinstance(reader.place, Straggler):
+            straggler = reader.place
+            waiting = self._kept_for(straggler)
+            self._end_straggler(straggler)
+        return positions, waiting
+
+    async def _catch_up(self, reader: Reader, positions: dict[str, int], messages: list[bytes]) -> None:
+        """Send a reader what it has not got, until there is no more; then it hears everything that comes."""
+        while True:
+            messages += self._behind(reader, positions)
+            if not messages:
+                break
+            await send_all(reader, messages, self.options.stall_s)
+            messages = []
+        if reader.patterns and reader.connection.is_open:
+            self._join(reader)
+
+    def _behind(self, reader: Reader, positions: dict[str, int]) -> list[bytes]:
+        """Return the next part of what a reader has not got, and move its positions."""
+        found: list[bytes] = []
+        codec = reader.codec
+        for name in self.topics_of(reader):
+            topic = self.topics[name]
+            seen = positions.get(name, 0)
+            if seen >= topic.seq:
+                positions.setdefault(name, topic.seq)
+                continue
+            if seen + 1 < topic.oldest_seq:
+                found.append(codec.encode(Missed(name, seen + 1, topic.oldest_seq - 1, "history")))
+                self.stats.missed += topic.oldest_seq - 1 - seen
+            for seq, record in topic.after(seen):
+                hides = topic.is_lossless and not reader.rights.personal
+                found.append(codec.data(name, seq, impersonal(record) if hides else record))
+                seen = seq
+                if len(found) >= CATCH_UP:
+                    break
+            positions[name] = max(seen, topic.oldest_seq - 1)
+            if len(found) >= CATCH_UP:
+                break
+        return found
+
+    def _join(self, reader: Reader) -> None:
+        wishes = reader.wishes
+        group = self._groups.get(wishes)
+        if group is None:
+            group = self._groups[wishes] = Group(
+                wishes,
+                max_backlog_bytes=self.options.max_backlog_bytes,
+                too_slow=self._too_slow,
+                due=self._group_is_due,
+            )
+            for pattern in group.patterns:
+                self._index.add(pattern, group)
+        group.join(reader)
+
+    def _drop_if_empty(self, group: Group) -> None:
+        if not len(group) and self._groups.get(group.wishes) is group:
+            del self._groups[group.wishes]
+            for pattern in group.patterns:
+                self._index.discard(pattern, group)
+
+    # -- sending ---------------------------------------------------------------------------------------------------
+
+    def _group_is_due(self, group: Group, delay_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        if delay_s:
+            loop.call_later(delay_s, group.flush)
+            return
+        if not self._due:
+            loop.call_soon(self._flush)
+        self._due.append(group)
+
+    def _flush(self) -> None:
+        due, self._due = self._due, []
+        for group in due:
+            group.flush()
+
+    # -- slow readers ----------------------------------------------------------------------------------------------
+
+    def _too_slow(self, reader: Reader, rows: list[tuple[str, bytes, bool]]) -> None:
+        loop = asyncio.get_running_loop()
+        self.stats.slow += 1
+        straggler = Straggler(reader, rows, self.options.max_lossless_bytes, loop.time())
+        self._stragglers[reader] = straggler
+        for pattern in reader.patterns:
+            self._index.add(pattern, straggler)
+        group = self._groups.get(reader.wishes)
+        if group is not None:
+            self._drop_if_empty(group)
+        if self._look is None:
+            self._look = loop.call_later(self.options.look_s, self._look_at_stragglers)
+        log.info("%s is slow: it gets the newest of each topic for now", reader.name)
+
+    def _end_straggler(self, straggler: Straggler) -> None:
+        reader = straggler.reader
+        self._stragglers.pop(reader, None)
+        for pattern in reader.patterns:
+            self._index.discard(pattern, straggler)
+        reader.place = None
+
+    def _look_at_stragglers(self) -> None:
+        loop = asyncio.get_running_loop()
+        now_s = loop.time()
+        for reader, straggler in list(self._stragglers.items()):
+            if not reader.connection.is_open:
+                self._end_straggler(straggler)
+            elif straggler.look(now_s, self.options.max_backlog_bytes // 4):
+                self._let_catch_up(straggler)
+            elif straggler.is_lost or now_s - straggler.since_s > self.options.stall_s:
+                self._end_straggler(straggler)
+                self.stats.closed_slow += 1
+                log.warning("%s is too slow: closed", reader.name)
+                reader.connection.start_close(1013, "too slow")
+        self._look = loop.call_later(self.options.look_s, self._look_at_stragglers) if self._stragglers else None
+
+    def _kept_for(self, straggler: Straggler) -> list[bytes]:
+        before = straggler.reader.conflated
+        messages = straggler.catch_up()
+        self.stats.conflated += straggler.reader.conflated - before
+        return messages
+
+    def _let_catch_up(self, straggler: Straggler) -> None:
+        """Send a slow reader what was kept for it and let it hear everything again."""
+        reader = straggler.reader
+        messages = self._kept_for(straggler)
+        self._end_straggler(straggler)
+        codec = reader.codec
+        try:
+            for start in range(0, len(messages), CATCH_UP):
+                payload = codec.join(messages[start : start + CATCH_UP])
+                reader.connection.send_nowait(payload if codec.is_binary else payload.decode())
+        except ConnectionClosed:
+            return
+        self._join(reader)
+
+    def close(self) -> None:
+        """Let go of timers and readers; what was offered is flushed."""
+        self._flush()
+        if self._look is not None:
+            self._look.cancel()
+        for group in list(self._groups.values()):
+            group.flush()
+        self._groups.clear()
+        self._stragglers.clear()
+
+
+def impersonal(record: Record) -> Record:
+    """Return a record without the account that it belongs to."""
+    if getattr(record, "account", None) is None:
+        return record
+    return msgspec.structs.replace(record, account=None)

@@ -1,0 +1,234 @@
+"""The language between a hub and its readers: what may be said, in JSON text or in MessagePack; `docs/hub.md` describes it.
+
+Pure. A reader chooses by subprotocol: ``wsexample.hub.v1+json`` (text frames, also without any subprotocol) or
+``wsexample.hub.v1+msgpack`` (binary frames). Several messages of the hub may come as one array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import msgspec
+
+from wsexample.errors import RequestError
+from wsexample.records.market import Record
+
+__all__ = [
+    "JSON",
+    "MSGPACK",
+    "SUBPROTOCOLS",
+    "Ack",
+    "Auth",
+    "Codec",
+    "Conflated",
+    "Data",
+    "Failed",
+    "Missed",
+    "Op",
+    "Ping",
+    "Pong",
+    "Subscribe",
+    "Unsubscribe",
+    "Welcome",
+    "codec_for",
+]
+
+MOST_TOPICS = 1000
+"""Topics and patterns in one op."""
+
+
+# -- what readers say --------------------------------------------------------------------------------------------------
+
+
+class Auth(msgspec.Struct, tag_field="op", tag="auth", forbid_unknown_fields=True):
+    """Say who you are; only needed where the token was not in the header ``Authorization``."""
+
+    token: str = ""
+    id: int | str | None = None
+
+    def __repr__(self) -> str:
+        return "Auth(token=***)"
+
+
+class Subscribe(msgspec.Struct, tag_field="op", tag="subscribe", forbid_unknown_fields=True):
+    """Ask for topics."""
+
+    topics: list[str]
+    """Topics and patterns."""
+    id: int | str | None = None
+    """Comes back in the answer."""
+    since: dict[str, int] | int | None = None
+    """The last sequence number that was seen, by topic: what is newer comes first. A number counts for every topic."""
+    epoch: str | None = None
+    """The hub's life that those numbers are of, from its welcome; with another one they say nothing, and a gap is reported."""
+    snapshot: bool = True
+    """Whether the newest message of each topic comes first, where ``since`` does not say otherwise."""
+    interval_ms: int | None = None
+    """How often at most something comes for a topic of this reader: the newest then. None or 0 for everything."""
+
+
+class Unsubscribe(msgspec.Struct, tag_field="op", tag="unsubscribe", forbid_unknown_fields=True):
+    """Give topics up, spelled as they were asked for."""
+
+    topics: list[str]
+    id: int | str | None = None
+
+
+class Ping(msgspec.Struct, tag_field="op", tag="ping", forbid_unknown_fields=True):
+    """Ask for an answer; for programs that cannot send WebSocket pings, such as pages."""
+
+    id: int | str | None = None
+
+
+Op = Auth | Subscribe | Unsubscribe | Ping
+
+
+# -- what the hub says -------------------------------------------------------------------------------------------------
+
+
+class Welcome(msgspec.Struct, tag_field="op", tag="welcome", omit_defaults=False):
+    """The first message."""
+
+    hub: str
+    """Name of the hub."""
+    epoch: str
+    """Sequence numbers belong to it; a hub that has forgotten them has another one."""
+    reader: str
+    """Name of this connection, as the hub's log has it."""
+    version: str
+    limits: dict[str, int]
+    """What this reader may ask for: "topics", "min_interval_ms", "history"."""
+    needs_token: bool = False
+    """Whether nothing is to be had before an ``auth``."""
+
+
+class Ack(msgspec.Struct, tag_field="op", tag="ack", omit_defaults=True):
+    """An op was done."""
+
+    id: int | str | None = None
+    topics: list[str] = []
+    """What is subscribed or given up with it."""
+
+
+class Pong(msgspec.Struct, tag_field="op", tag="pong", omit_defaults=True):
+    """The answer to a ping."""
+
+    id: int | str | None = None
+    at_ns: int = 0
+
+
+class Failed(msgspec.Struct, tag_field="op", tag="error", omit_defaults=True):
+    """An op was not done."""
+
+    code: str
+    """"malformed", "token", "rights", "topics", "limit"."""
+    message: str
+    id: int | str | None = None
+
+
+class Data(msgspec.Struct, tag_field="op", tag="data"):
+    """A record; ``seq`` counts the records of its topic from 1 without a break."""
+
+    topic: str
+    seq: int
+    record: Any
+
+
+class Missed(msgspec.Struct, tag_field="op", tag="missed"):
+    """Records of a topic that this reader has not got and will not get."""
+
+    topic: str
+    from_seq: int
+    to_seq: int
+    """The last one of them."""
+    reason: str
+    """"history": the hub does not have them any more; "epoch": it has begun anew."""
+
+
+class Conflated(msgspec.Struct, tag_field="op", tag="conflated"):
+    """This reader was too slow for a while: of some topics only the newest came; ``seq`` shows how many were passed over."""
+
+    count: int
+    """How many records were passed over."""
+
+
+# -- codecs ------------------------------------------------------------------------------------------------------------
+
+
+class Codec:
+    """One way to write the language; holds its coders, which are dear to make."""
+
+    name: ClassVar[str]
+    subprotocol: ClassVar[str]
+    is_binary: ClassVar[bool]
+
+    def __init__(self, encoder: Any, decoder: Any) -> None:
+        self._encode = encoder.encode
+        self._decode = decoder.decode
+
+    def encode(self, message: msgspec.Struct) -> bytes:
+        """Write a message."""
+        encoded: bytes = self._encode(message)
+        return encoded
+
+    def decode(self, payload: bytes) -> Op:
+        """Read an op.
+
+        Raises:
+            RequestError: it is none; says why.
+        """
+        try:
+            op: Op = self._decode(payload)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise RequestError(f"not an op of this hub: {error}", code="malformed") from None
+        if isinstance(op, (Subscribe, Unsubscribe)) and not 0 < len(op.topics) <= MOST_TOPICS:
+            raise RequestError(f"an op has 1 to {MOST_TOPICS} topics, not {len(op.topics)}", code="topics")
+        return op
+
+    def data(self, topic: str, seq: int, record: Record) -> bytes:
+        """Write a record; the same octets go to every reader."""
+        encoded: bytes = self._encode(Data(topic, seq, record))
+        return encoded
+
+    def join(self, messages: Sequence[bytes]) -> bytes:
+        """Return several encoded messages as one."""
+        raise NotImplementedError
+
+
+class _Json(Codec):
+    name = "json"
+    subprotocol = "wsexample.hub.v1+json"
+    is_binary = False
+
+    def join(self, messages: Sequence[bytes]) -> bytes:
+        return messages[0] if len(messages) == 1 else b"[" + b",".join(messages) + b"]"
+
+
+class _MessagePack(Codec):
+    name = "msgpack"
+    subprotocol = "wsexample.hub.v1+msgpack"
+    is_binary = True
+
+    def join(self, messages: Sequence[bytes]) -> bytes:
+        count = len(messages)
+        if count == 1:
+            return messages[0]
+        # MessagePack specification, array format family
+        if count < 16:
+            head = bytes([0x90 | count])
+        elif count < 1 << 16:
+            head = b"\xdc" + count.to_bytes(2, "big")
+        else:
+            head = b"\xdd" + count.to_bytes(4, "big")
+        return head + b"".join(messages)
+
+
+JSON: Codec = _Json(msgspec.json.Encoder(), msgspec.json.Decoder(Op))
+MSGPACK: Codec = _MessagePack(msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(Op))
+SUBPROTOCOLS = (JSON.subprotocol, MSGPACK.subprotocol)
+
+
+def codec_for(subprotocol: str | None) -> Codec:
+    """Return the codec of a subprotocol; JSON where none was chosen."""
+    return MSGPACK if subprotocol == MSGPACK.subprotocol else JSON

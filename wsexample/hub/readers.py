@@ -1,0 +1,225 @@
+"""Readers of a hub: those who want the same form a group, for which everything is encoded and framed once.
+
+A reader that cannot keep up leaves its group and becomes a `Straggler`: it gets the newest of each topic when its socket has room
+again, is told how much it has missed, and joins its group again. One that takes nothing for too long is closed with 1013.
+Nobody waits for it in either case.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+from wsexample.hub.access import Rights
+from wsexample.hub.ops import Codec, Conflated
+from wsexample.wire.broadcast import Broadcaster
+from wsexample.wire.connection import Connection
+from wsexample.wire.server import ServerConnection
+
+__all__ = ["Group", "Reader", "Straggler", "Wishes", "chunks_of", "send_all"]
+
+Wishes = tuple[Codec, Rights, int, frozenset[str]]
+"""What makes readers equal: codec, rights, interval in milliseconds, patterns."""
+
+CHUNK_BYTES = 128 * 1024
+"""Largest message that is made of several; a single record may be larger."""
+
+
+class Reader:
+    """One connection that reads.
+
+    Parameters:
+        connection: its WebSocket.
+        codec: how it speaks.
+        rights: what it may have.
+        name: how logs call it.
+    """
+
+    def __init__(self, connection: ServerConnection, codec: Codec, rights: Rights, name: str) -> None:
+        self.connection = connection
+        self.codec = codec
+        self.rights = rights
+        self.name = name
+        self.patterns: dict[str, None] = {}
+        self.interval_ms = 0
+        self.place: Group | Straggler | None = None
+        """Where it hears live records; None while it catches up, or wants nothing."""
+        self.conflated = 0
+        """Records that were passed over because it was slow."""
+
+    @property
+    def wishes(self) -> Wishes:
+        """What it wants."""
+        return (self.codec, self.rights, self.interval_ms, frozenset(self.patterns))
+
+
+class Group:
+    """Readers who want the same.
+
+    Parameters:
+        wishes: what they want.
+        max_backlog_bytes: how much may wait for a reader's socket.
+        too_slow: called with a reader that has fallen behind and with what it was not sent.
+        due: called when there is something to send, once until `flush`; says when by its argument, seconds.
+    """
+
+    def __init__(
+        self,
+        wishes: Wishes,
+        *,
+        max_backlog_bytes: int,
+        too_slow: Callable[[Reader, list[tuple[str, bytes, bool]]], None],
+        due: Callable[[Group, float], None],
+    ) -> None:
+        self.wishes = wishes
+        self.codec, self.rights, interval_ms, self.patterns = wishes
+        self._interval_s = interval_ms / 1000
+        self._too_slow = too_slow
+        self._due = due
+        self._is_due = False
+        self._rows: list[tuple[str, bytes, bool]] = []
+        self._newest: dict[str, bytes] = {}
+        self._readers: dict[Connection, Reader] = {}
+        self._behind: list[Reader] = []
+        self._broadcaster = Broadcaster(max_backlog_bytes=max_backlog_bytes, too_slow=self._fell_behind)
+
+    def __len__(self) -> int:
+        return len(self._readers)
+
+    def __iter__(self) -> Iterator[Reader]:
+        return iter(list(self._readers.values()))
+
+    def join(self, reader: Reader) -> None:
+        """Let a reader in; what was offered before is flushed first and does not come to it."""
+        self.flush()
+        self._readers[reader.connection] = reader
+        self._broadcaster.add(reader.connection)
+        reader.place = self
+
+    def leave(self, reader: Reader) -> None:
+        """Let a reader go; what was offered before is sent to it first."""
+        self.flush()
+        self._remove(reader)
+
+    def _remove(self, reader: Reader) -> None:
+        self._readers.pop(reader.connection, None)
+        self._broadcaster.discard(reader.connection)
+        if reader.place is self:
+            reader.place = None
+
+    def offer(self, topic: str, data: bytes, *, is_lossless: bool) -> None:
+        """Take one encoded record; it goes out at the end of this turn of the loop, or of the interval."""
+        if not self._interval_s or is_lossless:
+            self._rows.append((topic, data, is_lossless))
+        else:
+            self._newest[topic] = data
+        if not self._is_due:
+            self._is_due = True
+            self._due(self, self._interval_s)
+
+    def flush(self) -> None:
+        """Send everything that was offered to everybody, without waiting for anybody."""
+        self._is_due = False
+        rows, self._rows = self._rows, []
+        if self._newest:
+            rows += [(topic, data, False) for topic, data in self._newest.items()]
+            self._newest = {}
+        if not rows:
+            return
+        for start, end in chunks_of(rows):
+            payload = self.codec.join([data for _, data, _ in rows[start:end]])
+            self._broadcaster.send_encoded(payload, is_text=not self.codec.is_binary)
+            behind, self._behind = self._behind, []
+            for reader in behind:
+                self._remove(reader)
+                self._too_slow(reader, rows[start:])
+
+    def _fell_behind(self, connection: Connection) -> None:
+        reader = self._readers.get(connection)
+        if reader is not None:
+            self._behind.append(reader)
+
+
+def chunks_of(rows: list[tuple[str, bytes, bool]]) -> list[tuple[int, int]]:
+    """Return where to cut rows so that no message of several grows too large."""
+    cuts, start, size = [], 0, 0
+    for place, (_, data, _) in enumerate(rows):
+        if size and size + len(data) > CHUNK_BYTES:
+            cuts.append((start, place))
+            start, size = place, 0
+        size += len(data)
+    return [*cuts, (start, len(rows))]
+
+
+class Straggler:
+    """A reader that has fallen behind.
+
+    Parameters:
+        reader: who.
+        rows: what it was not sent.
+        max_lossless_bytes: how much of what must not be conflated may wait for it.
+        now_s: the time of the loop.
+    """
+
+    def __init__(
+        self, reader: Reader, rows: list[tuple[str, bytes, bool]], max_lossless_bytes: int, now_s: float
+    ) -> None:
+        self.reader = reader
+        self.codec, self.rights = reader.codec, reader.rights
+        self.since_s = now_s
+        """When it last took something."""
+        self.is_lost = False
+        """Whether more is waiting for it than may."""
+        self._most_bytes = max_lossless_bytes
+        self._waiting_bytes = reader.connection.write_buffer_bytes
+        self._lossless: list[bytes] = []
+        self._lossless_bytes = 0
+        self._newest: dict[str, bytes] = {}
+        self._count = 0
+        reader.place = self
+        for topic, data, is_lossless in rows:
+            self.offer(topic, data, is_lossless=is_lossless)
+
+    def offer(self, topic: str, data: bytes, *, is_lossless: bool) -> None:
+        """Keep one encoded record: all that may not be conflated, the newest of the others."""
+        if is_lossless:
+            self._lossless.append(data)
+            self._lossless_bytes += len(data)
+            self.is_lost = self.is_lost or self._lossless_bytes > self._most_bytes
+            return
+        if topic in self._newest:
+            self._count += 1
+            del self._newest[topic]  # so that the order is that of the newest
+        self._newest[topic] = data
+
+    def look(self, now_s: float, low_bytes: int) -> bool:
+        """Note whether the reader takes anything; returns whether its socket has room again."""
+        waiting = self.reader.connection.write_buffer_bytes
+        if waiting < self._waiting_bytes:
+            self.since_s = now_s
+        self._waiting_bytes = waiting
+        return waiting <= low_bytes
+
+    def catch_up(self) -> list[bytes]:
+        """Return what it has to be sent now: how much was passed over, and what was kept."""
+        self.reader.conflated += self._count
+        told = [self.codec.encode(Conflated(self._count))] if self._count else []
+        return [*told, *self._lossless, *self._newest.values()]
+
+
+async def send_all(reader: Reader, messages: list[bytes], timeout_s: float) -> None:
+    """Send encoded messages to one reader, waiting for its socket.
+
+    Raises:
+        TimeoutError: it does not take them.
+        ConnectionClosed: it is gone.
+    """
+    connection, codec = reader.connection, reader.codec
+    rows = [("", data, True) for data in messages]
+    async with asyncio.timeout(timeout_s):
+        for start, end in chunks_of(rows):
+            payload = codec.join(messages[start:end])
+            if codec.is_binary:
+                await connection.send(payload)
+            else:
+                await connection.send_text(payload)
