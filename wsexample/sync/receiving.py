@@ -28,13 +28,18 @@ from wsexample.sync._socket import recv
 from wsexample.sync.close_frame import parse_close
 from wsexample.sync.pipe import SLICE_S, Last, Pipe
 from wsexample.sync.sending import Sending
-from wsexample.wire.frames import Violation
+from wsexample.wire.frames import Frame, Violation
 from wsexample.wire.lane import build_frame
 
-__all__ = ["Receiving"]
+__all__ = ["Receiving", "is_whole_binary"]
 
 _MESSAGES = (ABNF.OPCODE_TEXT, ABNF.OPCODE_BINARY, ABNF.OPCODE_CONT)
 CLEAN_CODES = (None, 1000, 1001)
+
+
+def is_whole_binary(item: Any) -> bool:
+    """Tell whether something taken is a binary message that needs nothing else."""
+    return type(item) is Frame and item.opcode == ABNF.OPCODE_BINARY and item.is_last
 
 
 class Receiving(Sending):
@@ -125,6 +130,8 @@ class Receiving(Sending):
 
     def _finish(self, item: Any, control_frame: bool = False) -> tuple[int, Any]:
         """Go on with what was taken until a message is whole."""
+        if is_whole_binary(item) and not _Trace.is_on:
+            return ABNF.OPCODE_BINARY, item.payload
         found = self._digest(self._frame(item), control_frame) or self._next_message(control_frame)
         return found[0], found[1].data
 

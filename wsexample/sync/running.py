@@ -14,6 +14,7 @@ from wsexample.sync._logging import _Trace, debug, error, info
 from wsexample.sync._socket import getdefaulttimeout
 from wsexample.sync.close_frame import parse_close
 from wsexample.sync.pipe import Last
+from wsexample.sync.receiving import is_whole_binary
 from wsexample.sync.reconnect import Reconnect
 
 if TYPE_CHECKING:
@@ -188,9 +189,13 @@ class Run:
                 break
             if type(item) is Last:
                 item = ws._opened(item)
-            if type(item) is bytes and joining.cont_data is None and not _Trace.is_on:
-                self._message(ABNF.OPCODE_TEXT, item)
-                continue
+            if joining.cont_data is None and not _Trace.is_on:
+                if type(item) is bytes:
+                    self._message(ABNF.OPCODE_TEXT, item)
+                    continue
+                if is_whole_binary(item):
+                    self._message(ABNF.OPCODE_BINARY, item.payload)
+                    continue
             found = ws._digest(ws._frame(item), True)
             if found is not None and not self._hand_over(*found):
                 return False
