@@ -1,6 +1,6 @@
 """A consumer slower than its stream, over real sockets: fresh, accounted for, and nobody stalled.
 
-``scripts/session_load.py`` does the same with 2,000 boards a second for a minute.
+``scripts/kabu_load.py`` does the same with a whole client and 2,000 boards a second for a minute.
 """
 
 from __future__ import annotations
