@@ -36,7 +36,7 @@ def _alpaca() -> dict[str, dict[str, Any]]:
             "act": "alpaca",
             "unit": "quote",
             "ours": "ours-stream",
-            "subjects": ("ours-stream", "alpaca-py"),
+            "subjects": ("ours-stream", "ours-batches", "alpaca-py"),
             "targets": (("alpaca-py", 15.0),),
             "job": {"detail": {"codec": "msgpack", "per_frame": per_frame}, "chunk": 997},
         }
@@ -89,7 +89,7 @@ def _storing() -> dict[str, dict[str, Any]]:
             "unit": "record",
             "ours": "ours-sink",
             "subjects": ("ours-sink", "executemany", "executemany-indexed", "aiosqlite", "aiosqlite-100"),
-            "targets": (("executemany", 0.8), ("aiosqlite", 1.0)),
+            "targets": (("executemany", 0.8), ("executemany-indexed", 0.8), ("aiosqlite", 1.0)),
             "job": {"min_messages": 200_000, "warm_messages": 60_000},
         },
         "tape-write": {
@@ -106,7 +106,7 @@ def _storing() -> dict[str, dict[str, Any]]:
                 "operation": "tape_replayed",
                 "unit": "record",
                 "ours": "ours-tape",
-                "subjects": ("ours-tape", "ours-decoding"),
+                "subjects": ("ours-tape", "ours-tape-batches", "ours-decoding"),
                 "targets": (("ours-decoding", 0.8),),
                 "job": {"detail": {"feed": feed, "count": count, "records": records}},
             }

@@ -60,6 +60,7 @@ SUBJECTS = {
     "websockets-sync": Subject("websockets_sync", "websockets", "blocking recv; str", loops=BLOCKING),
     "ours-dialect": Subject("our_brokers", "wsexample", "typed records", loops=NONE),
     "ours-stream": Subject("our_brokers", "wsexample", "async for over the client; typed records", "stream"),
+    "ours-batches": Subject("our_brokers", "wsexample", "batches() of the client; typed records", "batches"),
     "ours-documented": Subject("our_brokers", "wsexample", "the venue's texts beside the record", "documented", NONE),
     "msgspec": Subject("bare_msgspec", "msgspec", "decoded, and nothing made of it", loops=NONE),
     "msgspec-structs": Subject(
@@ -75,7 +76,8 @@ SUBJECTS = {
     "aiosqlite-100": Subject(
         "with_aiosqlite", "aiosqlite", "stored in lists of 100, as they come", "100", ("asyncio",)
     ),
-    "ours-tape": Subject("our_tape", "wsexample", "recorder; player and session", loops=("asyncio", "uvloop")),
+    "ours-tape": Subject("our_tape", "wsexample", "recorder; player and async for over the session"),
+    "ours-tape-batches": Subject("our_tape", "wsexample", "player and batches() of the session", "batches"),
     "ours-decoding": Subject("our_tape_decoding", "wsexample", "the dialect alone, from memory", loops=NONE),
     "file": Subject("bare_file", "struct", "buffered writes, synced as often", loops=NONE),
     "sma": Subject("our_signals", "wsexample", "average of 50", "sma", NONE),

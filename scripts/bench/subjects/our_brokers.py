@@ -33,6 +33,15 @@ async def alpaca_quotes_streamed(job: Job) -> None:
     url = job.url.rstrip("/")
     meter, total, count = job.meter, 0.0, 0
     stream: Any = await AlpacaStream("key", "secret", quotes="*", codec=codec, url=url).__aenter__()
+    if job.variant == "batches":
+        async for quotes in stream.batches():
+            for quote in quotes:
+                total += quote.bid_price
+            count += len(quotes)
+            if count >= job.chunk:
+                if not meter.add(count):
+                    return
+                count = 0
     async for quote in stream:
         total += quote.bid_price
         count += 1

@@ -77,8 +77,13 @@ async def tape_replayed(job: Job) -> None:
                 session: Any = Session(dialect_of(feed), topics, dial=player.dial, clock=player.clock, testing=testing)
                 session.start()
                 found = 0
-                async for _ in session:
-                    found += 1
+                if job.variant == "batches":
+                    async for batch in session.batches():
+                        for _ in batch:
+                            found += 1
+                else:
+                    async for _ in session:
+                        found += 1
             if found != count * job.detail["records"]:
                 raise AssertionError(f"{found} records were played, and not {count * job.detail['records']}")
             is_going = meter.add(found)
