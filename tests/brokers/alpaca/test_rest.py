@@ -433,9 +433,10 @@ def test_an_answer_that_cannot_be_read_is_said(run: Runner[None], body: bytes) -
 
 
 @asynccontextmanager
-async def data(feed: str = "iex") -> AsyncIterator[tuple[AlpacaSimulator, AlpacaDataRest]]:
+async def data(feed: str = "iex", per_s: float = 3.0) -> AsyncIterator[tuple[AlpacaSimulator, AlpacaDataRest]]:
+    rates = {"quotes_per_s": 2 * per_s, "trades_per_s": per_s}
     async with (
-        AlpacaSimulator(switches=WHOLE, start_ns=BEGINS_NS, warm_up_s=130, quotes_per_s=60, trades_per_s=30) as sim,
+        AlpacaSimulator(switches=WHOLE, start_ns=BEGINS_NS, warm_up_s=130, **rates) as sim,
         AlpacaDataRest(DEFAULT_KEY, DEFAULT_SECRET, feed=feed, url=sim.url) as rest,
     ):
         yield sim, rest
@@ -446,7 +447,7 @@ def test_history_is_what_was_streamed(run: Runner[None], feed: str, symbols: lis
     """Every trade and quote between two moments, several pages long, as typed records."""
 
     async def main() -> None:
-        async with data(feed) as (sim, rest):
+        async with data(feed, per_s=30.0) as (sim, rest):
             end_ns = sim.market.now_ns - 10**9  # until when everything has happened, on a busy machine too
             start_ns = end_ns - 100 * 10**9
             trades = [trade async for page in rest.fetch_trades(symbols, start_ns, end_ns) for trade in page]
