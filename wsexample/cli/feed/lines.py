@@ -13,6 +13,9 @@ from wsexample.session.consumer import Consumer
 
 __all__ = ["Lines"]
 
+PART = 200
+"""Lines that are written at a time, so that it shows whether a slow reader reads."""
+
 
 class Lines:
     """Prints what consumers get.
@@ -24,6 +27,8 @@ class Lines:
     def __init__(self, *, count: int | None = None) -> None:
         self._output = Output()
         self._left = count
+        self.printed = 0
+        """Records written and taken by the reader or the system."""
         self.unread = 0
         """Records that were being written when nobody read any more."""
 
@@ -31,10 +36,12 @@ class Lines:
         """Print until the stream is over; raises what ended it, or `BrokenPipeError` when nobody reads any more."""
         async for batch in consumer.batches():
             lines = [encode_json(record) + b"\n" for record in self._wanted(batch)]
-            if lines:
-                self.unread += len(lines)
-                await self._output.send(b"".join(lines))
-                self.unread -= len(lines)
+            self.unread += len(lines)
+            for first in range(0, len(lines), PART):
+                part = lines[first : first + PART]
+                await self._output.send(b"".join(part))
+                self.printed += len(part)
+                self.unread -= len(part)
 
     def _wanted(self, batch: Iterable[Record]) -> Iterable[Record]:
         for record in batch:

@@ -17,10 +17,11 @@ from wsexample.cli.feed.journal import Journal
 from wsexample.cli.feed.lag import LagNotices
 from wsexample.cli.feed.lines import Lines
 from wsexample.cli.feed.notices import Notices
-from wsexample.cli.feed.numbers import count_of, span_text
+from wsexample.cli.feed.numbers import span_text
 from wsexample.cli.feed.plan import FeedPlan
 from wsexample.cli.feed.screen import Screen
 from wsexample.cli.feed.store import OF_THE_STREAM, Store
+from wsexample.cli.feed.summary import Outcome, sum_of
 from wsexample.cli.feed.tape import FeedTape
 from wsexample.cli.feed.view import FeedState, View
 from wsexample.cli.feed.voice import Voice
@@ -38,6 +39,8 @@ __all__ = ["Feed", "Watcher"]
 
 LIMIT = 100_000
 """Records that may wait for the store or for a reader of the pipe; beyond it the oldest are dropped, and counted."""
+PATIENCE_S = 10.0
+"""How long a reader of the pipe may read nothing once the stream is over by itself."""
 QUIET_S = 10.0
 """After how long without a record the user is told why that may be."""
 
@@ -224,8 +227,7 @@ class Feed:
                     break
             await self._close()
             await asyncio.wait(keeping)
-            if printing:
-                await asyncio.wait(printing, timeout=LAST_WORDS_S)
+            await self._let_print(printing)
         finally:
             for task in (asked, *work):
                 task.cancel()
@@ -234,6 +236,15 @@ class Feed:
         for result in results:
             if isinstance(result, Exception):
                 raise result
+
+    async def _let_print(self, printing: Sequence[asyncio.Future[None]]) -> None:
+        """Wait for a slow reader of the pipe as long as it reads; a user who ends the program waits less."""
+        lines = self._lines
+        while lines is not None and (left := [task for task in printing if not task.done()]):
+            before = lines.printed
+            await asyncio.wait(left, timeout=PATIENCE_S if self._stop.signal is None else LAST_WORDS_S)
+            if self._stop.signal is not None or lines.printed == before:
+                return
 
     async def _keep_from(self, name: str) -> None:
         """Store, journal, watch and show what a session delivers."""
@@ -306,81 +317,46 @@ class Feed:
 
     # -- counts ----------------------------------------------------------------------------------------------------
 
-    def _counted(self) -> FeedState:
-        """Return the state at this moment."""
-        state = self._state
+    def _outcome(self) -> Outcome:
+        """Return the counts at this moment."""
         stats = [session.stats for session in self._sessions.values()]
+        dialects = [session.dialect for session in self._sessions.values()]
+        notices = self._notices.values()
+        return Outcome(
+            messages=sum(one.messages for one in stats),
+            taken=self._taken,
+            kept=sum_of(one.stats for one in self._keepers.values()),
+            printed=sum_of(one.stats for one in self._printers.values()) if self._printers else None,
+            unread=self._lines.unread if self._lines is not None else 0,
+            stored=self._store.stored if self._store is not None else None,
+            unreadable=sum(one.unread for one in stats) + sum(getattr(one, "unreadable", 0) for one in dialects),
+            reconnects=sum(one.reconnects for one in stats),
+            gaps=sum(one.gaps for one in stats),
+            filled=sum(one.filled for one in notices),
+            gap_ns=sum(one.gap_ns for one in notices),
+        )
+
+    def _counted(self) -> FeedState:
+        """Return what the live picture says at this moment."""
+        state, outcome = self._state, self._outcome()
         phases = [session.phase for session in self._sessions.values()]
         state.phase = next((phase for phase in phases if phase is not Phase.LIVE), Phase.LIVE).value
-        state.received = sum(one.messages for one in stats)
-        state.reconnects = sum(one.reconnects for one in stats)
-        state.waiting = sum(one.stats.waiting for one in self._keepers.values())
-        state.stored = self._store.stored if self._store is not None else None
-        state.lost = self._lost(is_over=state.phase == Phase.CLOSED.value)
+        state.received = outcome.messages
+        state.reconnects = outcome.reconnects
+        state.waiting = outcome.kept.waiting
+        state.stored = outcome.stored
+        state.lost = outcome.lost(is_over=state.phase == Phase.CLOSED.value)
         wait_s = (self._retry_at_s or 0.0) - time.monotonic()
         state.detail = f"next attempt in {span_text(wait_s)}" if state.phase == "backing_off" and wait_s > 0 else ""
         return state
 
-    def _lost(self, *, is_over: bool) -> int:
-        """Records that came and are not where they belong; what is on its way to the store is not lost yet."""
-        if self._store is not None:
-            dropped = sum(one.stats.dropped for one in self._keepers.values())
-            return dropped + (self._taken - self._store.stored if is_over else 0)
-        consumers = self._printers or self._keepers
-        lost = sum(one.stats.dropped for one in consumers.values())
-        if is_over:
-            lost += sum(one.stats.waiting for one in consumers.values()) + self._unread
-        return lost
-
-    @property
-    def _unread(self) -> int:
-        """Records that were on their way into the pipe when nobody read it any more."""
-        return self._lines.unread if self._lines is not None else 0
-
     def _sum_up(self) -> None:
-        """Say what became of what came: received = delivered + conflated + dropped + waiting."""
+        """Say what became of what came, once anything could."""
         if self._begun_s is None:
             return
-        sessions = self._sessions.values()
-        messages = sum(session.stats.messages for session in sessions)
-        unreadable = sum(session.stats.unread + getattr(session.dialect, "unreadable", 0) for session in sessions)
-        parts = [f"{count_of(messages, 'message')} received in {time.monotonic() - self._begun_s:.1f} s"]
-        parts += self._extras()
-        if unreadable:
-            parts.append(f"{unreadable:,} unreadable")
-        parts.append(f"{self._taken:,} delivered" if self._store is None else f"{self._store.stored:,} stored")
-        parts.append(f"{self._lost(is_over=True):,} lost")
-        self._voice.say(", ".join(parts))
-        kept, printed = _sum(self._keepers), _sum(self._printers)
-        self._voice.say(f"records: {_accounts(kept)}")
-        if self._printers and (printed != kept or self._unread):
-            unread = f"; {self._unread:,} of them were not read any more" if self._unread else ""
-            self._voice.say(f"printed: {_accounts(printed)}{unread}")
-        self._tell_breaks()
+        for sentence in self._outcome().sentences(time.monotonic() - self._begun_s, self._extras()):
+            self._voice.say(sentence)
         if self._store is not None:
             self._voice.say(f"stored in {self._store.place}")
         if self._tape is not None:
             self._voice.say(self._tape.summary)
-
-    def _tell_breaks(self) -> None:
-        reconnects = sum(session.stats.reconnects for session in self._sessions.values())
-        gaps = sum(session.stats.gaps for session in self._sessions.values())
-        if not reconnects and not gaps:
-            return
-        missing_s = sum(notices.gap_ns for notices in self._notices.values()) / 1e9
-        filled = sum(notices.filled for notices in self._notices.values())
-        how = f" ({span_text(missing_s)} in all{f', {filled:,} filled' if filled else ''})" if gaps else ""
-        self._voice.say(f"{count_of(reconnects, 'reconnect')}, {count_of(gaps, 'gap')}{how}")
-
-
-def _sum(consumers: Mapping[str, Consumer]) -> Mapping[str, int]:
-    """Return the counts of several consumers together."""
-    stats = [consumer.stats for consumer in consumers.values()]
-    names = ("received", "delivered", "conflated", "dropped", "waiting")
-    return {name: sum(getattr(one, name) for one in stats) for name in names}
-
-
-def _accounts(counts: Mapping[str, int]) -> str:
-    """Write counts as the sum that they are."""
-    parts = [f"{count:,} {name}" for name, count in counts.items()]
-    return f"{parts[0]} = {' + '.join(parts[1:])}"
