@@ -31,6 +31,8 @@ __all__ = ["main"]
 DATA = (1, 2)
 CLOSE_WAIT_S = 3.0
 """How long the server has to answer our close frame."""
+MAX_UNPAINTED_LINES = 1000
+"""How far receiving runs ahead of a terminal that is slower than the server."""
 EXAMPLES = """\b
 Examples:
   wsexample dump wss://example.org/feed
@@ -225,10 +227,18 @@ class _Dump:
                 await asyncio.to_thread(self._leave, ws)
 
         with prompt.above() as above:
+            room = threading.Semaphore(MAX_UNPAINTED_LINES)
+
+            def paint(line: str) -> None:
+                above.write(f"{line}\n")
+                room.release()
 
             def show(line: str) -> None:
-                with contextlib.suppress(RuntimeError):
-                    loop.call_soon_threadsafe(above.write, f"{line}\n")
+                while not room.acquire(timeout=0.2):
+                    if self._is_over.is_set():
+                        return
+                with contextlib.suppress(RuntimeError):  # the user was faster, and the loop is closed
+                    loop.call_soon_threadsafe(paint, line)
 
             trace.setStream(_Lines(show))
             threading.Thread(target=receive, args=(show,), name="receiver", daemon=True).start()
