@@ -100,7 +100,7 @@ async def run_stream(plan: StreamPlan, feed: FeedPlan, stop: Stop) -> int:
         stop,
         place=station,
         opened_by=_opened(client),
-        view=_view(plan, client),
+        view=_view(plan, symbols),
         watchers=[Alerts(wishes.alerts, wishes.names)] if wishes.alerts else [],
         greeting=lambda: _greeting(client, station),
         explain=lambda error: _explanation(error, station),
@@ -125,12 +125,11 @@ async def _opened(client: KabuClient) -> AsyncIterator[None]:
         yield
 
 
-def _view(plan: StreamPlan, client: KabuClient) -> View:
+def _view(plan: StreamPlan, symbols: Sequence[str]) -> View:
     colors, wishes = Colors.named(plan.up_color), plan.wishes
     if wishes.ladder is not None:
         return KabuLadder(wishes.ladder, colors, name=wishes.names.get(wishes.ladder, ""))
-    symbols = [spell(entry) for entry in client.symbols]
-    return MarketTable(symbols, colors, offset_s=TOKYO_S, has_names=True, names=wishes.names)
+    return MarketTable(list(symbols), colors, offset_s=TOKYO_S, has_names=True, names=wishes.names)
 
 
 async def _registered(plan: StreamPlan) -> tuple[str, ...]:
