@@ -222,6 +222,13 @@ def test_what_has_no_history_leaves_the_gap_open(run: Runner[None]) -> None:
     run(main())
 
 
+@pytest.mark.parametrize(("feed", "lag_allowance_s"), [("iex", 60.0), ("delayed_sip", 960.0)])
+def test_gaps_of_a_late_feed_begin_in_its_own_time(feed: str, lag_allowance_s: float) -> None:
+    """What is missing of a feed that is fifteen minutes late happened fifteen minutes ago."""
+    assert AlpacaStream("k", "s", feed=feed).options.lag_allowance_s == lag_allowance_s
+    assert AlpacaStream("k", "s", feed=feed, lag_allowance_s=5.0).options.lag_allowance_s == 5.0
+
+
 def test_a_mute_socket_is_noticed(run: Runner[None]) -> None:
     """Pongs flow, messages do not: after stale_after_s the connection is given up."""
 

@@ -100,14 +100,23 @@ class Feed:
     """Value of ``feed`` in REST calls, where there are such calls."""
     is_round_the_clock: bool = False
     """Whether it goes on outside the exchanges' hours."""
+    delay_s: float = 0.0
+    """By how much it is late on purpose, seconds."""
 
 
 FEEDS: dict[str, Feed] = {
     "iex": Feed("/v2/iex", "stock", _STOCK_CHANNELS, rest_feed="iex"),
     "sip": Feed("/v2/sip", "stock", _STOCK_CHANNELS, rest_feed="sip"),
-    "delayed_sip": Feed("/v2/delayed_sip", "stock", _STOCK_CHANNELS, rest_feed="delayed_sip"),
+    "delayed_sip": Feed("/v2/delayed_sip", "stock", _STOCK_CHANNELS, rest_feed="delayed_sip", delay_s=900.0),
     "boats": Feed("/v1beta1/boats", "stock", _STOCK_CHANNELS, rest_feed="boats", is_round_the_clock=True),
-    "overnight": Feed("/v1beta1/overnight", "stock", _STOCK_CHANNELS, rest_feed="overnight", is_round_the_clock=True),
+    "overnight": Feed(
+        "/v1beta1/overnight",
+        "stock",
+        _STOCK_CHANNELS,
+        rest_feed="overnight",
+        is_round_the_clock=True,
+        delay_s=900.0,  # according to users
+    ),
     "test": Feed("/v2/test", "stock", _STOCK_CHANNELS, is_round_the_clock=True),
     "crypto": Feed("/v1beta3/crypto/us", "crypto", _CRYPTO_CHANNELS, rest_feed="us", is_round_the_clock=True),
     "crypto/us-1": Feed("/v1beta3/crypto/us-1", "crypto", _CRYPTO_CHANNELS, rest_feed="us-1", is_round_the_clock=True),

@@ -23,6 +23,8 @@ Symbols = str | Iterable[str]
 OVERLAP_NS = 2 * 10**9
 """How far before the last sign of life a backfill begins: a message may have been on its way."""
 MINUTE_NS = 60 * 10**9
+LAG_ALLOWANCE_S = 60.0
+"""How far behind its venue a stream may be and still say where a gap begins; what a feed is late on purpose comes on top."""
 
 
 class AlpacaStream(Session):
@@ -124,7 +126,7 @@ class AlpacaStream(Session):
             errands=_Errands(self.rest, self._data) if self.rest is not None else None,
             dedupe=market_key if self.rest is not None else None,
             clock=clock,
-            **options,
+            **{"lag_allowance_s": LAG_ALLOWANCE_S + self._data.feed.delay_s, **options},
         )
 
     @property
