@@ -116,6 +116,8 @@ class MemoryStation:
             ),
             self.clock.now_ns(),
         )
+        if answer.delay_s:
+            await self.clock.sleep(answer.delay_s)
         for key in answer.registered if self.switches.snapshot_on_register else ():
             self.push(key)
         return Reply(answer.http_status, {"content-type": "application/json"}, encode(answer.body))

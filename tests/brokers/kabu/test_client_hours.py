@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Any
 
 import pytest
 
 from tests.brokers.kabu.market_samples import at
 from tests.brokers.kabu.memory_station import STOCKS, MemoryStation
 from tests.conftest import Runner
+from wsexample.brokers.base import Reply
 from wsexample.brokers.kabu import KabuClient
 from wsexample.brokers.kabu.messages import SymbolEntry
+from wsexample.brokers.kabu.simulator.http import encode
+from wsexample.brokers.kabu.simulator.image import draw_nothing
 from wsexample.errors import RateLimitError, SubscriptionLimitError
 from wsexample.ports import Gap
 from wsexample.records.market import Board
@@ -66,6 +70,33 @@ def test_silence_in_a_market_that_trades_is_noticed_without_any_pong(run: Runner
         assert client.session.stats.attempts == 2
         (gap,) = [record for record in client.take_waiting_records() if isinstance(record, Gap)]
         assert 58.0 < (gap.to_ns - gap.from_ns) / 1e9 < 80.0
+        await closed(station, client)
+
+    run(main())
+
+
+def test_a_board_that_comes_back_empty_is_read_again(run: Runner[None]) -> None:
+    """kabu Station waits five seconds for a symbol it has not seen yet, and then answers with nulls."""
+
+    async def main() -> None:
+        station = MemoryStation("12:00", symbols=STOCKS)
+        answer, seen = station.call, set()
+
+        async def call(method: str, path: str, **details: Any) -> Reply:
+            reply = await answer(method, path, **details)
+            if "/board/" not in path or path in seen:
+                return reply
+            seen.add(path)
+            return Reply(200, reply.headers, encode(draw_nothing()))
+
+        station.call = call  # type: ignore[method-assign]
+        client = station.client("9433 8306", snapshot=True)
+        await opened(station, client)
+        await station.pass_time(20.0)
+        boards = [board for board in client.take_waiting() if isinstance(board, Board)]
+        assert [board.symbol for board in boards] == ["9433@1", "8306@1"]
+        assert all(board.last_price for board in boards)
+        assert client.snapshots == 2
         await closed(station, client)
 
     run(main())

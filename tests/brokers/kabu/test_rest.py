@@ -257,7 +257,7 @@ def test_a_token_is_renewed_once_a_call(run: Runner[None]) -> None:
                 return token
 
             simulator.station.fetch_token = steal  # type: ignore[method-assign, assignment]
-            with pytest.raises(CredentialsError, match="refuses even the token .* unless other programs fetch tokens"):
+            with pytest.raises(CredentialsError, match=r"refuses even the token .* unless other programs fetch tokens"):
                 await rest.register(["9433"])
             assert simulator.stats.requests["POST /token"] == 2
 

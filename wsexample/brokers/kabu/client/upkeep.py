@@ -67,27 +67,38 @@ class Upkeep:
     async def snapshot(self, entries: Iterable[SymbolEntry], since_ns: int | None = None) -> None:
         """Read boards and deliver each, unless it was pushed meanwhile.
 
+        The first read of a symbol may come back empty, after kabu Station has waited too long for it itself; it is read once
+        more, after the others.
+
         Parameters:
             entries: whose boards.
             since_ns: since when they have been streamed without a break; a board that was pushed since then is not
                 delivered again (default: since each is asked for).
         """
-        for entry in entries:
-            name, asked_ns = spell(entry), self._clock.now_ns()
-            try:
-                board = await self._rest.fetch_board(entry)
-            except WsExampleError as error:
-                self.complain("snapshot", f"the board of {name} could not be read: {error}")
-                continue
-            self.content("snapshot")
-            pushed = self._dialect.newest.get(name)
-            if pushed is not None and (
-                pushed.received_ns >= asked_ns
-                or (since_ns is not None and pushed.received_ns >= since_ns and _is_same(pushed, board))
-            ):
-                continue
-            self.snapshots += 1
-            self._session.deliver([board])
+        empty = [entry for entry in entries if not await self._snapshot_one(entry, since_ns, is_last=False)]
+        for entry in empty:
+            await self._snapshot_one(entry, since_ns, is_last=True)
+
+    async def _snapshot_one(self, entry: SymbolEntry, since_ns: int | None, *, is_last: bool) -> bool:
+        """Read a board and deliver what is new; returns False when it is worth reading again."""
+        name, asked_ns = spell(entry), self._clock.now_ns()
+        try:
+            board = await self._rest.fetch_board(entry)
+        except WsExampleError as error:
+            self.complain("snapshot", f"the board of {name} could not be read: {error}")
+            return True
+        self.content("snapshot")
+        pushed = self._dialect.newest.get(name)
+        if pushed is not None and (
+            pushed.received_ns >= asked_ns
+            or (since_ns is not None and pushed.received_ns >= since_ns and _is_same(pushed, board))
+        ):
+            return True
+        if board.last_price is None and board.previous_close is None and not is_last:
+            return False
+        self.snapshots += 1
+        self._session.deliver([board])
+        return True
 
     async def watch_closes(self) -> None:
         """Say so when another program seems to take the stream again and again; kabu Station serves one."""
