@@ -29,7 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sinks": {"records", "ports", "clock", "errors"},
     "paper": {"records", "ports", "clock", "errors"},
     "hub": {"wire", "records", "ports", "clock", "errors"},
-    "doors": {"brokers", "sinks", "records", "session", "ports", "errors", "clock", "wire", "tape", "paper"},
+    "doors": {"brokers", "sinks", "records", "session", "ports", "errors", "clock", "wire", "tape", "paper", "hub"},
     "cli": {"errors", "clock", "records", "ports", "wire", "echo", "session", "sync", "tape", "brokers", "sinks"}
     | {"paper", "hub", "doors"},
 }

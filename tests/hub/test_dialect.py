@@ -1,0 +1,185 @@
+"""A hub read as a session: resuming over breaks, errors in the hub's own words."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.hub.parts import fill, hub, quote
+from wsexample.doors.hub import connect_hub
+from wsexample.errors import CredentialsError, RequestError
+from wsexample.hub.access import MARKET_DATA, Access, TokenFile
+from wsexample.hub.dialect import HubDialect
+from wsexample.hub.server import Hub
+from wsexample.records.journal import Gap
+from wsexample.records.market import Quote, Record
+from wsexample.session.options import Retry
+from wsexample.session.session import Session
+
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
+SOON = Retry(first_s=0.01, max_s=0.05, interval_s=0.001)
+
+
+async def market(session: Session, count: int) -> list[Record]:
+    """The next records, connection events aside."""
+    taken: list[Record] = []
+    while len(taken) < count:
+        record = await session.receive(timeout_s=10)
+        if record.venue == "t":
+            taken.append(record)
+    return taken
+
+
+def test_a_session_yields_the_records_that_were_published(run: Run) -> None:
+    """Typed, equal to the hub's own, decimals and accounts included."""
+
+    async def main() -> None:
+        async with hub() as made:
+            made.publish([quote(1), fill(2)])
+            async with connect_hub(f"127.0.0.1:{made.port}", "t.>") as session:
+                made.publish([quote(3)])
+                assert await market(session, 3) == [quote(1), fill(2), quote(3)]
+
+    run(main())
+
+
+def test_every_record_comes_once_over_a_hundred_breaks(run: Run) -> None:
+    """The connection is cut at random while the hub publishes; each number is seen exactly once, in order."""
+    chance = random.Random(5)
+
+    async def main() -> None:
+        async with (
+            hub(desk={"history": 20_000}, ops_per_s=10_000) as made,
+            connect_hub(made.url, "t.A.quote", retry=SOON) as session,
+        ):
+
+            async def publish() -> None:
+                number = 0
+                for _ in range(100):
+                    for _ in range(chance.randrange(1, 20)):
+                        for _ in range(chance.randrange(1, 20)):
+                            number += 1
+                            made.publish([quote(number)])
+                        await asyncio.sleep(0)
+                    before = session.stats.reconnects
+                    for connection in list(made.readers):
+                        connection.abort()
+                    while session.stats.reconnects == before:
+                        number += 1
+                        made.publish([quote(number)])
+                        await asyncio.sleep(0.001)
+                made.publish([quote(0)])
+
+            task = asyncio.create_task(publish())
+            seen: list[int] = []
+            while True:
+                record = await session.receive(timeout_s=20)
+                if isinstance(record, Quote):
+                    if not record.received_ns:
+                        break
+                    seen.append(record.received_ns)
+            await task
+            assert seen == list(range(1, len(seen) + 1))
+            assert len(seen) > 3000
+            assert session.stats.reconnects == 100
+
+    run(main())
+
+
+def test_a_program_goes_on_where_it_stopped(run: Run) -> None:
+    """With the numbers of its last life it gets what came meanwhile."""
+
+    async def main() -> None:
+        async with hub() as made:
+            made.publish([quote(1), quote(2)])
+            async with connect_hub(made.url, "t.>") as session:
+                await market(session, 1)
+                dialect = session.dialect
+                assert isinstance(dialect, HubDialect)
+            made.publish([quote(3), quote(4)])
+            more = connect_hub(made.url, "t.>", since=dialect.positions, epoch=dialect.epoch)
+            async with more as session:
+                assert await market(session, 2) == [quote(3), quote(4)]
+
+    run(main())
+
+
+def test_what_the_hub_has_forgotten_is_a_gap(run: Run) -> None:
+    """A gap record of the symbol says which numbers, and the session's own gap is not called filled."""
+
+    async def main() -> None:
+        async with hub(desk={"history": 2}) as made:
+            made.publish(quote(number) for number in range(1, 10))
+            async with connect_hub(made.url, "t.>", since={"t.A.quote": 3}, epoch=made.epoch) as session:
+                gap, *rest = await market(session, 3)
+                assert isinstance(gap, Gap)
+                assert (gap.symbol, gap.reason) == ("A", "quote 4 to 7: the hub does not have them any more")
+                assert rest == [quote(8), quote(9)]
+
+    run(main())
+
+
+def test_a_hub_that_was_started_anew_is_noticed(run: Run) -> None:
+    """Its numbers begin again; a gap says so, and nothing of the new life is taken for old."""
+
+    async def main() -> None:
+        first = hub()
+        await first.start()
+        port = first.port
+        first.publish(quote(number) for number in range(1, 6))
+        async with connect_hub(f"ws://127.0.0.1:{port}", "t.>", retry=SOON) as session:
+            await market(session, 1)
+            await first.close()
+            async with Hub("127.0.0.1", port, access=Access(anybody=MARKET_DATA)) as second:
+                second.publish([quote(11)])
+                await session.wait_live()
+                gap, again = await market(session, 2)
+                assert isinstance(gap, Gap)
+                assert again == quote(11)
+                second.publish([quote(12)])
+                assert await market(session, 1) == [quote(12)]
+
+    run(main())
+
+
+def test_a_token_opens_and_a_wrong_one_is_final(run: Run, tmp_path: Path) -> None:
+    """No retry can help, so the error is raised at once in the hub's words, without the token."""
+    tokens = TokenFile(tmp_path / "tokens.json")
+    token = tokens.add("me")
+
+    async def main() -> None:
+        async with Hub(access=Access(tokens, anybody=None)) as made:
+            made.publish([quote(1)])
+            async with connect_hub(made.url, token=token) as session:
+                assert await market(session, 1) == [quote(1)]
+            for wrong in ("wsx_guess", None):
+                with pytest.raises(CredentialsError, match="token") as caught:
+                    await connect_hub(made.url, token=wrong).__aenter__()
+                assert "wsx_guess" not in str(caught.value)
+
+    run(main())
+
+
+def test_a_topic_without_right_is_refused_by_name(run: Run) -> None:
+    """Asked for alone it ends the session with the hub's words."""
+
+    async def main() -> None:
+        async with hub(anybody=MARKET_DATA) as made:
+            with pytest.raises(RequestError, match=r"anybody may not read t\.A\.fill"):
+                await connect_hub(made.url, "t.A.fill").__aenter__()
+
+    run(main())
+
+
+def test_messages_of_a_kind_to_come_are_kept(run: Run) -> None:
+    """What this version does not know costs nothing of what stands beside it."""
+    dialect = HubDialect()
+    step = dialect.receive(b'[{"op":"dance"},{"op":"conflated","count":3}]', False, 1)
+    assert (step.records, dialect.unread, dialect.conflated, dialect.kept) == ([], 1, 3, [b'{"op":"dance"}'])
+    dialect.receive(b"\xff", False, 1)
+    assert dialect.unread == 2

@@ -1,0 +1,57 @@
+"""`connect_hub`: a hub as a session: the same records that its owner sees, without a gap over every break."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from wsexample.hub.dialect import HubDialect, HubErrands
+from wsexample.hub.ops import JSON
+from wsexample.session.session import Session
+from wsexample.wire.options import ConnectOptions
+
+__all__ = ["connect_hub"]
+
+PATH = "/v1/stream"
+
+
+def connect_hub(
+    url: str | ConnectOptions,
+    topics: str | Iterable[str] = ">",
+    *,
+    token: str | None = None,
+    interval_ms: int | None = None,
+    since: dict[str, int] | None = None,
+    epoch: str | None = None,
+    **changes: Any,
+) -> Session:
+    """Return a session that reads a hub: ``async with connect_hub("ws://host:9100", "alpaca.*.quote") as session: ...``
+
+    After a break it asks for what it has not got; numbers that were seen are in ``session.dialect.positions``, for a program that
+    wants to go on there after its own restart.
+
+    Parameters:
+        url: of the hub; its path may be left out.
+        topics: topics and patterns, such as "alpaca.AAPL.quote", "kabu.>" (default: everything).
+        token: who reads; None where the hub wants none.
+        interval_ms: how often at most something comes for a topic, the newest then; None for everything.
+        since: numbers that were seen before, by topic.
+        epoch: the hub's life that they are of.
+        changes: arguments of `Session`, such as ``policy`` or ``retry``.
+
+    Raises:
+        OptionError: an option has a value that cannot work.
+    """
+    options = url if isinstance(url, ConnectOptions) else ConnectOptions(url=_with_path(url))
+    options = options.replace(subprotocols=[JSON.subprotocol])
+    dialect = HubDialect(token=token, interval_ms=interval_ms, since=since, epoch=epoch)
+    wanted = [topics] if isinstance(topics, str) else list(topics)
+    return Session(dialect, wanted, url=options, errands=HubErrands(dialect), **changes)
+
+
+def _with_path(url: str) -> str:
+    """Return the address with the hub's path, where it names none."""
+    text = url if "://" in url else f"ws://{url}"
+    text = text.replace("http://", "ws://", 1).replace("https://", "wss://", 1)
+    _, _, rest = text.partition("://")
+    return text if rest.partition("/")[2] else text.rstrip("/") + PATH

@@ -1,0 +1,236 @@
+"""`HubDialect`: a hub's language from the reader's side, for a session: subscribes, resumes after a break, makes records.
+
+Pure. It remembers the last number of each topic; after a break it asks for what is newer, so that nothing is missing and nothing
+comes twice, as long as the hub still has it. What the hub does not have any more becomes a `Gap` record of that symbol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from functools import cache
+from typing import Any, Union
+
+import msgspec
+
+from wsexample.errors import BrokerError, CredentialsError, RequestError
+from wsexample.hub.ops import JSON, Ack, Auth, Conflated, Failed, Missed, Pong, Subscribe, Unsubscribe, Welcome
+from wsexample.hub.topics import words_of
+from wsexample.ports import NOTHING, Dialect, Errands, Failure, Gap, Step
+from wsexample.records.kinds import record_kinds
+from wsexample.records.market import Record
+
+__all__ = ["HubDialect", "HubErrands"]
+
+KEEP = 32
+
+
+class HubDialect(Dialect):
+    """Reads a hub.
+
+    Parameters:
+        token: who the reader is; None where the hub wants none.
+        interval_ms: how often at most something comes for a topic; None or 0 for everything.
+        since: numbers that were seen before, by topic; with ``epoch`` a program goes on where it stopped.
+        epoch: the hub's life that they are of.
+    """
+
+    venue = "hub"
+
+    def __init__(
+        self,
+        *,
+        token: str | None = None,
+        interval_ms: int | None = None,
+        since: dict[str, int] | None = None,
+        epoch: str | None = None,
+    ) -> None:
+        self._token = token
+        self._interval_ms = interval_ms
+        self.positions: dict[str, int] = dict(since or {})
+        """The last number of each topic: what ``since`` is next time."""
+        self.epoch = epoch
+        """The hub's life that `positions` are of."""
+        self.conflated = 0
+        """Records that the hub passed over because this reader was slow."""
+        self.missed = 0
+        """Records that the hub did not have any more."""
+        self.doubled = 0
+        """Records that came a second time and were left out."""
+        self.unread = 0
+        """Messages that this version does not know."""
+        self.kept: list[bytes] = []
+        """The first of them, as they came."""
+        self.has_all = True
+        """Whether this connection has brought all that was missed."""
+        self._asked: dict[int, list[str]] = {}
+        self._next_epoch: str | None = epoch
+        self._count = 0
+
+    def __repr__(self) -> str:
+        return f"<HubDialect, {len(self.positions)} topics>"
+
+    def start(self) -> Step:
+        """Begin on a fresh connection; the hub speaks first."""
+        self._asked.clear()
+        self.has_all = True
+        return NOTHING
+
+    def subscribe(self, topics: Iterable[str]) -> Step:
+        """Ask for topics, from where they were left."""
+        self._count += 1
+        asked = self._asked[self._count] = list(topics)
+        op = Subscribe(
+            asked,
+            id=self._count,
+            since=dict(self.positions) or None,
+            epoch=self.epoch if self.positions else None,
+            interval_ms=self._interval_ms,
+        )
+        return Step(replies=[JSON.encode(op).decode()])
+
+    def unsubscribe(self, topics: Iterable[str]) -> Step:
+        """Give topics up."""
+        return Step(replies=[JSON.encode(Unsubscribe(list(topics))).decode()])
+
+    def heartbeat(self, now_ns: int) -> Step:
+        """Nothing: pings of the wire show whether the hub is there."""
+        return NOTHING
+
+    def receive(self, payload: bytes, is_binary: bool, received_ns: int) -> Step:
+        """Read one message, which may hold several."""
+        try:
+            messages = _decoder().decode(payload if payload[:1] == b"[" else b"[" + payload + b"]")
+        except msgspec.DecodeError:
+            return self._one_by_one(payload, received_ns)
+        return self._steps(messages, received_ns)
+
+    def _one_by_one(self, payload: bytes, received_ns: int) -> Step:
+        """Read what can be read of a message in which something is of a kind to come."""
+        try:
+            rows = msgspec.json.decode(
+                payload if payload[:1] == b"[" else b"[" + payload + b"]", type=list[msgspec.Raw]
+            )
+        except msgspec.DecodeError:
+            rows = [msgspec.Raw(payload)]
+        messages = []
+        for row in rows:
+            try:
+                messages += _decoder().decode(b"[" + bytes(row) + b"]")
+            except msgspec.DecodeError:
+                self.unread += 1
+                if len(self.kept) < KEEP:
+                    self.kept.append(bytes(row))
+        return self._steps(messages, received_ns)
+
+    def _steps(self, messages: Sequence[Any], received_ns: int) -> Step:
+        records: list[Record] = []
+        confirmed: list[str] = []
+        refused: list[tuple[str, Exception]] = []
+        replies: list[str] = []
+        phase: str | None = None
+        failure: Failure | None = None
+        for message in messages:
+            if isinstance(message, _Data):
+                if message.seq > self.positions.get(message.topic, 0):
+                    self.positions[message.topic] = message.seq
+                    records.append(message.record)
+                else:
+                    self.doubled += 1
+            elif isinstance(message, Welcome):
+                phase, reply, failure = self._welcomed(message)
+                replies += reply
+            elif isinstance(message, Ack):
+                if message.id == "auth":
+                    phase = "subscribing"
+                elif isinstance(message.id, int):
+                    confirmed += self._asked.pop(message.id, [])
+            elif isinstance(message, Failed):
+                part, failure = self._failed(message)
+                refused += part
+            elif isinstance(message, Missed):
+                records.append(self._missed(message, received_ns))
+            elif isinstance(message, Conflated):
+                self.conflated += message.count
+        return Step(records, replies, phase, failure, confirmed, refused)
+
+    def _welcomed(self, welcome: Welcome) -> tuple[str | None, list[str], Failure | None]:
+        if self.epoch is None:
+            self.epoch = welcome.epoch
+        # Numbers of another life are asked for as they are: the hub says so, and the answer moves them.
+        self._next_epoch = welcome.epoch
+        if not welcome.needs_token:
+            return "subscribing", [], None
+        if self._token is None:
+            error = CredentialsError("this hub wants a token", venue=self.venue, code="token")
+            return None, [], Failure(error, is_final=True)
+        return None, [JSON.encode(Auth(self._token, id="auth")).decode()], None
+
+    def _failed(self, message: Failed) -> tuple[list[tuple[str, Exception]], Failure | None]:
+        facts: dict[str, Any] = {"venue": self.venue, "code": message.code, "words": message.message}
+        if message.code == "token":
+            return [], Failure(CredentialsError(f"the hub refused: {message.message}", **facts), is_final=True)
+        asked = self._asked.pop(message.id, []) if isinstance(message.id, int) else []
+        error: BrokerError = RequestError(f"the hub refused: {message.message}", **facts)
+        return [(topic, error) for topic in asked], None if asked else Failure(error, is_final=True)
+
+    def _missed(self, message: Missed, received_ns: int) -> Gap:
+        self.has_all = False
+        if message.reason == "epoch":
+            self.positions.pop(message.topic, None)
+            self.epoch = self._next_epoch
+        else:
+            self.missed += message.to_seq - message.from_seq + 1
+            self.positions[message.topic] = max(self.positions.get(message.topic, 0), message.to_seq)
+        venue, symbol, kind = words_of(message.topic)
+        words = "the hub has begun anew" if message.reason == "epoch" else "the hub does not have them any more"
+        return Gap(
+            venue=venue,
+            symbol=symbol,
+            received_ns=received_ns,
+            from_ns=received_ns,
+            to_ns=received_ns,
+            reason=f"{kind} {message.from_seq} to {message.to_seq}: {words}",
+        )
+
+
+class HubErrands(Errands):
+    """Says of a session's gap that a hub has filled it: what was missed comes on the connection itself.
+
+    Parameters:
+        dialect: of the session.
+    """
+
+    def __init__(self, dialect: HubDialect) -> None:
+        self._dialect = dialect
+
+    def backfill(self, gap: Gap, topics: Sequence[str]) -> AsyncIterator[Sequence[Record]] | None:
+        """Nothing is to be fetched; None where the hub did not have all."""
+        return _nothing() if self._dialect.has_all else None
+
+
+async def _nothing() -> AsyncIterator[Sequence[Record]]:
+    none: tuple[Sequence[Record], ...] = ()
+    for batch in none:
+        yield batch
+
+
+class _Data(msgspec.Struct, tag_field="op", tag="data"):
+    """A record with its number, typed; the twin of `wsexample.hub.ops.Data`."""
+
+    topic: str
+    seq: int
+    record: Record
+
+
+@cache
+def _decoder() -> msgspec.json.Decoder[list[Any]]:
+    kinds = tuple(record_kinds().values())
+    data = msgspec.defstruct(
+        "TypedData",
+        [("topic", str), ("seq", int), ("record", Union[kinds])],  # noqa: UP007 - built at run time
+        bases=(_Data,),
+        tag_field="op",
+        tag="data",
+    )
+    messages = (data, Welcome, Ack, Pong, Failed, Missed, Conflated)
+    return msgspec.json.Decoder(list[Union[messages]])  # type: ignore[valid-type] # noqa: UP007
