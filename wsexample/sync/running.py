@@ -75,7 +75,11 @@ class Run:
                 wait_s = self._policy.wait_s(max(1, self._failures))
                 if wait_s is None:
                     break
-                dispatcher.timeout(wait_s, lambda: None)
+                try:
+                    dispatcher.timeout(wait_s, lambda: None)
+                except KeyboardInterrupt as failure:
+                    self._interrupted(failure)
+                    raise
                 if app.keep_running:
                     self._connect_and_serve(reconnecting=True)
         except KeyboardInterrupt:
@@ -106,13 +110,18 @@ class Run:
             if app.keep_running and app.sock is not None:
                 self._dispatcher.read(app.sock.sock, self.read, self.check)
         except (KeyboardInterrupt, SystemExit) as failure:
-            app.has_errored = True
-            self._stop_pings()
-            app._callback(app.on_error, failure)
-            self._end()
+            self._interrupted(failure)
             raise
         except Exception as failure:  # noqa: BLE001 - every way in which a connection may fail or end
             self.lost(failure)
+
+    def _interrupted(self, failure: BaseException) -> None:
+        """Ctrl-C was typed, or a callback wants the program to exit."""
+        app = self._app
+        app.has_errored = True
+        self._stop_pings()
+        app._callback(app.on_error, failure)
+        self._end()
 
     def _reconnect(self, reconnecting: bool = True) -> bool:
         """Connect again; called by the program's event loop, which is not to call again."""
