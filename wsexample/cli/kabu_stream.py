@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from wsexample.brokers.kabu import KabuClient, KabuRest
 from wsexample.brokers.kabu.codes import REGISTER_LIMIT
@@ -95,7 +95,7 @@ async def run_stream(plan: StreamPlan, feed: FeedPlan, stop: Stop) -> int:
     )
     station = f"kabu Station {client.rest.address}"
     stream = Feed(
-        feed,
+        replace(feed, alerts=()),  # read already, with markets and names
         {"boards": client.session},
         stop,
         place=station,

@@ -135,14 +135,6 @@ Without an account: run "wsexample sim kabu" in another window; it shows a KEY t
 )
 @option("--ladder", metavar="SYMBOL", section="Output", help="Show the order book of one symbol in place of the table.")
 @option(
-    "--alert",
-    "alerts",
-    multiple=True,
-    metavar="CONDITION",
-    section="Output",
-    help='Say when a price gets somewhere, such as "9433 bid > 3000"; repeat.',
-)
-@option(
     "--up-color",
     type=click.Choice(["auto", "japan", "west"]),
     default="auto",
@@ -167,7 +159,6 @@ def main(
     pins: tuple[str, ...],
     places: int,
     ladder: str | None,
-    alerts: tuple[str, ...],
     up_color: str,
     feed: FeedPlan,
 ) -> None:
@@ -182,7 +173,7 @@ def main(
         from wsexample.cli.kabu_stream import StreamPlan, run_stream
         from wsexample.cli.kabu_wishes import wishes_of
 
-        wishes = wishes_of(credentials.symbols, watch_list=watch_list, pins=pins, ladder=ladder, alerts=alerts)
+        wishes = wishes_of(credentials.symbols, watch_list=watch_list, pins=pins, ladder=ladder, alerts=feed.alerts)
         plan = StreamPlan(
             wishes=wishes,
             key=credentials.key,

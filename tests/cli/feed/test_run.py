@@ -20,7 +20,7 @@ from tests.session.toy import ToyDialect, said, toy_dialer
 from wsexample.cli.feed.plan import FeedPlan
 from wsexample.cli.feed.run import Feed
 from wsexample.cli.running import Stop
-from wsexample.errors import CredentialsError, NetworkError, StorageError
+from wsexample.errors import CredentialsError, NetworkError, OptionError, StorageError
 from wsexample.records.fields import decode_json
 from wsexample.records.market import Record, Trade
 from wsexample.session.options import Retry
@@ -223,6 +223,25 @@ def test_a_watcher_adds_records(run: Runner[int], capfd: pytest.CaptureFixture[s
     out, err = capfd.readouterr()
     assert prices(out) == [1, -1]
     assert "wsexample: an echo\n" in err
+
+
+def test_an_alert_of_the_plan_is_told(run: Runner[int], capfd: pytest.CaptureFixture[str]) -> None:
+    """Every streaming command knows alerts; one that cannot be read is found before anything is dialled."""
+
+    async def main() -> int:
+        dialer, stop = toy_dialer(), Stop()
+        session = Session(ToyDialect(), ["A"], dial=dialer)
+        plan = FeedPlan(alerts=("A > 1",), count=2)
+        feeding = asyncio.ensure_future(Feed(plan, {"toy": session}, stop, place="toy").run())
+        (await dialer.opened()).say(said("A", 1), said("A", 2))
+        return await feeding
+
+    assert run(main()) == 0
+    out, err = capfd.readouterr()
+    assert err.count("ALERT A: last is 2 (A > 1)") == 1
+    assert '"kind":"alert"' in out
+    with pytest.raises(OptionError, match="cannot be read"):
+        Feed(FeedPlan(alerts=("A is 1",)), {}, Stop(), place="toy")
 
 
 def test_several_sessions_share_a_feed(run: Runner[int], capfd: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ A command makes its sessions and runs a `Feed`; the flags are read into a `FeedP
 
     @click.command("alpaca", cls=Command, context_settings=CONTEXT)
     @click.argument("symbols", nargs=-1)
-    @feed_flags                                    # --store --journal --count --duration --newest --no-table
+    @feed_flags                                    # --store --journal --record --alert --count --duration --newest --no-table
     def main(symbols, feed: FeedPlan) -> None:     # --no-reconnect --color --no-color -q --debug
         async def program(stop: Stop) -> int:
             from wsexample.cli.feed.run import Feed    # here, so that --help stays fast
@@ -31,8 +31,9 @@ What a feed does with any session, whatever the broker:
 | one line when what comes falls behind the venue's clock, and one when it is in time again | ``lag`` |
 | ``--count``, ``--duration``, Ctrl-C, a pipe that is closed; what came is stored in each case | ``run`` |
 | received = delivered + conflated + dropped + waiting, for the store and for the pipe, in the end | ``run`` |
+| ``--alert CONDITION``: a line, a bell and a record when a price gets somewhere | ``alerts`` |
 | records as the same words for prices, whatever their kind: ``facts_of`` | ``facts`` |
-| records of a command's own, such as alerts, put into the stream by a `Watcher` | ``run`` |
+| records of a command's own, put into the stream by a `Watcher` | ``run`` |
 
 Rules for a command that uses it:
 

@@ -17,6 +17,8 @@ class FeedPlan:
     """File or URL of a sink for connection events and gaps; None keeps no journal."""
     record: str | None = None
     """Tape for every message as it came; None records nothing."""
+    alerts: tuple[str, ...] = ()
+    """Conditions on prices to tell of, see `wsexample.cli.feed.alerts`."""
     count: int | None = None
     """Records of market data after which the feed ends; None for no end."""
     duration_s: float | None = None

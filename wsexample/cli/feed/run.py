@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Protocol
 
+from wsexample.cli.feed.alerts import Alerts, parse_condition
 from wsexample.cli.feed.journal import Journal
 from wsexample.cli.feed.lag import LagNotices
 from wsexample.cli.feed.lines import Lines
@@ -67,7 +68,7 @@ class Feed:
         place: where the data comes from, for people: "kabu Station localhost:18080".
         opened_by: what opens and closes the sessions, such as a client that holds them (default: they themselves).
         view: what a terminal shows; None prints JSON lines there too.
-        watchers: look at every record.
+        watchers: look at every record, beside the alerts that the plan asks for.
         greeting: returns what to say once the feed is open.
         explain: a broker's words for an error (default: its own sentence).
         silence: what to say when nothing comes for ten seconds in the beginning.
@@ -76,7 +77,7 @@ class Feed:
         watches_lag: whether a stream that falls behind its venue's clock is told; not where its client does that.
 
     Raises:
-        OptionError: there is no such store.
+        OptionError: there is no such store, or an alert cannot be read.
     """
 
     def __init__(
@@ -100,7 +101,8 @@ class Feed:
         self._sessions = dict(sessions)
         self._stop = stop
         self._opened_by = opened_by
-        self._watchers = tuple(watchers)
+        alerts = [Alerts(map(parse_condition, plan.alerts))] if plan.alerts else []
+        self._watchers: tuple[Watcher, ...] = (*watchers, *alerts)
         self._greeting = greeting
         self._silence = silence
         self._extras = extras
