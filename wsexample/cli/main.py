@@ -35,6 +35,7 @@ kclient, wseclient and wseserver are commands of their own as well. Each command
         "wseclient": ("wsexample.cli.wseclient:main", "Talk to a WebSocket server: prompt, pipe, echo test."),
         "wseserver": ("wsexample.cli.wseserver:main", "Serve WebSocket: echo, broadcast, a program for each client."),
         "dump": ("wsexample.cli.dump:main", "Send lines of stdin and print what comes, with wsdump's options."),
+        "query": ("wsexample.cli.query:main", "Ask stored records in SQL, make bars of them, draw a day."),
         "sim": ("wsexample.cli.main:sim", "Run a broker's simulator on this machine."),
         "doctor": ("wsexample.cli.doctor:main", "Say what is installed here and whether it works."),
     },
