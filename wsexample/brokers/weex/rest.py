@@ -71,6 +71,11 @@ class WeexRest:
     def __repr__(self) -> str:
         return f"<WeexRest {self._config.market} {self._config.rest_url}>"
 
+    @property
+    def is_spot(self) -> bool:
+        """Whether it is about the spot market."""
+        return self._is_spot
+
     # -- the market ----------------------------------------------------------------------------------------------
 
     async def fetch_time_ms(self) -> int:

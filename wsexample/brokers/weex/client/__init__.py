@@ -21,6 +21,7 @@ from wsexample.brokers.weex.config import (
     WeexConfig,
 )
 from wsexample.brokers.weex.dialect import WeexMessage
+from wsexample.brokers.weex.gateway import WeexGateway
 from wsexample.brokers.weex.rest import WeexRest
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "RateLimitConfig",
     "RetryConfig",
     "WeexConfig",
+    "WeexGateway",
     "WeexMessage",
     "WeexRest",
     "WeexWebSocketClient",

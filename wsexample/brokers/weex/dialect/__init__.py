@@ -7,6 +7,7 @@ from wsexample.brokers.weex.dialect.books import KeptBook, WireBook
 from wsexample.brokers.weex.dialect.items import WeexMessage
 from wsexample.brokers.weex.dialect.positions import Holdings
 from wsexample.brokers.weex.dialect.private import AccountReader, unrealized
+from wsexample.brokers.weex.dialect.requests import order_body
 from wsexample.brokers.weex.dialect.signing import auth_headers, handshake_headers, sign
 from wsexample.brokers.weex.dialect.stream import WeexDialect
 from wsexample.brokers.weex.dialect.symbols import (
@@ -31,6 +32,7 @@ __all__ = [
     "book_topic",
     "handshake_headers",
     "kline_topic",
+    "order_body",
     "past_trades",
     "quote_topic",
     "sign",
