@@ -6,49 +6,42 @@ import json
 import urllib.request
 
 import pytest
+from click.testing import CliRunner
 
 from tests.commands import Launch
+from wsexample.cli.main import main
 
 
 def test_it_serves_and_announces_itself(launch: Launch) -> None:
-    """It says where it listens and with which credentials, answers a call, and stops with 0 and its counts."""
+    """It says where it listens and with which credentials and what to type next, answers a call, and stops with its counts."""
     simulator = launch("main", "sim", "alpaca", "--port", "0", "--announce", "--seed", "7")
     facts = json.loads(simulator.wait_for("secret", on="out"))
     headers = {"APCA-API-KEY-ID": facts["key"], "APCA-API-SECRET-KEY": facts["secret"]}
     request = urllib.request.Request(f"{facts['rest_url']}/v2/account", headers=headers)
     with urllib.request.urlopen(request, timeout=10) as answer:
         assert json.load(answer)["status"] == "ACTIVE"
+    assert simulator.wait_for("try").endswith(f"wsexample alpaca quotes AAPL MSFT NVDA --sim={facts['port']}")
     assert facts["trading_stream_url"] == f"ws://127.0.0.1:{facts['port']}/stream"
     simulator.terminate()
     assert simulator.finish() == 0
     assert "1 calls answered" in simulator.err[-1]
 
 
-def test_it_tells_newcomers_what_to_type_next(launch: Launch) -> None:
-    """The command to try stands there with the port."""
-    simulator = launch("main", "sim", "alpaca", "--port", "0", "--announce")
-    facts = json.loads(simulator.wait_for("secret", on="out"))
-    assert simulator.wait_for("try").endswith(f"wsexample alpaca quotes AAPL MSFT NVDA --sim={facts['port']}")
-
-
-def test_it_lists_what_it_has(launch: Launch) -> None:
+def test_it_lists_what_it_has() -> None:
     """Symbols with kind and name, and switches with their defaults."""
-    symbols = launch("main", "sim", "alpaca", "--list")
-    assert symbols.finish() == 0
-    assert "AAPL\tstock\tApple Inc. Common Stock" in symbols.out
-    switches = launch("main", "sim", "alpaca", "--list-switches")
-    assert switches.finish() == 0
-    assert "plan=basic" in switches.out
+    symbols = CliRunner().invoke(main, ["sim", "alpaca", "--list"])
+    assert (symbols.exit_code, "AAPL\tstock\tApple Inc. Common Stock" in symbols.stdout) == (0, True)
+    switches = CliRunner().invoke(main, ["sim", "alpaca", "--list-switches"])
+    assert (switches.exit_code, "plan=basic" in switches.stdout.splitlines()) == (0, True)
 
 
 @pytest.mark.parametrize(
     ("setting", "words"), [("nonsense=1", "--list-switches shows the names"), ("plan=gold", "--switch plan=gold:")]
 )
-def test_a_wrong_switch_is_named(launch: Launch, setting: str, words: str) -> None:
+def test_a_wrong_switch_is_named(setting: str, words: str) -> None:
     """A switch that does not exist or cannot have a value is refused with 2."""
-    simulator = launch("main", "sim", "alpaca", "--port", "0", "--switch", setting)
-    assert simulator.finish() == 2
-    assert words in simulator.err[-1]
+    simulator = CliRunner().invoke(main, ["sim", "alpaca", "--port", "0", "--switch", setting])
+    assert (simulator.exit_code, words in simulator.stderr) == (2, True)
 
 
 def test_executions_and_articles_come_by_themselves(launch: Launch) -> None:

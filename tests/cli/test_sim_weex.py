@@ -6,8 +6,10 @@ import json
 import urllib.request
 
 import pytest
+from click.testing import CliRunner
 
 from tests.commands import Launch
+from wsexample.cli.main import main
 
 
 def test_it_serves_and_announces_itself(launch: Launch) -> None:
@@ -25,19 +27,19 @@ def test_it_serves_and_announces_itself(launch: Launch) -> None:
 
 @pytest.mark.parametrize(
     ("flags", "words"),
-    [(("--symbols", ","), "at least one symbol"), (("--step", "0"), "--step must be more than zero")],
+    [
+        (("--symbols", ","), "at least one symbol"),
+        (("--step", "0"), "--step must be more than zero"),
+        (("--switch", "nonsense=1"), "--list-switches shows the names"),
+    ],
 )
-def test_a_market_that_cannot_be_is_refused(launch: Launch, flags: tuple[str, ...], words: str) -> None:
+def test_a_market_that_cannot_be_is_refused(flags: tuple[str, ...], words: str) -> None:
     """What cannot work is said in one line, with status 2."""
-    simulator = launch("main", "sim", "weex", "--port", "0", *flags)
-    assert simulator.finish() == 2
-    assert words in simulator.err[-1]
+    simulator = CliRunner().invoke(main, ["sim", "weex", "--port", "0", *flags])
+    assert (simulator.exit_code, words in simulator.stderr) == (2, True)
 
 
-def test_it_lists_its_switches(launch: Launch) -> None:
-    """With their defaults; a wrong one is refused with 2."""
-    switches = launch("main", "sim", "weex", "--list-switches")
-    assert switches.finish() == 0
-    assert "begins_account=False" in switches.out
-    wrong = launch("main", "sim", "weex", "--port", "0", "--switch", "nonsense=1")
-    assert (wrong.finish(), "--list-switches shows the names" in wrong.err[-1]) == (2, True)
+def test_it_lists_its_switches() -> None:
+    """With their defaults."""
+    switches = CliRunner().invoke(main, ["sim", "weex", "--list-switches"])
+    assert (switches.exit_code, "begins_account=False" in switches.stdout.splitlines()) == (0, True)

@@ -23,10 +23,13 @@ from wsexample.records.market import Record
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["NONE", "Column", "list_flags", "money", "number", "show", "show_one", "table_of", "when"]
+__all__ = ["MOST_ROWS", "NONE", "Column", "list_flags", "money", "number", "show", "show_one", "table_of", "when"]
 
 NONE = "–"
 """What stands where nothing is known."""
+
+MOST_ROWS = 1_000
+"""Rows of a table; more are only counted, for nobody reads them and drawing them takes long."""
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -94,7 +97,9 @@ def show(items: Sequence[Any], columns: Sequence[Column], *, wants_json: bool, c
         click.echo(empty, err=True)
         return
     console = _console(color)
-    console.print(table_of(items, columns, width=console.width))
+    console.print(table_of(items[-MOST_ROWS:], columns, width=console.width))
+    if len(items) > MOST_ROWS:
+        click.echo(f"  … and {len(items) - MOST_ROWS:,} before these; --json or a pipe gets all", err=True)
 
 
 def show_one(item: Any, columns: Sequence[Column], *, wants_json: bool, color: str) -> None:
