@@ -145,6 +145,17 @@ def test_a_price_that_is_not_known_makes_nothing_true() -> None:
     assert told("9433 < 100", board(last_price=None), board(last_price=float("nan"))) == []
 
 
+def test_an_alert_that_cannot_come_true_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """Quotes have no last price; whoever waits for one among them alone is told so, once."""
+    quote = Quote(venue="alpaca", symbol="AAPL", received_ns=1, bid_price=187.0, ask_price=187.1)
+    assert told("AAPL > 190", *[quote] * 200) == []
+    assert [record.getMessage() for record in caplog.records] == [
+        "the alert 'AAPL > 190' waits for what AAPL does not say: of 50 records none had it"
+    ]
+    assert told("AAPL bid > 190", *[quote] * 200) == []
+    assert len(caplog.records) == 1
+
+
 def test_quotes_and_trades_make_one_picture() -> None:
     """What a quote says stands until the next one, whatever trades come between."""
     quote = Quote(venue="alpaca", symbol="AAPL", received_ns=1, bid_price=187.0, ask_price=187.1)

@@ -15,8 +15,9 @@ field of a record that is a number.
 from __future__ import annotations
 
 import difflib
+import logging
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -34,6 +35,8 @@ from wsexample.records.market import Record
 
 __all__ = ["Alert", "Alerts", "Condition", "parse_condition"]
 
+log = logging.getLogger("wsexample.alerts")
+
 COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     ">": lambda value, bound: value > bound,
     ">=": lambda value, bound: value >= bound,
@@ -41,6 +44,8 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "<=": lambda value, bound: value <= bound,
 }
 MOVES = {"moves": 0, "rises": 1, "falls": -1}
+UNHEARD = 50
+"""Records of a symbol that do not say what a condition looks at, after which that is told."""
 _HOW = "write SYMBOL FIGURE > NUMBER, SYMBOL crosses NUMBER, or SYMBOL moves 2% in 5m"
 
 
@@ -264,6 +269,7 @@ class Alerts:
         self._conditions = tuple(conditions)
         self._names = dict(names or {})
         self._rules: dict[str, list[tuple[Condition, _Comparing | _Crossing | _Moving]]] = {}
+        self._unheard: Counter[tuple[str, str]] = Counter()
         self._facts: dict[str, dict[str, Any]] = {}
 
     def take(self, record: Record) -> Iterable[Record]:
@@ -283,11 +289,26 @@ class Alerts:
             if isinstance(bound, str):
                 bound = _value(bound, record, facts)  # type: ignore[assignment] # None is looked at next
             if value is None or bound is None:
+                self._note_silence(condition, record.symbol)
                 continue
+            self._unheard[condition.text, record.symbol] = UNHEARD  # it does say it, some time at least
             reference = looker.look(value, float(bound), record.received_ns / 1e9)
             if reference is not None:
                 alerts.append(_alert(condition, record, value, reference))
         return alerts
+
+    def _note_silence(self, condition: Condition, symbol: str) -> None:
+        """Tell once when records do not say what a condition looks at, for then it never comes true."""
+        if condition.symbol == "*":
+            return  # some of all symbols will not have it
+        self._unheard[condition.text, symbol] += 1
+        if self._unheard[condition.text, symbol] == UNHEARD:
+            log.warning(
+                "the alert %r waits for what %s does not say: of %d records none had it",
+                condition.text,
+                symbol,
+                UNHEARD,
+            )
 
     def words(self, answer: Record) -> str:
         """Return an alert as a sentence."""
