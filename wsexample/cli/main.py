@@ -41,7 +41,8 @@ kclient, wseclient and wseserver are commands of their own as well. Each command
     },
     sections={
         "Live data": ("kclient", "alpaca", "weex"),
-        "Tapes": ("record", "replay", "tape"),
+        "Kept data": ("record", "replay", "tape", "query"),
+        "Trading": ("paper",),
         "WebSocket": ("wseclient", "wseserver", "dump"),
         "This machine": ("sim", "doctor"),
     },
