@@ -42,6 +42,11 @@ The paper account is used unless --live is written. Without an account: run
         "cancel": ("wsexample.cli.alpaca_trade:cancel", "Cancel orders."),
         "close": ("wsexample.cli.alpaca_trade:close", "Close positions."),
     },
+    sections={
+        "Market data": ("quotes", "trades", "bars", "books", "news", "stream"),
+        "Read once": ("snapshot", "history", "clock", "account", "positions"),
+        "Orders": ("orders", "buy", "sell", "cancel", "close"),
+    },
 )
 def main() -> None:
     """Alpaca: US equities, options and crypto."""

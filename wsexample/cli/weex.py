@@ -38,6 +38,11 @@ Without an account: run "wsexample sim weex" in another window and add --sim (po
         "sell": ("wsexample.cli.weex_trade:sell", "Place an order to sell; --live or --sim must be written."),
         "cancel": ("wsexample.cli.weex_trade:cancel", "Cancel orders."),
     },
+    sections={
+        "Market data": ("tickers", "quotes", "book", "trades", "candles", "history"),
+        "Account": ("account", "positions"),
+        "Orders": ("orders", "buy", "sell", "cancel"),
+    },
 )
 def main() -> None:
     """WEEX: crypto, contract and spot."""
