@@ -171,7 +171,7 @@ def test_keep_running_ends_the_run(websocket: Any) -> None:
         log.app.on_open = lambda app: app.send("x")
         assert log.app.run_forever() is False
         assert log.of("error") == []
-        assert len(log.of("close")) == 1
+        assert log.of("close") == [(None, None)]
 
 
 def test_an_exception_in_a_callback_is_told_and_the_run_goes_on(websocket: Any) -> None:

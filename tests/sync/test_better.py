@@ -644,6 +644,18 @@ def test_closing_during_the_handshake_ends_the_run() -> None:
         assert events == ["close"]
 
 
+def test_closing_while_headers_are_made_ends_the_run(server: Peer) -> None:
+    """A token that is fetched for nothing is not sent."""
+
+    def header() -> list[str]:
+        app.close()
+        return []
+
+    app = sync.WebSocketApp(server.url, header=header)
+    assert app.run_forever() is False
+    assert server.conns == []
+
+
 # -- the app ---------------------------------------------------------------------------------------------------------
 
 

@@ -86,6 +86,7 @@ class WebSocketApp:
         max_message_bytes: int = 0,
     ) -> None:
         self._keep_running = False
+        self._closing = threading.RLock()
         self._waker: Waker | None = None
         self._run: Run | None = None
         self.url = url
@@ -163,13 +164,14 @@ class WebSocketApp:
 
     def close(self, **kwargs: Any) -> None:
         """End the run, from any thread or callback; the arguments are those of `WebSocket.close`."""
-        self.keep_running = False
-        sock = self.sock
-        if sock is not None:
-            sock.close(**kwargs)
-            if sock.close_frame is not None:
-                self.last_close_frame = sock.close_frame
-            self.sock = None
+        with self._closing:
+            self.keep_running = False
+            sock = self.sock
+            if sock is not None:
+                sock.close(**kwargs)
+                if sock.close_frame is not None:
+                    self.last_close_frame = sock.close_frame
+                self.sock = None
         run = self._run
         if run is not None:
             run.closed_by_program()

@@ -64,11 +64,6 @@ class Closing(Receiving):
         finally:
             self._farewell.release()
 
-    def _await_goodbye(self) -> None:
-        """Wait for another thread that is in `close`, as long as it takes."""
-        with self._farewell:
-            pass
-
     def _say_goodbye(self, payload: bytes, timeout: float | None) -> None:
         deadline = time.monotonic() + (threading.TIMEOUT_MAX / 2 if timeout is None else timeout)
         if not self._has_sent_close and not self._send_goodbye(payload, deadline):

@@ -149,9 +149,12 @@ class Run:
         ws.settimeout(getdefaulttimeout())
         app.sock = ws
         self._was_open = False
+        header = app.header() if callable(app.header) else app.header  # which may take its time
+        if not app.keep_running:
+            return
         ws.connect(
             app.url,
-            header=app.header() if callable(app.header) else app.header,
+            header=header,
             cookie=app.cookie,
             cookie_jar=app.cookie_jar,
             subprotocols=app.subprotocols,
@@ -370,13 +373,11 @@ class Run:
             app.has_done_teardown = True
         self._stop_pings()
         app._keep_running = False
-        ws, app.sock = app.sock, None
+        with app._closing:  # another thread may be in close(), and the peer's answer is for on_close
+            ws, app.sock = app.sock, None
         try:
             if ws is not None:
-                ws._await_goodbye()  # another thread may be in close(), and the answer is for on_close
                 ws.close()
-                if ws.close_frame is not None and app.last_close_frame is None:
-                    app.last_close_frame = ws.close_frame
         finally:
             waker, app._waker = app._waker, None
             if waker is not None:
