@@ -314,7 +314,7 @@ def test_messages_that_nobody_expects(run: Runner[None], text: str) -> None:
             venue.send_text(text)
             await take(tickers, 3)
             assert client.connection_attempts == 1
-            dialect: Any = client._public_line().session.dialect
+            dialect: Any = client._sockets.first().session.dialect
             assert dialect.unreadable + dialect.unknown + dialect.errors == 1
 
     run(main())

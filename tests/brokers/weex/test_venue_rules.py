@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 
 from tests.brokers.weex.payloads import KEY, PASSPHRASE, SECRET
-from tests.brokers.weex.venues import BUY, config
+from tests.brokers.weex.venues import BUY, config, take
 from tests.conftest import Runner
 from wsexample.brokers.base import Secret
 from wsexample.brokers.weex.client import WeexRest, WeexWebSocketClient
@@ -21,6 +22,7 @@ from wsexample.errors import (
     HandshakeError,
     OptionError,
     OrderRejectedError,
+    StateError,
     SubscriptionLimitError,
     UnknownSymbolError,
 )
@@ -81,19 +83,64 @@ def test_connections_of_an_address(run: Runner[None], switches: Switches) -> Non
     run(main())
 
 
-def test_the_client_keeps_the_limits_by_itself(run: Runner[None]) -> None:
-    """A hundred streams fit; the next one is refused here, with the reason, and the hundred go on."""
-    symbols = [f"X{number}USDT" for number in range(101)]
+def test_the_client_opens_another_socket_when_one_is_full(run: Runner[None]) -> None:
+    """A hundred streams go over one, the next ones over another, which is closed when it carries nothing any more."""
+    symbols = [f"X{number}USDT" for number in range(130)]
 
     async def main() -> None:
         async with WeexSimulator(symbols=symbols, step_s=0.05) as venue, WeexWebSocketClient(config(venue)) as client:
-            tickers = client.stream_tickers(symbols[:100])
+            few = client.stream_tickers(symbols[:90])
+            await anext(few)
+            many, found = client.stream_tickers(), set()
+            while found != set(symbols):
+                found.add((await anext(many)).symbol)
+            await many.aclose()
+            await venue.wait_for(lambda: venue.connections == 1)
+            assert sorted(len(peer.topics) for peer in venue._peers) == [90]
+            again = client.stream_tickers()
+            await anext(again)
+            assert sorted(len(peer.topics) for peer in venue._peers) == [30, 100]
+            assert (client.stats.sockets, len(client.subscriptions)) == (2, 130)
+            await client.reconnect()
+            await anext(again)
+            await again.aclose()
+            await venue.wait_for(lambda: venue.connections == 1)
+            await anext(few)
+            await few.aclose()
+
+    run(main())
+
+
+def test_an_address_has_room_for_so_many_streams(run: Runner[None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """When every socket is full the next stream is refused with the reason, and the others go on."""
+    monkeypatch.setattr("wsexample.brokers.weex.client.sockets.MAX_STREAMS", 2)
+    monkeypatch.setattr("wsexample.brokers.weex.client.sockets.MAX_PUBLIC_STREAMS", 4)
+    symbols = [f"X{number}USDT" for number in range(5)]
+
+    async def main() -> None:
+        async with WeexSimulator(symbols=symbols, step_s=0.01) as venue, WeexWebSocketClient(config(venue)) as client:
+            tickers = client.stream_tickers(symbols[:4])
             await anext(tickers)
-            with pytest.raises(SubscriptionLimitError, match="100 streams"):
-                await anext(client.stream_tickers([symbols[100]]))
-            await anext(tickers)
-            assert len([body for body in venue.received if body["method"] == "SUBSCRIBE"]) == 1
-            await tickers.aclose()
+            with pytest.raises(SubscriptionLimitError, match="connections"):
+                await anext(client.stream_tickers([symbols[4]]))
+            await take(tickers, 4)
+
+    run(main())
+
+
+def test_a_client_that_is_closed_while_a_socket_opens(run: Runner[None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The socket that comes too late is closed again."""
+    monkeypatch.setattr("wsexample.brokers.weex.client.sockets.MAX_STREAMS", 1)
+
+    async def main() -> None:
+        async with WeexSimulator(step_s=0.01) as venue, WeexWebSocketClient(config(venue)) as client:
+            both = asyncio.ensure_future(anext(client.stream_tickers(["BTCUSDT", "ETHUSDT"])))
+            while not client.subscriptions:
+                await asyncio.sleep(0)
+            await client.disconnect()
+            with pytest.raises((StateError, StopAsyncIteration)):
+                await both
+            await venue.wait_for(lambda: venue.connections == 0)
 
     run(main())
 

@@ -25,6 +25,7 @@ __all__ = [
     "BOOK_LEVELS",
     "ERRORS",
     "INTERVALS_S",
+    "MAX_CONNECTIONS",
     "MAX_OPERATIONS",
     "MAX_STREAMS",
     "PRICE_TYPES",
@@ -47,6 +48,8 @@ BOOK_LEVELS = (15, 200)
 PRIVATE_TOPICS = ("account", "positions", "orders", "fill")
 MAX_STREAMS = 100
 """Streams of one connection, as documented."""
+MAX_CONNECTIONS = 20
+"""Connections of one address: 20 in the documentation of September 2026, 100 in that of July."""
 MAX_OPERATIONS = 240
 """Subscribe and unsubscribe messages of one connection in an hour, as documented."""
 

@@ -1,6 +1,6 @@
-"""`WeexWebSocketClient`: WEEX's documented client on one public socket and one private.
+"""`WeexWebSocketClient`: WEEX's documented client on public sockets and a private one.
 
-``line`` shares a socket among streams, ``errands`` sign handshakes and fetch what a break has hidden, ``channels`` know the
+``sockets`` opens what is needed, ``line`` shares a socket among streams, ``errands`` sign handshakes and fetch what a break has hidden, ``channels`` know the
 documented names. The documented names are all importable from here.
 """
 

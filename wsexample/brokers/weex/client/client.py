@@ -1,12 +1,11 @@
 """`WeexWebSocketClient`: asynchronous generators of tickers, books, trades, account, positions and orders.
 
-Streams of one kind of socket share it; the private one is opened when the first private stream is. How a message is read is
-the dialect's matter, staying connected the session's.
+What a stream yields is said here; which socket carries it in ``sockets`` and ``line``, how a message is read in the dialect, and
+staying connected is the session's matter.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from types import TracebackType
@@ -14,10 +13,11 @@ from typing import Any, ClassVar, Self
 
 import msgspec
 
-from wsexample.brokers.weex.client.channels import channel_kind, is_private_topic, topic_of
+from wsexample.brokers.weex.client.channels import channel_kind, topic_of
 from wsexample.brokers.weex.client.errands import WeexErrands, dial, identity
-from wsexample.brokers.weex.client.line import Line, Outlet, summed
-from wsexample.brokers.weex.codes import MAX_STREAMS, PRIVATE_PATH, PUBLIC_PATH, VENUE
+from wsexample.brokers.weex.client.line import Line, Outlet
+from wsexample.brokers.weex.client.sockets import Sockets
+from wsexample.brokers.weex.codes import PRIVATE_PATH, PUBLIC_PATH
 from wsexample.brokers.weex.config import WeexConfig
 from wsexample.brokers.weex.dialect import (
     Holdings,
@@ -33,7 +33,7 @@ from wsexample.brokers.weex.dialect import (
 )
 from wsexample.brokers.weex.rest import WeexRest
 from wsexample.clock import SystemClock
-from wsexample.errors import OptionError, StateError, SubscriptionLimitError
+from wsexample.errors import OptionError, StateError
 from wsexample.ports import Clock, ConnectionEvent, Gap, Record
 from wsexample.session.inbox import InboxStats
 from wsexample.session.options import Retry
@@ -65,8 +65,10 @@ class Connected(int):
 class ClientStats(InboxStats, frozen=True, kw_only=True):
     """Where a client stands; the inherited counts are sums over all its streams, those that ended included."""
 
+    sockets: int
+    """Sockets that there are."""
     public: SessionStats | None
-    """The public socket; None while it is not open."""
+    """The first public socket; None while it is not open."""
     private: SessionStats | None
     """The private one."""
 
@@ -119,14 +121,11 @@ class WeexWebSocketClient:
             url=config.public_url, ping_interval_s=ping_interval, ping_timeout_s=ping_timeout
         )
         self._limit = limit
-        self._public: Line | None = None
-        self._private: Line | None = None
+        self._sockets = Sockets(self._opened)
         self._rest: WeexRest | None = None
-        self._opening = asyncio.Lock()
         self._handlers: dict[str, list[MessageHandler]] = {}
         self._asked: set[str] = set()
         self._overhearing: set[Outlet] = set()
-        self._left = InboxStats()
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -149,25 +148,14 @@ class WeexWebSocketClient:
             NetworkError, PeerError: the venue could not be reached within the retries.
             CredentialsError: they are missing or wrong.
         """
-        async with self._opening:
-            if self._public is None or self._public.is_over:
-                self._forget(self._public)
-                self._public = None
-                self._public = await self._opened(is_private=False)
+        await self._sockets.open()
         if private:
-            await self._private_line()
+            await self._sockets.open_private()
 
     async def disconnect(self) -> None:
-        """Close both sockets; running streams end normally, and `connect` may be called again."""
-        lines = (self._public, self._private)
-        self._public = self._private = None
+        """Close every socket; running streams end normally, and `connect` may be called again."""
         self._asked.clear()
-        for outlet in self._overhearing:
-            outlet.finish(None)
-        for line in lines:
-            if line is not None:
-                await line.close()
-            self._forget(line)
+        await self._sockets.close()
         rest, self._rest = self._rest, None  # only now: an errand of a socket may have asked for it
         if rest is not None:
             await rest.close()
@@ -180,49 +168,54 @@ class WeexWebSocketClient:
         """Replace a connection by a new one and wait until it is live; streams go on, behind a gap.
 
         Parameters:
-            private: the private one in place of the public one.
+            private: the private one in place of the public ones.
 
         Raises:
             NetworkError, PeerError: the venue could not be reached within the retries.
         """
-        line = self._private if private else self._public
-        if line is None or line.is_over:
+        sockets = self._sockets
+        lines = [line for line in ([sockets.private] if private else sockets.public) if line is not None]
+        for line in lines:
+            if not line.is_over:
+                await line.reconnect()
+        if not lines or lines[0].is_over:
             await self.connect(private)
-        else:
-            await line.reconnect()
 
     @property
     def is_connected(self) -> Connected:
         """Whether the public socket is open and live; may be called like a method too."""
-        return Connected(self._public is not None and self._public.is_live)
+        public = self._sockets.public
+        return Connected(bool(public) and public[0].is_live)
 
     @property
     def subscriptions(self) -> set[str]:
         """Streams that are wanted now, as the venue spells them."""
-        return {topic for line in (self._public, self._private) if line is not None for topic in line.topics}
+        return {topic for line in self._sockets.lines for topic in line.topics}
 
     @property
     def connection_attempts(self) -> int:
         """Attempts to connect the present sockets."""
-        return sum(one.session.stats.attempts for one in (self._public, self._private) if one is not None)
+        return sum(line.session.stats.attempts for line in self._sockets.lines)
 
     @property
     def stats(self) -> ClientStats:
         """All counts at this moment."""
-        lines = [line for line in (self._public, self._private) if line is not None]
-        counts = summed([self._left, *(line.stats for line in lines), *(one.stats for one in self._overhearing)])
+        sockets = self._sockets
         return ClientStats(
-            **msgspec.structs.asdict(counts),
-            public=self._public.session.stats if self._public is not None else None,
-            private=self._private.session.stats if self._private is not None else None,
+            **msgspec.structs.asdict(sockets.counts),
+            sockets=len(sockets.lines),
+            public=sockets.public[0].session.stats if sockets.public else None,
+            private=sockets.private.session.stats if sockets.private is not None else None,
         )
 
     def __repr__(self) -> str:
         state = "connected" if self.is_connected else "not connected"
         return f"<WeexWebSocketClient {self.config.market}, {state}, {len(self.subscriptions)} streams>"
 
-    async def _opened(self, *, is_private: bool) -> Line:
+    async def _opened(self, is_private: bool) -> Line:
         config = self.config
+        if is_private:
+            _ = config.credentials  # raises in plain words before anything is opened
         url = config.private_url if is_private else config.public_url
 
         async def opening(options: ConnectOptions) -> Connection:
@@ -246,28 +239,6 @@ class WeexWebSocketClient:
         await line.open()
         return line
 
-    def _forget(self, line: Line | None) -> None:
-        if line is not None:
-            self._left = summed([self._left, line.stats])
-
-    def _public_line(self) -> Line:
-        if self._public is None:
-            raise StateError("the client is not connected; use it in an `async with` block or call connect()")
-        return self._public
-
-    async def _private_line(self) -> Line:
-        self._public_line()
-        _ = self.config.credentials  # raises in plain words before anything is opened
-        async with self._opening:
-            if self._private is None or self._private.is_over:
-                self._forget(self._private)
-                self._private = None
-                self._private = await self._opened(is_private=True)
-            return self._private
-
-    async def _line_of(self, topic: str) -> Line:
-        return await self._private_line() if is_private_topic(topic) else self._public_line()
-
     def _rest_calls(self) -> WeexRest:
         if self._rest is None:
             self._rest = WeexRest(self.config, clock=self._clock)
@@ -279,11 +250,7 @@ class WeexWebSocketClient:
         """Yield 24 hour figures: ``last``, ``volume``, ``change`` (percent, derived) and more.
 
         Parameters:
-            symbols: which ones; None for all that programs may trade, where one connection has room for them: the venue
-                has no stream of all tickers.
-
-        Raises:
-            SubscriptionLimitError: there are more than a connection carries; name those that you want.
+            symbols: which ones; None for all that programs may trade.
         """
         return self._stream(None if symbols is None else _topics(ticker_topic, symbols), keeps_newest=True)
 
@@ -346,10 +313,10 @@ class WeexWebSocketClient:
 
         On the contract market the socket has no such figures: each push is joined with a REST call made after it.
         """
-        line, rest = await self._private_line(), self._rest_calls()
-        outlet = Outlet(limit=self._limit)
+        await self._sockets.open_private()
+        rest, outlet = self._rest_calls(), Outlet(limit=self._limit)
         try:
-            await line.attach(outlet, ["account"], news=["gap"])
+            await self._sockets.attach(outlet, ["account"], news=["gap"])
             for message in await self._balances(rest):
                 yield message
             async for first in outlet:
@@ -366,7 +333,7 @@ class WeexWebSocketClient:
             if not outlet.has_ended:  # otherwise it was disconnected while REST was asked
                 raise
         finally:
-            await line.detach(outlet)
+            await self._sockets.detach(outlet)
 
     async def stream_positions(self) -> Stream:
         """Yield positions: first those that are open, then every change, and whenever the mark moves.
@@ -376,16 +343,16 @@ class WeexWebSocketClient:
         """
         if self._is_spot:
             raise OptionError("the spot market has no positions", option="market")
-        private, public, rest = await self._private_line(), self._public_line(), self._rest_calls()
-        outlet = Outlet(keeps_newest=True, limit=self._limit)
+        await self._sockets.open_private()
+        rest, outlet = self._rest_calls(), Outlet(keeps_newest=True, limit=self._limit)
         holdings = Holdings()
         try:
-            await private.attach(outlet, ["positions"], news=["gap"])
+            await self._sockets.attach(outlet, ["positions"], news=["gap"])
             changed = holdings.fetched(await self._positions(rest))
             while True:
                 for message in changed:
                     yield message
-                await public.attach(outlet, map(ticker_topic, holdings.symbols))
+                await self._sockets.attach(outlet, map(ticker_topic, holdings.symbols))
                 item = await outlet.next()
                 if item is None:
                     return
@@ -397,8 +364,7 @@ class WeexWebSocketClient:
             if not outlet.has_ended:  # otherwise it was disconnected while REST was asked
                 raise
         finally:
-            await private.detach(outlet)
-            await public.detach(outlet)
+            await self._sockets.detach(outlet)
 
     async def _balances(self, rest: WeexRest) -> list[WeexMessage]:
         return answer_rows("account", await rest.fetch_balances(), self._clock.now_ns())
@@ -407,28 +373,21 @@ class WeexWebSocketClient:
         return answer_rows("positions", await rest.fetch_positions(), self._clock.now_ns())
 
     async def _stream(self, topics: list[str] | None, *, keeps_newest: bool = False, level: int = 0) -> Stream:
-        """Yield the messages of some streams of one socket, books cut to ``level``; None for every ticker."""
+        """Yield the messages of some streams, books cut to ``level``; None for every ticker."""
         if topics is None:
             topics = await self._every_ticker()
-        line = await self._line_of(topics[0])
         outlet = Outlet(keeps_newest=keeps_newest, limit=self._limit)
         try:
-            await line.attach(outlet, topics)
+            await self._sockets.attach(outlet, topics)
             async for message in outlet:
                 assert isinstance(message, WeexMessage)  # no news was asked for
                 yield _cut(message, level) if level else message
         finally:
-            await line.detach(outlet)
+            await self._sockets.detach(outlet)
 
     async def _every_ticker(self) -> list[str]:
-        self._public_line()
-        symbols = await self._rest_calls().fetch_tradable_symbols()
-        if len(symbols) > MAX_STREAMS:
-            raise SubscriptionLimitError(
-                f"{len(symbols)} symbols may be traded, and a connection carries {MAX_STREAMS}; name those you want",
-                venue=VENUE,
-            )
-        return [ticker_topic(symbol) for symbol in symbols]
+        self._sockets.first()
+        return [ticker_topic(symbol) for symbol in await self._rest_calls().fetch_tradable_symbols()]
 
     # -- everything at once --------------------------------------------------------------------------------------
 
@@ -441,16 +400,16 @@ class WeexWebSocketClient:
         return self._overheard(lambda record: not isinstance(record, WeexMessage))
 
     async def _overheard(self, where: Callable[[Record], bool]) -> AsyncGenerator[Any, None]:
-        self._public_line()
+        self._sockets.first()
         outlet = _Overhearing(where, self._limit)
+        self._sockets.add(outlet)
         self._overhearing.add(outlet)
         try:
             async for record in outlet:
                 yield record
         finally:
             self._overhearing.discard(outlet)
-            outlet.leave()
-            self._left = summed([self._left, outlet.stats])
+            await self._sockets.detach(outlet)
 
     def _overhear(self, record: Record) -> None:
         for outlet in self._overhearing:
@@ -498,13 +457,11 @@ class WeexWebSocketClient:
         topic = topic_of(channel, symbol, **parameters)
         if topic in self._asked:
             return
-        line = await self._line_of(topic)
         self._asked.add(topic)
         try:
-            await line.want([topic])
+            await self._sockets.want(topic)
         except BaseException:
             self._asked.discard(topic)
-            await line.release([topic])
             raise
 
     async def unsubscribe(self, channel: str, *, symbol: str | None = None) -> None:
@@ -514,7 +471,7 @@ class WeexWebSocketClient:
             is_meant = topic == channel if "@" in channel else channel_kind(topic) == kind
             if is_meant and (symbol is None or topic.startswith(f"{spell(symbol)}@")):
                 self._asked.discard(topic)
-                await (await self._line_of(topic)).release([topic])
+                await self._sockets.release(topic)
 
     async def subscribe_tickers(self, symbols: Iterable[str]) -> None:
         """Subscribe to the tickers of some symbols, for handlers and `stream_messages`."""
@@ -532,7 +489,7 @@ class WeexWebSocketClient:
             StateError: that socket is not open.
             ConnectionClosed: it is lost just now.
         """
-        line = self._private if private else self._public
+        line = self._sockets.private if private else next(iter(self._sockets.public), None)
         connection = line.connection if line is not None and line.is_live else None
         if connection is None:
             raise StateError("the client is not connected")

@@ -36,6 +36,7 @@ class Outlet:
 
     def __init__(self, *, keeps_newest: bool = False, limit: int) -> None:
         self.topics: set[str] = set()
+        """Streams that it has, on whichever line."""
         self._newest: dict[str, Record] | None = {} if keeps_newest else None
         self._all: deque[Record] = deque()
         self._limit = limit
@@ -140,8 +141,7 @@ class Line:
         self.connection: Dialled | None = None
         """The connection that was opened last."""
         self._tell = tell
-        self._outlets: dict[Outlet, None] = {}
-        self._left = InboxStats()
+        self._outlets: dict[Outlet, set[str]] = {}
         self._wanted: Counter[str] = Counter()
         self._leaving: dict[str, asyncio.Event] = {}
         self._newest: dict[str, WeexMessage] = {}
@@ -163,11 +163,6 @@ class Line:
         """Whether it was closed or has given up."""
         return self._is_over
 
-    @property
-    def stats(self) -> InboxStats:
-        """The counts of all its streams, those that ended included."""
-        return summed([self._left, *(outlet.stats for outlet in self._outlets)])
-
     # -- life ----------------------------------------------------------------------------------------------------
 
     async def open(self) -> None:
@@ -187,18 +182,15 @@ class Line:
     def _hand_over(self, record: Record) -> None:
         self._tell(record)
         if isinstance(record, WeexMessage):
-            topic = record.topic
-            if topic.endswith(_STATES):
-                self._newest[topic] = record
-            for outlet in self._outlets:
-                if topic in outlet.topics:
-                    outlet.put(record)
+            key = record.topic
+            if key.endswith(_STATES):
+                self._newest[key] = record
         else:
+            key = kind_of(type(record))
             self._forget(record)
-            kind = kind_of(type(record))
-            for outlet in self._outlets:
-                if kind in outlet.topics:
-                    outlet.put(record)
+        for outlet, keys in self._outlets.items():
+            if key in keys:
+                outlet.put(record)
 
     def _forget(self, record: Record) -> None:
         """Let nobody begin with what a break or a gap may have made old."""
@@ -232,38 +224,40 @@ class Line:
 
     # -- topics --------------------------------------------------------------------------------------------------
 
-    async def attach(self, outlet: Outlet, topics: Iterable[str], *, news: Iterable[str] = ()) -> None:
-        """Let an outlet have topics too; asks the venue for those that nobody had.
+    def join(self, outlet: Outlet, topics: Iterable[str], news: Iterable[str] = ()) -> None:
+        """Let an outlet have topics of this line; `ask` for them then.
 
         Parameters:
             outlet: where messages go.
             topics: streams, as the venue spells them.
             news: kinds of records about the connection that it gets besides, such as "gap".
+
+        Raises:
+            StateError: the line was closed; what ended it otherwise is raised itself.
         """
         if self._is_over:
             raise self.session.error or StateError("the client is not connected")
-        new = [topic for topic in dict.fromkeys(topics) if topic not in outlet.topics]
-        outlet.topics.update(new, news)
-        self._outlets[outlet] = None
+        topics = list(topics)
+        self._outlets.setdefault(outlet, set()).update(topics, news)
+        self._wanted.update(topics)
         if self.is_live:
-            for topic in new:
+            for topic in topics:
                 if topic in self._newest:
                     outlet.put(self._newest[topic])
-        await self.want(new)
 
-    async def detach(self, outlet: Outlet) -> None:
+    async def leave(self, outlet: Outlet) -> None:
         """Take an outlet off; gives up the topics that nobody else has."""
-        if outlet not in self._outlets:
-            return
-        del self._outlets[outlet]
-        outlet.leave()
-        self._left = summed([self._left, outlet.stats])
-        await self.release(outlet.topics)
+        await self.release(self._outlets.pop(outlet, ()))
 
-    async def want(self, topics: Iterable[str]) -> None:
-        """Count topics as wanted once more, and wait until the venue has answered."""
+    def count(self, topic: str) -> None:
+        """Count a topic as wanted once more; `ask` for it then."""
+        if self._is_over:
+            raise self.session.error or StateError("the client is not connected")
+        self._wanted[topic] += 1
+
+    async def ask(self, topics: Iterable[str]) -> None:
+        """Ask the venue for topics that it does not send yet, and wait for its answer; raises its refusal."""
         topics = list(topics)
-        self._wanted.update(topics)
         for topic in topics:
             if topic in self._leaving:  # what is given up now must be given up before it is asked for again
                 await self._leaving[topic].wait()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wsexample.brokers.base.switches import check_switches
-from wsexample.brokers.weex.codes import MAX_OPERATIONS, MAX_STREAMS
+from wsexample.brokers.weex.codes import MAX_CONNECTIONS, MAX_OPERATIONS, MAX_STREAMS
 
 __all__ = ["Switches"]
 
@@ -18,7 +18,7 @@ class Switches:
     """Streams that a connection may carry; more get an error answer. The venue was seen to take one more."""
     operations_per_hour: int = MAX_OPERATIONS
     """Messages that subscribe or unsubscribe, of one connection; more get an error answer."""
-    connections: int = 20
+    connections: int = MAX_CONNECTIONS
     """Connections that an address may have; more get 429. Documented as 100 in July 2026, as 20 in September."""
     connects_per_5_minutes: int = 300
     """Handshakes of an address; more get 429."""
