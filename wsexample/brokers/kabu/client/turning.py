@@ -6,6 +6,8 @@ due is the rotation's matter.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from wsexample.brokers.kabu.client.errands import KabuErrands
 from wsexample.brokers.kabu.client.upkeep import Upkeep
 from wsexample.brokers.kabu.dialect import parse_symbols, spell
@@ -85,20 +87,25 @@ class Turning:
     async def run(self) -> None:
         """Move the window as long as the stream lives."""
         next_s = self._clock.monotonic_s()
-        await self._try()  # what is in from the beginning is worth a look too
+        await self._try(self.follow)  # what is in from the beginning is worth a look too
         while True:
             now_s = self._clock.monotonic_s()
             next_s = max(next_s + self.rotation.interval_s, now_s)
             await self._clock.sleep(next_s - now_s)
             if self._session.is_live:
-                self._fit()
-                self.rotation.turn()
-                await self._try()
-                self.turns += 1
+                await self._try(self.turn)
 
-    async def _try(self) -> None:
+    async def turn(self) -> None:
+        """Move the window once, after a look whether everything in it is on the list at all."""
+        await self._upkeep.check_list_once(parse_symbols(self._session.topics))
+        self._fit()
+        self.rotation.turn()
+        self.turns += 1
+        await self.follow()
+
+    async def _try(self, move: Callable[[], Awaitable[None]]) -> None:
         try:
-            await self.follow()
+            await move()
             self._upkeep.content(ABOUT)
         except SubscriptionLimitError as error:
             self._upkeep.complain(ABOUT, f"other programs have taken places; rotating with fewer: {error}")
@@ -120,14 +127,15 @@ class Turning:
                 await self._session.unsubscribe([spell(entry) for entry in leaving])
             finally:
                 # Until it was unregistered nothing was missed; what is on its way still comes.
-                self._left_ns.update(dict.fromkeys(leaving, self._clock.now_ns()))
+                for entry in leaving:  # unless the gap before has not been told yet
+                    self._left_ns.setdefault(entry, self._clock.now_ns())
         self._due.update(dict.fromkeys(entering, self._clock.now_ns()))
         if entering:
             await self._session.subscribe([spell(entry) for entry in entering])
         due = {entry: self._due.pop(entry) for entry in list(self._due)}
         for entry in due:
-            if entry in wanted and entry in self._left_ns:
-                self._upkeep.mark_gap(entry, self._left_ns.pop(entry), OUT)
+            if entry in wanted:
+                self._upkeep.mark_gap_since(entry, self._left_ns.pop(entry, None), OUT)
         for entry, since_ns in due.items():
             if entry in wanted:
                 await self._upkeep.snapshot([entry], since_ns)

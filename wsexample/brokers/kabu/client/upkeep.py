@@ -51,6 +51,8 @@ class Upkeep:
         self._clock = clock
         self._complaints: dict[str, str] = {}
         self._verified_ns = 0
+        self._missing_ns: dict[SymbolEntry, int] = {}
+        """Entries without a place -> since when their boards may be missing."""
         self.snapshots = 0
         """Boards read by REST and delivered."""
         self.gaps = 0
@@ -169,6 +171,8 @@ class Upkeep:
             await self._rest.register(need.register)
             self._mark_lost(need.register, "taken off the registration list")
         if need.left_out:
+            for entry in need.left_out:
+                self._missing_ns.setdefault(entry, max(self._pushed_ns(entry), self._verified_ns))
             self.complain("places", f"{_named(need.left_out)}: not streamed any more; {self._rest.slots.describe()}")
         else:
             self.content("places")
@@ -182,23 +186,32 @@ class Upkeep:
             await self._session.subscribe([spell(entry) for entry in back])
             log.warning("%s: streamed again", _named(back))
             for entry in back:
-                self._mark_gap_since_board(entry, 0, "there was no place on the registration list")
+                self.mark_gap_since(entry, None, "there was no place on the registration list")
 
     # -- gaps of single symbols --------------------------------------------------------------------------------------
 
     def _mark_lost(self, entries: Iterable[SymbolEntry], reason: str) -> None:
         """Say that boards may be missing since the list was known to be whole, or since the last board."""
         for entry in entries:
-            self._mark_gap_since_board(entry, self._verified_ns, reason)
+            from_ns = max(self._pushed_ns(entry), self._verified_ns)
+            if from_ns:  # nothing can be missing before the first
+                self.mark_gap(entry, from_ns, reason)
 
-    def _mark_gap_since_board(self, entry: SymbolEntry, certain_ns: int, reason: str) -> None:
+    def mark_gap_since(self, entry: SymbolEntry, from_ns: int | None, reason: str) -> None:
+        """Say that boards of one symbol may be missing until now; since the last that was pushed for None."""
+        from_ns = from_ns or self._pushed_ns(entry)
+        if from_ns:
+            self.mark_gap(entry, from_ns, reason)
+
+    def _pushed_ns(self, entry: SymbolEntry) -> int:
+        """Return when a board of a symbol was pushed last, 0 for never."""
         pushed = self._dialect.newest.get(spell(entry))
-        if pushed is not None:  # nothing can be missing before the first
-            self.mark_gap(entry, max(pushed.received_ns, certain_ns), reason)
+        return pushed.received_ns if pushed is not None else 0
 
     def mark_gap(self, entry: SymbolEntry, from_ns: int, reason: str) -> None:
         """Say that boards of one symbol may be missing from a moment until now."""
         now_ns = self._clock.now_ns()
+        from_ns = min(from_ns, self._missing_ns.pop(entry, from_ns))
         gap: Record = Gap(
             venue=VENUE,
             symbol=spell(entry),
