@@ -1,7 +1,7 @@
 """`WeexWebSocketClient`: WEEX's documented client on public sockets and a private one.
 
-``sockets`` opens what is needed, ``line`` shares a socket among streams, ``errands`` sign handshakes and fetch what a break has hidden, ``channels`` know the
-documented names. The documented names are all importable from here.
+``sockets`` opens what is needed, ``line`` shares a socket among streams, ``errands`` sign handshakes and fetch what a break has
+hidden, ``channels`` know the documented names. The documented names are all importable from here.
 """
 
 from __future__ import annotations

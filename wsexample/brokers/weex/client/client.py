@@ -118,7 +118,10 @@ class WeexWebSocketClient:
             first_s=backoff_base, max_s=backoff_max, max_attempts=max_retries, window_attempts=300, window_s=300.0
         )
         self._connect_options = ConnectOptions(
-            url=config.public_url, ping_interval_s=ping_interval, ping_timeout_s=ping_timeout
+            url=config.public_url,
+            user_agent=f"wsexample/{config.version}",
+            ping_interval_s=ping_interval,
+            ping_timeout_s=ping_timeout,
         )
         self._limit = limit
         self._sockets = Sockets(self._opened)
