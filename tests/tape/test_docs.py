@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.conftest import Runner
 from wsexample.brokers.weex.simulator import WeexSimulator
-from wsexample.tape.format import HEAD_BYTES, MARK_BYTES, Kind
+from wsexample.tape.format import HEAD_BYTES, HEAD_COLUMNS, MARK_BYTES, Kind
 from wsexample.tape.server import TapePlan
 from wsexample.wire.connection import connect
 
@@ -44,7 +44,11 @@ def test_the_tables_are_those_of_the_code() -> None:
         [sum(map(int, size.split(" + "))) for size in re.findall(r"\| ([\d +]+) \|", table)]
         for table in re.split(r"^\| (?:head|block|entry head) \|", PAGE, flags=re.MULTILINE)[1:]
     ]
-    assert [sum(table) for table in sizes] == [HEAD_BYTES, MARK_BYTES, struct.calcsize("<qIIHB")]
+    assert [sum(table) for table in sizes] == [
+        HEAD_BYTES,
+        MARK_BYTES,
+        struct.calcsize("<" + "".join(code for _, code in HEAD_COLUMNS)),
+    ]
     assert len(Kind) == 5
     for field in fields(TapePlan):
         assert f"`{field.name}`" in PAGE

@@ -11,6 +11,8 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import msgspec
@@ -20,6 +22,7 @@ from wsexample.errors import StorageError
 __all__ = [
     "CODECS",
     "HEAD_BYTES",
+    "HEAD_COLUMNS",
     "MARK",
     "MARK_BYTES",
     "VERSION",
@@ -36,7 +39,7 @@ __all__ = [
     "note_of",
     "pack_block",
     "pack_head",
-    "rows_begin",
+    "payloads_of",
     "rows_of",
     "unpack_block",
     "unpack_head",
@@ -54,9 +57,11 @@ ZLIB_LEVEL = 1
 
 _HEAD = struct.Struct("<8sHHII")  # magic, version, reserved, bytes and CRC of the description
 _MARK = struct.Struct("<4sBBHIIIIqqI")
-_ROW = struct.Struct("<qIIHB")
 HEAD_BYTES = _HEAD.size
 MARK_BYTES = _MARK.size
+HEAD_COLUMNS = (("at_ns", "q"), ("length", "I"), ("connection", "I"), ("source", "H"), ("kind", "B"))
+"""What stands in a block before the payloads: one column after the other, each of one value an entry."""
+_ROW_BYTES = struct.calcsize("<" + "".join(code for _, code in HEAD_COLUMNS))
 _CRC_BYTES = 4
 _HAS_NOTES = 1
 MAX_BLOCK_BYTES = 1 << 30
@@ -232,14 +237,14 @@ def pack_block(rows: Sequence[Row], codec: int = 0) -> bytes:
     Raises:
         StorageError: they are more than a block may hold.
     """
-    pack = _ROW.pack
-    heads = [pack(at_ns, connection, len(payload), source, kind) for at_ns, connection, source, kind, payload in rows]
-    # All heads stand before all payloads, so that reading them is one call and counting needs no payload.
-    body = b"".join([*heads, *[row[4] for row in rows]])
+    times, connections, sources, kinds, payloads = zip(*rows, strict=True)
+    # All heads stand before all payloads, column by column, so that reading them is one call and counting needs no payload.
+    heads = _columns(len(rows)).pack(*times, *map(len, payloads), *connections, *sources, *kinds)
+    body = b"".join((heads, *payloads))
     if len(body) > MAX_BLOCK_BYTES:
         raise StorageError(f"{len(body)} bytes do not fit into a block of {MAX_BLOCK_BYTES}")
     stored = zlib.compress(body, ZLIB_LEVEL) if codec == CODECS.index("zlib") else body
-    flags = _HAS_NOTES if any(row[3] >= Kind.NOTE for row in rows) else 0
+    flags = _HAS_NOTES if max(kinds) >= Kind.NOTE else 0
     mark = _MARK.pack(
         MARK,
         codec,
@@ -248,9 +253,9 @@ def pack_block(rows: Sequence[Row], codec: int = 0) -> bytes:
         len(stored),
         len(body),
         len(rows),
-        max(row[1] for row in rows),
-        min(row[0] for row in rows),
-        max(row[0] for row in rows),
+        max(connections),
+        min(times),
+        max(times),
         0,
     )[:-_CRC_BYTES]
     checksum = zlib.crc32(stored, zlib.crc32(mark))
@@ -264,7 +269,7 @@ def unpack_mark(data: bytes) -> BlockMark | None:
     _, codec, flags, _, stored_bytes, raw_bytes, count, last_connection, first_ns, last_ns, checksum = _MARK.unpack(
         data[:MARK_BYTES]
     )
-    if stored_bytes > MAX_BLOCK_BYTES or raw_bytes > MAX_BLOCK_BYTES or count * _ROW.size > raw_bytes:
+    if stored_bytes > MAX_BLOCK_BYTES or raw_bytes > MAX_BLOCK_BYTES or not 0 < count * _ROW_BYTES <= raw_bytes:
         return None
     return BlockMark(
         codec, bool(flags & _HAS_NOTES), stored_bytes, raw_bytes, count, last_connection, first_ns, last_ns, checksum
@@ -294,21 +299,25 @@ def unpack_block(mark: BlockMark, stored: bytes) -> bytes:
 
 def rows_of(body: bytes, count: int) -> Iterator[Entry]:
     """Yield the entries of a block."""
-    position = count * _ROW.size
-    for at_ns, connection, size, source, kind in _ROW.iter_unpack(memoryview(body)[:position]):
-        end = position + size
-        yield Entry(at_ns, connection, source, kind, body[position:end])
-        position = end
+    times, lengths, connections, sources, kinds = heads_of(body, count)
+    return map(Entry, times, connections, sources, kinds, payloads_of(body, lengths))
 
 
-def heads_of(body: bytes, count: int) -> Iterator[tuple[int, int, int, int, int]]:
-    """Yield time, connection, payload length, source and kind of the entries of a block; the cheapest way to count."""
-    return _ROW.iter_unpack(memoryview(body)[: count * _ROW.size])
+def heads_of(body: bytes, count: int) -> tuple[tuple[int, ...], ...]:
+    """Return times, payload lengths, connections, sources and kinds of the entries of a block."""
+    values = _columns(count).unpack_from(body)
+    return tuple(values[at : at + count] for at in range(0, len(values), count))
 
 
-def rows_begin(mark: BlockMark) -> int:
-    """Return where in the body of a block the first payload begins; the others follow without anything between them."""
-    return mark.count * _ROW.size
+def payloads_of(body: bytes, lengths: Sequence[int]) -> list[bytes]:
+    """Return the payloads of a block."""
+    ends = accumulate(lengths, initial=len(lengths) * _ROW_BYTES)
+    return [body[begin:end] for begin, end in pairwise(ends)]
+
+
+@lru_cache(maxsize=64)
+def _columns(count: int) -> struct.Struct:
+    return struct.Struct("<" + "".join(f"{count}{code}" for _, code in HEAD_COLUMNS))
 
 
 def encode_note(note: Note) -> bytes:

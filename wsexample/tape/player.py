@@ -28,7 +28,7 @@ from wsexample.wire.options import ConnectOptions
 
 __all__ = ["PlayedConnection", "Player"]
 
-BATCH = 1024
+BATCH = 256
 """Messages handed over at once, at most, when they are due at once."""
 TURNS = 4
 """Turns of the loop in which whoever was woken gets to act."""

@@ -307,7 +307,8 @@ class Tape:
 
 def _count(sources: list[SourceInfo], mark: BlockMark, body: bytes) -> None:
     """Count the entries of a block into what is known of their sources."""
-    for _, connection, size, source, kind in heads_of(body, mark.count):
+    _, lengths, connections, numbers, kinds = heads_of(body, mark.count)
+    for size, connection, source, kind in zip(lengths, connections, numbers, kinds, strict=True):
         if source < len(sources) and kind < Kind.NOTE:
             info = sources[source]
             info.connections.add(connection)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
-from itertools import accumulate, pairwise, repeat
+from itertools import repeat
 from operator import itemgetter
 
-from wsexample.tape.format import BlockMark, Kind, heads_of, rows_begin
+from wsexample.tape.format import BlockMark, Kind, heads_of, payloads_of
 
 __all__ = ["Arrival", "Run", "run_of"]
 
@@ -62,12 +62,11 @@ def run_of(mark: BlockMark, body: bytes) -> Run | None:
     """Return what a block holds; None when it is more than received messages of one kind, connection and source."""
     if mark.has_notes:
         return None
-    times, connections, sizes, sources, kinds = zip(*heads_of(body, mark.count), strict=True)
+    times, lengths, connections, sources, kinds = heads_of(body, mark.count)
     connection, source, kind = connections[0], sources[0], kinds[0]
     count = mark.count
     is_uniform = kinds.count(kind) == connections.count(connection) == sources.count(source) == count
     if kind >= Kind.SENT_TEXT or not is_uniform or list(times) != sorted(times):
         return None
-    ends = accumulate(sizes, initial=rows_begin(mark))
-    payloads = [body[begin:end] for begin, end in pairwise(ends)]
-    return Run(connection, source, list(zip(payloads, repeat(kind == Kind.RECEIVED_BINARY, count), times, strict=True)))
+    flags = repeat(kind == Kind.RECEIVED_BINARY, count)
+    return Run(connection, source, list(zip(payloads_of(body, lengths), flags, times, strict=True)))
