@@ -113,7 +113,7 @@ async def _stream(
         retry=retry,
     )
     columns = (
-        Column("Time", lambda item: time_of_day(item.exchange_ns, None), is_text=True),
+        Column("Time", lambda item: time_of_day(item.exchange_ns, None), is_text=True, rank=1),
         *ORDERS[:-1],
         Column("Event", lambda item: (item.event or "").replace("_", " "), is_text=True, rank=7),
     )

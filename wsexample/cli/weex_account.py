@@ -212,7 +212,7 @@ async def _stream(access: WeexAccess, feed: FeedPlan, retry: Retry, stop: Stop) 
     from wsexample.cli.weex_sessions import weex_session
 
     config = access.config(is_private=True)
-    columns = (Column("Time", lambda item: time_of_day(item.exchange_ns, None), is_text=True), *ORDERS[:-1])
+    columns = (Column("Time", lambda item: time_of_day(item.exchange_ns, None), is_text=True, rank=1), *ORDERS[:-1])
     async with WeexRest(config) as rest:
         session = weex_session(config, ["orders", "fill"], rest=rest, is_private=True, retry=retry)
         runs = Feed(
