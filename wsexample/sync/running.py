@@ -75,15 +75,14 @@ class Run:
                 wait_s = self._policy.wait_s(max(1, self._failures))
                 if wait_s is None:
                     break
-                try:
-                    dispatcher.timeout(wait_s, lambda: None)
-                except KeyboardInterrupt as failure:
-                    self._interrupted(failure)
-                    raise
+                dispatcher.timeout(wait_s, lambda: None)
                 if app.keep_running:
                     self._connect_and_serve(reconnecting=True)
-        except KeyboardInterrupt:
-            pass  # told to on_error already
+        except KeyboardInterrupt as failure:
+            self._interrupted(failure)
+        except SystemExit as failure:
+            self._interrupted(failure)
+            raise
         except CallbackFailed as failure:
             raise failure.inner from None
         finally:
@@ -96,8 +95,11 @@ class Run:
         self._is_custom = True
         try:
             self._connect_and_serve(reconnecting=False)
-        except KeyboardInterrupt:
-            self._end()
+        except KeyboardInterrupt as failure:
+            self._interrupted(failure)
+        except SystemExit as failure:
+            self._interrupted(failure)
+            raise
         except CallbackFailed as failure:
             self._end()
             raise failure.inner from None
@@ -109,9 +111,6 @@ class Run:
             self._connect(reconnecting)
             if app.keep_running and app.sock is not None:
                 self._dispatcher.read(app.sock.sock, self.read, self.check)
-        except (KeyboardInterrupt, SystemExit) as failure:
-            self._interrupted(failure)
-            raise
         except Exception as failure:  # noqa: BLE001 - every way in which a connection may fail or end
             self.lost(failure)
 
@@ -125,10 +124,14 @@ class Run:
 
     def _reconnect(self, reconnecting: bool = True) -> bool:
         """Connect again; called by the program's event loop, which is not to call again."""
-        if self._app.keep_running:
-            self._connect_and_serve(reconnecting)
-        else:
+        if not self._app.keep_running:
             self._end()
+            return False
+        try:
+            self._connect_and_serve(reconnecting)
+        except (KeyboardInterrupt, SystemExit) as failure:
+            self._interrupted(failure)
+            raise
         return False
 
     # -- a connection ------------------------------------------------------------------------------------------------
