@@ -22,7 +22,7 @@ from wsexample.errors import (
 from wsexample.records.orders import Balance, Position
 
 
-def test_public_streams_have_the_documented_keys(run: Runner[None]) -> None:
+def test_public_streams_have_the_documented_keys(run_grid: Runner[None]) -> None:
     """Tickers, books cut to the level, and trades carry texts that float takes, a time in seconds and a typed record."""
 
     async def main() -> None:
@@ -38,7 +38,7 @@ def test_public_streams_have_the_documented_keys(run: Runner[None]) -> None:
             (trade,) = await take(client.stream_trades("cmt_btcusdt"), 1)
             assert trade.data["side"] in ("buy", "sell")
 
-    run(main())
+    run_grid(main())
 
 
 def test_streams_share_a_socket_and_their_subscriptions(run: Runner[None]) -> None:
@@ -81,7 +81,7 @@ def test_disconnecting_ends_streams_normally(run: Runner[None]) -> None:
     run(main())
 
 
-def test_a_stream_survives_a_lost_connection(run: Runner[None]) -> None:
+def test_a_stream_survives_a_lost_connection(run_grid: Runner[None]) -> None:
     """After a break the same loop goes on with a whole book."""
 
     async def main() -> None:
@@ -99,7 +99,7 @@ def test_a_stream_survives_a_lost_connection(run: Runner[None]) -> None:
                     break
             assert client.connection_attempts == 2
 
-    run(main())
+    run_grid(main())
 
 
 def test_exhausted_retries_raise_in_the_stream(run: Runner[None]) -> None:

@@ -18,6 +18,7 @@ VECTORS = [
     ("GET", "/capi/v3/openOrders", "symbol=BTCUSDT&limit=50", "", "KEAgI6GjnnfhFq20yJKGTNrTtLT7kz58A3q7caZB8nk="),
     ("post", "/capi/v3/order", "", ORDER, "Yt8Mt3WtJOaIKCgB/b1avAe08hvXzduE7cxnRwCWZTw="),
     ("DELETE", "/capi/v3/order", "orderId=740000000000000101", "", "V0kOLmU2PakWp0nEDVDeScGHoREFvMXJi9oTwwCeEIM="),
+    ("", "/v2/ws/private", "", "", "kaBNinrTxpV6XwrQ9ZWbxiQ1rIKcz05D5Ep2phR2eyI="),
     ("", "/v3/ws/private", "", "", "X7bZy8i8W4s44/0DfVdJK5ARfL+c8xmFW6VOZyngg7o="),
 ]
 
