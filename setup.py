@@ -1,4 +1,4 @@
-"""Build the optional extensions, the compiled lane and the compiled books; everything declarative is in pyproject.toml.
+"""Build the optional extensions, the compiled lane and the compiled readers of books and quotes; everything declarative is in pyproject.toml.
 
 ``WSEXAMPLE_LANE=require`` fails the build when an extension cannot be built, ``WSEXAMPLE_LANE=skip`` does
 not try; without it, a machine that has no compiler gets their pure-Python twins and a warning.
@@ -11,7 +11,11 @@ from pathlib import Path
 from setuptools import Extension, setup
 
 LANE = os.environ.get("WSEXAMPLE_LANE", "")
-SOURCES = ("wsexample/wire/lane/_lane_c.pyx", "wsexample/brokers/weex/dialect/sides/_sides_c.pyx")
+SOURCES = (
+    "wsexample/wire/lane/_lane_c.pyx",
+    "wsexample/brokers/weex/dialect/sides/_sides_c.pyx",
+    "wsexample/brokers/alpaca/dialect/quotes/_quotes_c.pyx",
+)
 
 
 def extensions() -> list[Extension]:

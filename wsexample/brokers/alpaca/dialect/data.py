@@ -17,6 +17,7 @@ from wsexample.brokers.alpaca.dialect.books import Books
 from wsexample.brokers.alpaca.dialect.hours import is_regular_session
 from wsexample.brokers.alpaca.dialect.kept import Kept, Remainder
 from wsexample.brokers.alpaca.dialect.market import Control, MarketDecoder
+from wsexample.brokers.alpaca.dialect.quotes import read_packed, read_text
 from wsexample.brokers.alpaca.dialect.topics import spell, split_topic
 from wsexample.brokers.alpaca.messages.market import (
     ErrorMessage,
@@ -147,6 +148,9 @@ class AlpacaDataDialect(Dialect):
 
     def receive(self, payload: bytes, is_binary: bool, received_ns: int) -> Step:
         """Read one frame."""
+        quotes = read_packed(payload, received_ns) if is_binary else read_text(payload, received_ns)
+        if quotes is not None:  # most frames by far
+            return Step(quotes)
         records, controls = self._decoders[is_binary].decode(payload, received_ns)
         if not controls:
             return Step(records)

@@ -1,4 +1,4 @@
-# Types of the compiled sides of a book; checked against them by mypy.stubtest in tests/brokers/weex/test_sides_stub.py.
+# Types of the compiled sides of a book; checked against them by mypy.stubtest in tests/brokers/test_stubs.py.
 from collections.abc import Iterable
 from typing import Any, Self
 

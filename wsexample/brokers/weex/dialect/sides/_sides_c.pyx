@@ -11,6 +11,8 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.unicode cimport PyUnicode_DecodeASCII
 from libc.string cimport memcmp, memcpy, memmove
 
+from wsexample.brokers.base._digits cimport decimal
+
 from wsexample.records.market import Level
 
 __all__ = ["Side", "WireSide", "read_change"]
@@ -18,11 +20,6 @@ __all__ = ["Side", "WireSide", "read_change"]
 cdef enum:
     MAX_CHANGES = 512  # of one side in one frame; a book has 200 levels
     MAX_NAME = 64
-
-cdef double[16] POWERS
-POWERS[:] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15]
-
-cdef long long MAX_EXACT = 1LL << 53  # whole numbers up to here, and their quotients by a power of ten, are exact or rounded once
 
 
 cdef struct Change:
@@ -169,31 +166,6 @@ cdef inline const char* _whole(const char* at, const char* end, long long* value
     return at
 
 
-cdef inline const char* _decimal(const char* at, const char* end, double* value) noexcept:
-    """Read digits with or without a point, as exactly as ``float`` does; NULL for what would need more care."""
-    cdef const char* begin = at
-    cdef long long found = 0
-    cdef int decimals = -1
-    while at < end:
-        if c'0' <= at[0] <= c'9':
-            found = found * 10 + (at[0] - c'0')
-            if decimals >= 0:
-                decimals += 1
-        elif at[0] == c'.' and decimals < 0 and at > begin:
-            decimals = 0
-        else:
-            break
-        at += 1
-        if at - begin > 17:
-            return NULL
-    if at == begin or found > MAX_EXACT or decimals == 0 or decimals > 15:
-        return NULL
-    if begin[0] == c'0' and at - begin > 1 and begin[1] != c'.':
-        return NULL
-    value[0] = <double>found if decimals < 0 else <double>found / POWERS[decimals]
-    return at
-
-
 cdef const char* _changes(const char* at, const char* end, Change* changes, Py_ssize_t* count) noexcept:
     """Read ``[["price","size"],...]``."""
     cdef Py_ssize_t found = 0
@@ -212,7 +184,7 @@ cdef const char* _changes(const char* at, const char* end, Change* changes, Py_s
         if at == NULL:
             return NULL
         one.price_text = at
-        at = _decimal(at, end, &one.price)
+        at = decimal(at, end, &one.price)
         if at == NULL:
             return NULL
         one.price_chars = <int>(at - one.price_text)
@@ -220,7 +192,7 @@ cdef const char* _changes(const char* at, const char* end, Change* changes, Py_s
         if at == NULL:
             return NULL
         one.size_text = at
-        at = _decimal(at, end, &one.size)
+        at = decimal(at, end, &one.size)
         if at == NULL:
             return NULL
         one.size_chars = <int>(at - one.size_text)
