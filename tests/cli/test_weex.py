@@ -49,6 +49,16 @@ def test_a_pipe_gets_json_lines(
     assert any("3 delivered, 0 lost" in line for line in command.err)
 
 
+def test_more_symbols_than_a_connection_carries_share_a_stream(capfd: pytest.CaptureFixture[str]) -> None:
+    """A connection carries a hundred streams; all of 130 symbols come all the same."""
+    names = [f"C{number:03}USDT" for number in range(130)]
+    with simulated("weex", "--step", "50ms", "--symbols", ",".join(names)) as broker:
+        command = run_here(capfd, "weex", "tickers", "--all", broker.here, "--count", "400")
+    assert command.status == 0, command.err
+    assert {record["symbol"] for record in lines_of(command)} == set(names)
+    assert command.err[0].startswith("wsexample: 130 symbols of")
+
+
 def test_books_are_whole_and_as_deep_as_asked(launch: Launch, weex: SimulatedBroker, tmp_path: Path) -> None:
     """Every record has so many levels, best first; a missing change is told as a gap and the book asked for anew."""
     journal = tmp_path / "events.jsonl"
@@ -142,6 +152,7 @@ def test_the_account_has_the_figures_that_the_socket_leaves_out(launch: Launch, 
     [
         (("tickers", "NOPE"), 78, "invalid symbol"),
         (("quotes", "BTCUSDT"), 2, "add --spot"),
+        (("tickers",), 2, "either SYMBOL... or --all"),
         (("positions", "--spot"), 2, "no positions"),
         (("candles", "BTCUSDT", "--interval", "7m"), 2, "'7m' is not one of"),
         (("orders", "BTCUSDT"), 2, "symbols go with --list"),

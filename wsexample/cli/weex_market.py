@@ -36,12 +36,16 @@ SYMBOLS = click.argument("symbols", nargs=-1, required=True, metavar="SYMBOL..."
     "wsexample weex tickers BTCUSDT ETHUSDT",
     "wsexample weex tickers BTCUSDT --store ticks.db --journal events.jsonl",
     "wsexample weex tickers BTCUSDT | jq .last_price",
+    "wsexample weex tickers --all --store day.db",
     "wsexample weex tickers BTCUSDT --sim              with wsexample sim weex",
 ))  # fmt: skip
-@SYMBOLS
+@click.argument("symbols", nargs=-1, metavar="[SYMBOL...]")
+@option("--all", "is_all", is_flag=True, section=SECTION, help="Every symbol that the venue lets programs trade.")
 @stream_flags
-def tickers(symbols: tuple[str, ...], access: WeexAccess, feed: FeedPlan, retry: Retry) -> None:
+def tickers(symbols: tuple[str, ...], is_all: bool, access: WeexAccess, feed: FeedPlan, retry: Retry) -> None:
     """Stream last price, change and the figures of 24 hours: a live table on a terminal, JSON lines in a pipe."""
+    if bool(symbols) == is_all:
+        raise click.UsageError("give either SYMBOL... or --all")
     _run(symbols, lambda one, language: language.ticker_topic(one), _prices, access=access, feed=feed, retry=retry)
 
 
@@ -171,26 +175,32 @@ def _run(
 ) -> None:
     async def program(stop: Stop) -> int:
         from wsexample.brokers.weex import dialect as language
+        from wsexample.brokers.weex.codes import MAX_STREAMS
         from wsexample.brokers.weex.rest import WeexRest
         from wsexample.cli.feed.numbers import count_of
         from wsexample.cli.feed.run import Feed
         from wsexample.cli.weex_sessions import weex_session
 
-        names = list(dict.fromkeys(language.spell(word) for word in spelled(symbols)))
-        if not names:
-            raise OptionError("name at least one symbol, such as BTCUSDT", option="symbol")
         config = access.config()
         async with WeexRest(config) as rest:
-            session = weex_session(
-                config,
-                [topic_of(name, language) for name in names],
-                rest=rest,
-                retry=retry,
-                dialect=dialect() if dialect is not None else None,
-            )
+            words = spelled(symbols) or await rest.fetch_tradable_symbols()
+            names = list(dict.fromkeys(language.spell(word) for word in words))
+            if not names:
+                raise OptionError("name at least one symbol, such as BTCUSDT", option="symbol")
+            sockets = [names[first : first + MAX_STREAMS] for first in range(0, len(names), MAX_STREAMS)]
+            sessions = {
+                f"socket {number}": weex_session(
+                    config,
+                    [topic_of(name, language) for name in some],
+                    rest=rest,
+                    retry=retry,
+                    dialect=dialect() if dialect is not None else None,
+                )
+                for number, some in enumerate(sockets, 1)
+            }
             runs = Feed(
                 feed,
-                {"market": session},
+                sessions,
                 stop,
                 place=access.place,
                 view=view_of(names),
