@@ -18,7 +18,7 @@ __all__ = ["Rotation", "Turn"]
 STEP = 5
 """How many entries are exchanged at a time: few enough that their snapshots take half a second."""
 MIN_TURN_S = 2.0
-"""A turn makes two registration calls and a read for each entry that comes in, out of ten calls a second that all
+"""A turn makes three registration calls and a read for each entry that comes in, out of ten calls a second that all
 programs share: the rotation leaves them more than half."""
 
 
