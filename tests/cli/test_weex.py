@@ -165,6 +165,14 @@ def test_what_cannot_be_is_said(weex: SimulatedBroker, arguments: tuple[str, ...
     assert (result.exit_code, words in result.stderr) == (status, True), result.output
 
 
+def test_a_simulator_that_does_not_run_is_named() -> None:
+    """The line says what to type; the status is that of a refused connection."""
+    for command in (("alpaca", "quotes", "AAPL"), ("alpaca", "account"), ("weex", "tickers", "BTCUSDT")):
+        result = CliRunner().invoke(main, [*command, "--sim=1"])
+        assert result.exit_code == 7
+        assert f'run "wsexample sim {command[0]} --port 1" in another window' in result.stderr
+
+
 def test_a_refused_signature_is_a_refused_login(weex: SimulatedBroker) -> None:
     """The venue's words, no second attempt, status 67; no secret is shown."""
     weex.fault("refuse_signatures")

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from wsexample.cli.broker_access import access_flags, base_url, check_place, is_here, simulator_url
+from wsexample.cli.broker_access import access_flags, base_url, check_place, is_here, run_at, simulator_url
 from wsexample.cli.options import option
+from wsexample.cli.running import Program
 from wsexample.errors import CredentialsError
 
 if TYPE_CHECKING:
@@ -74,6 +75,10 @@ class AlpacaAccess:
         if self.is_live:
             return f"{self.place}, LIVE account"
         return self.place if self.sim is not None or self.url is not None else f"{self.place}, paper account"
+
+    def run(self, program: Program, *, debug: bool) -> NoReturn:
+        """Run a command's coroutine to its end and leave with its exit status."""
+        run_at(program, broker="alpaca", sim=self.sim, debug=debug)
 
     def credentials(self) -> AlpacaCredentials:
         """Return the credentials: the simulator's own, else those of environment, .env or config file.

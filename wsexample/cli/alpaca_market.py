@@ -17,7 +17,7 @@ from wsexample.cli.feed.flags import feed_flags
 from wsexample.cli.feed.plan import FeedPlan
 from wsexample.cli.help_text import epilog
 from wsexample.cli.options import CONTEXT, Command, option
-from wsexample.cli.running import Stop, run_command
+from wsexample.cli.running import Stop
 from wsexample.cli.symbols import by_feed, spelled
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ def _run_topics(
         )
         return await runs.run()
 
-    run_command(program, debug=feed.is_debug)
+    access.run(program, debug=feed.is_debug)
 
 
 def _why_silent(feed: str) -> str:

@@ -15,7 +15,7 @@ from wsexample.cli.feed.plan import FeedPlan
 from wsexample.cli.help_text import epilog
 from wsexample.cli.listing import Column, show
 from wsexample.cli.options import CONTEXT, SECONDS, Command, option
-from wsexample.cli.running import Stop, run_command
+from wsexample.cli.running import Stop
 from wsexample.cli.symbols import spelled
 from wsexample.errors import OptionError
 from wsexample.records.market import Record
@@ -85,7 +85,7 @@ def main(
             raise OptionError("symbols and --limit go with --list; the stream carries every order", option="symbols")
         return await _stream(since, missed, retry_of(feed, is_patient=is_patient), access, feed, stop)
 
-    run_command(program, debug=feed.is_debug)
+    access.run(program, debug=feed.is_debug)
 
 
 async def _list(which: str, names: tuple[str, ...], limit: int | None, access: AlpacaAccess, feed: FeedPlan) -> None:

@@ -14,7 +14,7 @@ from wsexample.cli.help_text import CALL_STATUSES, epilog
 from wsexample.cli.listing import NONE, Column, list_flags, money, number, show, show_one, when
 from wsexample.cli.options import CONTEXT, SECONDS, Command, debug_option, option
 from wsexample.cli.output import Output
-from wsexample.cli.running import Stop, run_command, say
+from wsexample.cli.running import Stop, say
 from wsexample.cli.symbols import by_feed, spelled
 from wsexample.errors import UnknownSymbolError
 from wsexample.records.fields import encode_json
@@ -76,7 +76,7 @@ def account(access: AlpacaAccess, wants_json: bool, color: str, debug: bool) -> 
             show_one(found[0], ACCOUNT, wants_json=wants_json, color=color)
         return stop.exit_code
 
-    run_command(program, debug=debug)
+    access.run(program, debug=debug)
 
 
 # -- positions ---------------------------------------------------------------------------------------------------
@@ -127,7 +127,7 @@ def positions(access: AlpacaAccess, wants_json: bool, color: str, debug: bool) -
             show(held, POSITIONS, wants_json=wants_json, color=color, empty=f"nothing is held ({access.account_place})")
         return stop.exit_code
 
-    run_command(program, debug=debug)
+    access.run(program, debug=debug)
 
 
 # -- clock -------------------------------------------------------------------------------------------------------
@@ -172,7 +172,7 @@ def clock(access: AlpacaAccess, wants_json: bool, color: str, debug: bool) -> No
             show_one(found[0], CLOCK, wants_json=wants_json, color=color)
         return stop.exit_code
 
-    run_command(program, debug=debug)
+    access.run(program, debug=debug)
 
 
 # -- snapshot ----------------------------------------------------------------------------------------------------
@@ -244,7 +244,7 @@ def snapshot(
                 raise UnknownSymbolError(f"Alpaca has nothing of {' '.join(unknown)}", venue="alpaca")
         return stop.exit_code
 
-    run_command(program, debug=debug)
+    access.run(program, debug=debug)
 
 
 # -- history -----------------------------------------------------------------------------------------------------
@@ -354,7 +354,7 @@ def history(
             reader.finish()
         return stop.exit_code
 
-    run_command(program, debug=debug)
+    access.run(program, debug=debug)
 
 
 def _ns(moment: datetime) -> int:

@@ -16,7 +16,7 @@ from wsexample.cli.help_text import CALL_STATUSES, epilog
 from wsexample.cli.listing import NONE, Column, list_flags, number, show
 from wsexample.cli.options import CONTEXT, SECONDS, Command, debug_option, option
 from wsexample.cli.real_money import AMOUNT, ask_first
-from wsexample.cli.running import Stop, run_command, say
+from wsexample.cli.running import Stop, say
 from wsexample.errors import DeadlineError, OrderRejectedError
 from wsexample.records.orders import Order, OrderRequest, OrderStatus
 
@@ -312,4 +312,4 @@ def _run(access: AlpacaAccess, work: Callable[[AlpacaTradingRest], Awaitable[Non
             )
         return stop.exit_code
 
-    run_command(program, debug=debug)
+    access.run(program, debug=debug)

@@ -5,19 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 import click
 
 from wsexample.cli.options import option
+from wsexample.cli.running import Program, Stop, run_command
 from wsexample.cli.simulating import PORTS
+from wsexample.errors import ConnectError
 
 if TYPE_CHECKING:
     from wsexample.cli.feed.plan import FeedPlan
     from wsexample.session.options import Retry
 
-__all__ = ["access_flags", "base_url", "check_place", "is_here", "patience_flag", "retry_of", "simulator_url"]
+__all__ = ["access_flags", "base_url", "check_place", "is_here", "patience_flag", "retry_of", "run_at", "simulator_url"]
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -97,6 +99,29 @@ def check_place(sim: str | None, url: str | None) -> None:
 def is_here(url: str) -> bool:
     """Tell whether an address is this machine."""
     return urlsplit(base_url(url)).hostname in ("localhost", "127.0.0.1", "::1")
+
+
+def run_at(program: Program, *, broker: str, sim: str | None, debug: bool) -> NoReturn:
+    """Run a command's coroutine as `run_command` does; where a simulator is wanted that does not run, say how to run it.
+
+    Parameters:
+        program: gets the `Stop` to watch; returns the exit status.
+        broker: whose simulator it is.
+        sim: port of a simulator; None for none.
+        debug: show the traceback of an error.
+    """
+
+    async def hinted(stop: Stop) -> int:
+        try:
+            return await program(stop)
+        except ConnectError as error:
+            if sim is None or not error.refused:
+                raise
+            port = "" if sim == str(PORTS[broker]) else f" --port {sim}"
+            words = f'no simulator is on port {sim}; run "wsexample sim {broker}{port}" in another window'
+            raise ConnectError(words, address=error.address, refused=True) from error
+
+    run_command(hinted, debug=debug)
 
 
 def simulator_url(value: str) -> str:

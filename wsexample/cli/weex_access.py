@@ -6,12 +6,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from wsexample.cli.broker_access import access_flags, base_url, check_place, patience_flag, retry_of, simulator_url
+from wsexample.cli.broker_access import (
+    access_flags,
+    base_url,
+    check_place,
+    patience_flag,
+    retry_of,
+    run_at,
+    simulator_url,
+)
 from wsexample.cli.feed.flags import feed_flags
 from wsexample.cli.feed.plan import FeedPlan
 from wsexample.cli.options import option
+from wsexample.cli.running import Program
 from wsexample.cli.sim_weex import KEY, PASSPHRASE, SECRET
 from wsexample.errors import CredentialsError
 
@@ -45,6 +54,10 @@ class WeexAccess:
         if self.sim is not None:
             return f"simulated WEEX {market} on port {self.sim}"
         return f"WEEX {market}" if self.url is None else f"WEEX {market} at {base_url(self.url)}"
+
+    def run(self, program: Program, *, debug: bool) -> NoReturn:
+        """Run a command's coroutine to its end and leave with its exit status."""
+        run_at(program, broker="weex", sim=self.sim, debug=debug)
 
     def config(self, *, is_private: bool = False) -> WeexConfig:
         """Return addresses and credentials.

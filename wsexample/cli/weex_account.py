@@ -11,7 +11,7 @@ from wsexample.cli.feed.plan import FeedPlan
 from wsexample.cli.help_text import epilog
 from wsexample.cli.listing import NONE, Column, number, show
 from wsexample.cli.options import CONTEXT, Command, option
-from wsexample.cli.running import Stop, run_command
+from wsexample.cli.running import Stop
 from wsexample.cli.symbols import spelled
 from wsexample.cli.weex_access import SECTION, WeexAccess, stream_flags
 from wsexample.errors import OptionError
@@ -151,7 +151,7 @@ def _run(
         )
         return await runs.run()
 
-    run_command(program, debug=feed.is_debug)
+    access.run(program, debug=feed.is_debug)
 
 
 @click.command(cls=Command, context_settings=CONTEXT, epilog=epilog(
@@ -176,7 +176,7 @@ def orders(symbols: tuple[str, ...], lists: bool, access: WeexAccess, feed: Feed
             raise OptionError("symbols go with --list; the stream carries every order", option="symbols")
         return await _stream(access, feed, retry, stop)
 
-    run_command(program, debug=feed.is_debug)
+    access.run(program, debug=feed.is_debug)
 
 
 async def _list(names: tuple[str, ...], access: WeexAccess, feed: FeedPlan) -> None:

@@ -13,7 +13,7 @@ import click
 from wsexample.cli.feed.plan import FeedPlan
 from wsexample.cli.help_text import epilog
 from wsexample.cli.options import CONTEXT, Command, option
-from wsexample.cli.running import Stop, run_command
+from wsexample.cli.running import Stop
 from wsexample.cli.symbols import spelled
 from wsexample.cli.weex_access import SECTION, WeexAccess, stream_flags
 from wsexample.errors import OptionError
@@ -209,4 +209,4 @@ def _run(
             )
             return await runs.run()
 
-    run_command(program, debug=feed.is_debug)
+    access.run(program, debug=feed.is_debug)

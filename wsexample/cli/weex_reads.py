@@ -10,7 +10,7 @@ import click
 from wsexample.cli.help_text import CALL_STATUSES, epilog
 from wsexample.cli.listing import Column, list_flags, number, show, when
 from wsexample.cli.options import CONTEXT, SECONDS, Command, debug_option, option
-from wsexample.cli.running import Stop, run_command, say
+from wsexample.cli.running import Stop, say
 from wsexample.cli.symbols import spelled
 from wsexample.cli.weex_access import WeexAccess, weex_access
 from wsexample.cli.weex_market import INTERVALS
@@ -118,7 +118,7 @@ def history(
         show(found, COLUMNS[what], wants_json=wants_json, color=color, empty=f"no {what} in this time")
         return stop.exit_code
 
-    run_command(program, debug=debug)
+    access.run(program, debug=debug)
 
 
 async def _read(rest: WeexRest, what: str, name: str, interval: str, last: float | None, limit: int) -> list[Record]:

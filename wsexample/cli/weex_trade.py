@@ -14,7 +14,7 @@ from wsexample.cli.help_text import CALL_STATUSES, epilog
 from wsexample.cli.listing import list_flags, show
 from wsexample.cli.options import CONTEXT, Command, debug_option, option
 from wsexample.cli.real_money import AMOUNT, ask_first
-from wsexample.cli.running import Stop, run_command, say
+from wsexample.cli.running import Stop, say
 from wsexample.cli.weex_access import SECTION, WeexAccess, weex_access
 from wsexample.cli.weex_account import ORDERS, orders_of
 
@@ -184,4 +184,4 @@ def _run(access: WeexAccess, work: Callable[[WeexRest], Awaitable[None]], *, deb
             say('interrupted before the answer; "wsexample weex orders --list" shows what waits', color="yellow")
         return stop.exit_code
 
-    run_command(program, debug=debug)
+    access.run(program, debug=debug)
