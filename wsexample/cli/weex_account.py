@@ -28,7 +28,9 @@ __all__ = ["ORDERS", "account", "orders", "orders_of", "positions"]
 
 
 def _signed(value: Any) -> str:
-    return NONE if value is None else f"{value:+,.2f}"
+    if value is None:
+        return NONE
+    return f"{value:+,.2f}" if abs(value) >= 1 or not value else f"{value:+,.4f}"
 
 
 BALANCES = (
