@@ -12,7 +12,7 @@ import pytest
 from tests.brokers.weex.payloads import KEY, PASSPHRASE, SECRET
 from tests.brokers.weex.venues import BUY, config, streams, subscribed, take
 from tests.conftest import Runner
-from wsexample.brokers.weex.client import WeexRest, WeexWebSocketClient
+from wsexample.brokers.weex.client import RetryConfig, WeexRest, WeexWebSocketClient
 from wsexample.brokers.weex.simulator import Switches, WeexSimulator
 from wsexample.clock import ManualClock
 from wsexample.errors import (
@@ -30,6 +30,7 @@ from wsexample.ports import ConnectionEvent, Gap
 from wsexample.records.orders import Fill, Order
 from wsexample.session.testing import advance_until
 
+QUICK = RetryConfig(backoff_base=0.02, backoff_max=0.02, jitter=False)
 DEPTH, TICKER, TRADE = "BTCUSDT@depth15", "BTCUSDT@ticker", "BTCUSDT@trade"
 
 
@@ -232,7 +233,7 @@ def test_a_stalled_venue_is_given_up(run: Runner[None]) -> None:
 
     async def main() -> None:
         clock = ManualClock()
-        async with WeexSimulator(step_s=0.01) as venue, client_of(venue, clock=clock) as client:
+        async with WeexSimulator(step_s=0.01) as venue, client_of(venue, clock=clock, max_retries=None) as client:
             tickers = client.stream_tickers(["BTCUSDT"])
             await anext(tickers)
             venue.stall()
@@ -240,7 +241,9 @@ def test_a_stalled_venue_is_given_up(run: Runner[None]) -> None:
             await advance_until(clock, lambda: client.connection_attempts == 2)
             assert 150 <= clock.monotonic_s() - began_s < 160
             venue.stall(False)
-            await advance_until(clock, lambda: client.is_connected())
+            while not client.is_connected:  # by real sockets, which take their time
+                clock.advance(0.02)
+                await asyncio.sleep(0.002)
             await take(tickers, 2)
 
     run(main())
@@ -385,6 +388,57 @@ def test_trades_of_a_break_come_after_it(run: Runner[None]) -> None:
             all_numbers = [row["t"] for row in venue.contract.instruments["BTCUSDT"].trades]
             first = all_numbers.index(numbers[0])
             assert set(numbers) >= set(all_numbers[first : first + len(numbers) - 3])
+
+    run(main())
+
+
+def test_streams_go_on_when_rest_is_away(run: Runner[None]) -> None:
+    """What a break has hidden stays missing then; the gap says so, and live trades follow it."""
+
+    async def main() -> None:
+        async with WeexSimulator(step_s=0.01) as venue:
+            quick = config(venue, retry=RetryConfig(max_retries=0))
+            async with WeexWebSocketClient(quick, backoff_base=0.01) as client:
+                gap = asyncio.ensure_future(_next_gap(client.stream_events()))
+                trades = client.stream_trades("BTCUSDT")
+                await anext(trades)
+                venue.refuse_calls(503)
+                venue.drop_all()
+                assert not (await gap).filled
+                await take(trades, 20)
+
+    run(main())
+
+
+def test_live_messages_do_not_wait_long_for_rest(run: Runner[None]) -> None:
+    """A REST call that hangs holds them back for ten seconds, no more."""
+
+    async def main() -> None:
+        clock, called = ManualClock(), asyncio.Event()
+
+        async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            called.set()
+            await reader.read()  # until the caller gives up
+            writer.close()
+            await writer.wait_closed()
+
+        async with WeexSimulator(step_s=0.01) as venue:
+            hanging = await asyncio.start_server(hang, "127.0.0.1", 0)
+            port = hanging.sockets[0].getsockname()[1]
+            slow = config(venue, rest_url=f"http://127.0.0.1:{port}")
+            async with hanging, WeexWebSocketClient(slow, backoff_base=0.01, clock=clock) as client:
+                gap = asyncio.ensure_future(_next_gap(client.stream_events()))
+                trades = client.stream_trades("BTCUSDT")
+                await anext(trades)
+                venue.drop_all()
+                while not called.is_set():  # the wait before the next attempt, and no more than that
+                    clock.advance(0.0 if client.connection_attempts == 2 else 0.05)
+                    await asyncio.sleep(0.001)
+                began_s = clock.monotonic_s()
+                await advance_until(clock, gap.done)
+                assert not gap.result().filled
+                assert clock.monotonic_s() - began_s < 15
+                await take(trades, 20)
 
     run(main())
 
@@ -540,7 +594,7 @@ def test_reading_calls_are_made_again(run: Runner[None]) -> None:
 
     async def main() -> None:
         async with WeexSimulator() as venue:
-            quick = config(venue, max_retries=2, retry=_quick())
+            quick = config(venue, max_retries=2, retry=QUICK)
             async with WeexRest(quick) as rest:
                 venue.refuse_calls(503)
                 with pytest.raises(BrokerUnavailableError):
@@ -554,17 +608,11 @@ def test_reading_calls_are_made_again(run: Runner[None]) -> None:
     run(main())
 
 
-def _quick() -> Any:
-    from wsexample.brokers.weex.client import RetryConfig
-
-    return RetryConfig(backoff_base=0.02, backoff_max=0.02, jitter=False)
-
-
 def test_an_order_is_sent_once(run: Runner[None]) -> None:
     """Where no answer says whether it was taken, that is raised, and nothing is sent again."""
 
     async def main() -> None:
-        async with WeexSimulator() as venue, WeexRest(config(venue, retry=_quick())) as rest:
+        async with WeexSimulator() as venue, WeexRest(config(venue, retry=QUICK)) as rest:
             venue.refuse_calls(503)
             with pytest.raises(OrderUnknownError, match="demo-0001"):
                 await rest.submit_order(BUY)

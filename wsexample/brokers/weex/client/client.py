@@ -46,7 +46,9 @@ __all__ = ["ClientStats", "Connected", "MessageHandler", "WeexWebSocketClient", 
 log = logging.getLogger("wsexample.weex")
 
 ERRAND_TIMEOUT_S = 1.0
-"""Signing is all that keeps a handshake waiting."""
+"""Signing is all that keeps a handshake waiting, seconds."""
+BACKFILL_TIMEOUT_S = 10.0
+"""How long live messages stand back while REST is asked for what a break has hidden, seconds."""
 MessageHandler = Callable[[WeexMessage], None]
 Stream = AsyncGenerator[WeexMessage, None]
 
@@ -236,6 +238,7 @@ class WeexWebSocketClient:
             retry=self._retry,
             limit=self._limit,
             errand_timeout_s=ERRAND_TIMEOUT_S,
+            backfill_timeout_s=BACKFILL_TIMEOUT_S,
             journal=True,
         )
         line = Line(session, self._overhear)
@@ -355,6 +358,7 @@ class WeexWebSocketClient:
             while True:
                 for message in changed:
                     yield message
+                # Tickers of closed positions stay: giving them up and asking again costs operations, of which an hour has few.
                 await self._sockets.attach(outlet, map(ticker_topic, holdings.symbols))
                 item = await outlet.next()
                 if item is None:
