@@ -23,11 +23,12 @@ from wsexample.brokers.kabu.rest.calls import Http
 from wsexample.brokers.kabu.rotation import Rotation
 from wsexample.brokers.kabu.slots import Slots
 from wsexample.clock import SystemClock
-from wsexample.errors import NetworkError, NotLoggedInError, OptionError, StateError, WsExampleError
+from wsexample.errors import OptionError, StateError, WsExampleError
 from wsexample.ports import Clock, Record
 from wsexample.records.market import Board
 from wsexample.session.consumer import Consumer
 from wsexample.session.events import Event, Tap
+from wsexample.session.failures import is_final
 from wsexample.session.options import Retry, SessionOptions
 from wsexample.session.session import Dial, Session
 
@@ -228,10 +229,11 @@ class KabuClient:
         while True:
             try:
                 return await turning.begin(is_due=not self._snapshot)
-            except (NetworkError, NotLoggedInError) as error:
-                if not self._is_patient:
+            except WsExampleError as error:
+                judged = self._errands.is_final(error)  # asks for a human where one is needed
+                if not self._is_patient or (is_final(error) if judged is None else judged):
                     raise
-                if not self._errands.wants_login(error):
+                if judged is None:
                     self._upkeep.complain("begin", f"kabu Station cannot be reached yet: {error}")
             await self._clock.sleep(PATIENCE_S)
 
