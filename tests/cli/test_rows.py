@@ -89,6 +89,19 @@ def test_what_does_not_fit_is_counted() -> None:
     assert "S0" in text
 
 
+def test_what_is_over_goes() -> None:
+    """A row leaves the table with its thing, and may come back."""
+    from wsexample.cli.listing import Column
+
+    view = RowsView(
+        (Column("Name", lambda item: item.symbol),), lambda item: item.symbol, is_over=lambda item: item.size == 0
+    )
+    held = Trade(**facts("AAPL"), price=1.0, size=1.0)
+    assert "AAPL" in show(view, held)
+    assert "AAPL" not in show(view, Trade(**facts("AAPL"), price=1.0, size=0.0))
+    assert "AAPL" in show(view, held)
+
+
 def book(**changes: Any) -> Book:
     bids = tuple(Level(100.0 - step / 2, 1.0 + step) for step in range(5))
     asks = tuple(Level(100.5 + step / 2, 2.0) for step in range(5))

@@ -248,7 +248,7 @@ def test_the_past_is_read_and_stored(weex: SimulatedBroker, tmp_path: Path) -> N
     [
         (("tickers", "BTCUSDT", "ETHUSDT"), ["Symbol", "ETHUSDT", "received"], 60),
         (("book", "BTCUSDT"), ["spread", "Ask size", "█"], 120),
-        (("positions",), ["no positions yet"], 80),
+        (("positions",), ["no positions"], 80),
     ],
 )
 def test_a_terminal_gets_a_table(

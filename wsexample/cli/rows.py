@@ -26,6 +26,7 @@ class RowsView:
         columns: what it says of each thing.
         key: what tells that two things are the same; None for those that are not shown.
         shape: makes a thing of a record, None of one that is not shown (default: the record itself).
+        is_over: whether a thing is not there any more and its row goes; None keeps all rows.
         is_newest_first: whether the thing that changed last stands on top; else in the order in which they came.
         waiting: what stands there before anything came.
     """
@@ -36,12 +37,14 @@ class RowsView:
         key: Callable[[Any], Hashable | None],
         *,
         shape: Callable[[Record], Any | None] = lambda record: record,
+        is_over: Callable[[Any], bool] | None = None,
         is_newest_first: bool = False,
         waiting: str = "waiting for the first one",
     ) -> None:
         self._columns = columns
         self._key = key
         self._shape = shape
+        self._is_over = is_over
         self._is_newest_first = is_newest_first
         self._waiting = waiting
         self._items: dict[Hashable, Any] = {}
@@ -52,8 +55,11 @@ class RowsView:
         key = None if item is None else self._key(item)
         if key is None:
             return
-        if self._is_newest_first:
+        is_over = self._is_over is not None and self._is_over(item)
+        if self._is_newest_first or is_over:
             self._items.pop(key, None)
+        if is_over:
+            return
         self._items[key] = item
         if len(self._items) > LIMIT:
             del self._items[next(iter(self._items))]

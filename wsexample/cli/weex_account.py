@@ -65,6 +65,10 @@ ORDERS = (
 """What a table says of orders."""
 
 
+def _is_closed(item: Any) -> bool:
+    return isinstance(item, Position) and item.size == 0
+
+
 def _rounded(price: Any) -> str:
     return number(None if price is None else round(price, 6))
 
@@ -140,7 +144,7 @@ def _run(
 
         config = access.config(is_private=True)
         owner = beside(config, WeexRest(config))
-        view = RowsView(columns, key, shape=shape, waiting=f"no {what} yet")
+        view = RowsView(columns, key, shape=shape, is_over=_is_closed, waiting=f"no {what}")
         place = access.place
         runs = Feed(
             feed,
