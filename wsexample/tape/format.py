@@ -39,7 +39,7 @@ __all__ = [
     "note_of",
     "pack_block",
     "pack_head",
-    "payloads_of",
+    "payload_ends",
     "rows_of",
     "unpack_block",
     "unpack_head",
@@ -300,7 +300,8 @@ def unpack_block(mark: BlockMark, stored: bytes) -> bytes:
 def rows_of(body: bytes, count: int) -> Iterator[Entry]:
     """Yield the entries of a block."""
     times, lengths, connections, sources, kinds = heads_of(body, count)
-    return map(Entry, times, connections, sources, kinds, payloads_of(body, lengths))
+    payloads = [body[begin:end] for begin, end in pairwise(payload_ends(lengths))]
+    return map(Entry, times, connections, sources, kinds, payloads)
 
 
 def heads_of(body: bytes, count: int) -> tuple[tuple[int, ...], ...]:
@@ -309,10 +310,9 @@ def heads_of(body: bytes, count: int) -> tuple[tuple[int, ...], ...]:
     return tuple(values[at : at + count] for at in range(0, len(values), count))
 
 
-def payloads_of(body: bytes, lengths: Sequence[int]) -> list[bytes]:
-    """Return the payloads of a block."""
-    ends = accumulate(lengths, initial=len(lengths) * _ROW_BYTES)
-    return [body[begin:end] for begin, end in pairwise(ends)]
+def payload_ends(lengths: Sequence[int]) -> list[int]:
+    """Return where in the body of a block each payload ends, behind where the first one begins."""
+    return list(accumulate(lengths, initial=len(lengths) * _ROW_BYTES))
 
 
 @lru_cache(maxsize=64)

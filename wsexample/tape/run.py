@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import pairwise, repeat
 from operator import itemgetter
 
-from wsexample.tape.format import BlockMark, Kind, heads_of, payloads_of
+from wsexample.tape.format import BlockMark, Kind, heads_of, payload_ends
 
-__all__ = ["Arrival", "Run", "run_of"]
+__all__ = ["Arrival", "Plain", "Run", "plain_of", "run_of"]
 
 Arrival = tuple[bytes, bool, int]
 """Payload, whether it is binary, and when it was received (UTC epoch nanoseconds)."""
@@ -58,15 +58,39 @@ class Run:
         return arrivals[begin:end]
 
 
-def run_of(mark: BlockMark, body: bytes) -> Run | None:
-    """Return what a block holds; None when it is more than received messages of one kind, connection and source."""
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """What stands in a block of nothing but received messages of one kind, connection and source."""
+
+    connection: int
+    """Its number."""
+    source: int
+    """Position of its source."""
+    is_binary: bool
+    """Whether the messages are binary."""
+    times: tuple[int, ...]
+    """When each was received."""
+    ends: list[int]
+    """Where in the body each payload ends; the first is where the first begins."""
+
+
+def plain_of(mark: BlockMark, body: bytes) -> Plain | None:
+    """Return what a block holds; None when it is more than that."""
     if mark.has_notes:
         return None
     times, lengths, connections, sources, kinds = heads_of(body, mark.count)
-    connection, source, kind = connections[0], sources[0], kinds[0]
-    count = mark.count
+    connection, source, kind, count = connections[0], sources[0], kinds[0], mark.count
     is_uniform = kinds.count(kind) == connections.count(connection) == sources.count(source) == count
-    if kind >= Kind.SENT_TEXT or not is_uniform or list(times) != sorted(times):
+    if kind >= Kind.SENT_TEXT or not is_uniform:
         return None
-    flags = repeat(kind == Kind.RECEIVED_BINARY, count)
-    return Run(connection, source, list(zip(payloads_of(body, lengths), flags, times, strict=True)))
+    return Plain(connection, source, kind == Kind.RECEIVED_BINARY, times, payload_ends(lengths))
+
+
+def run_of(mark: BlockMark, body: bytes) -> Run | None:
+    """Return what a block holds as messages to hand over; None when it is more than that, or time goes back in it."""
+    plain = plain_of(mark, body)
+    if plain is None or list(plain.times) != sorted(plain.times):
+        return None
+    payloads = [body[begin:end] for begin, end in pairwise(plain.ends)]
+    arrivals = list(zip(payloads, repeat(plain.is_binary, mark.count), plain.times, strict=True))
+    return Run(plain.connection, plain.source, arrivals)
