@@ -6,7 +6,7 @@ that names a Protocol as its base inherits the defaults written here.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -19,6 +19,7 @@ from wsexample.records.orders import Account, Order, OrderRequest, Position
 
 __all__ = [
     "NOTHING",
+    "Backplane",
     "Clock",
     "ConnectionEvent",
     "Dialect",
@@ -228,6 +229,38 @@ class RecordSink(Protocol):
 
     async def close(self) -> None:
         """Flush and release; further writes raise `wsexample.errors.StateError`."""
+        ...
+
+
+@runtime_checkable
+class Backplane(Protocol):
+    """Where hubs meet that publish the same topics: one of them owns the upstream and numbers, all of them hear everything.
+
+    Guaranteed: a topic's numbers go on over a change of owner and over restarts, as long as the epoch is the same; what a
+    hub missed on the way it fetches before it goes on; two owners do not read the upstream at once. Not guaranteed: that
+    what an upstream said between two owners is published.
+    """
+
+    @property
+    def epoch(self) -> str:
+        """What the numbers belong to; known once it is open."""
+        ...
+
+    @property
+    def is_owner(self) -> bool:
+        """Whether this hub reads the upstream now."""
+        ...
+
+    async def open(self) -> None:
+        """Join the others and take over what they remember; what is published is heard from then on."""
+        ...
+
+    async def publish_from(self, source: Callable[[], AsyncGenerator[Sequence[Record], None]]) -> None:
+        """Stand by until this hub is the owner, then publish a source until it ends; begins it anew each time it is owner."""
+        ...
+
+    async def close(self) -> None:
+        """Leave; the next hub may own the upstream at once."""
         ...
 
 

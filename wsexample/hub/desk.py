@@ -17,8 +17,8 @@ from wsexample.errors import ConnectionClosed, OptionError
 from wsexample.hub.history import Topic
 from wsexample.hub.ops import Codec, Missed
 from wsexample.hub.readers import Group, Reader, Straggler, Wishes, send_all
-from wsexample.hub.topics import TopicIndex, matches, topic_of
-from wsexample.records.kinds import is_market_data
+from wsexample.hub.topics import TopicIndex, matches, topic_of, words_of
+from wsexample.records.kinds import is_market_data, record_kinds
 from wsexample.records.market import Record
 
 __all__ = ["Desk", "DeskOptions", "HubStats"]
@@ -82,6 +82,8 @@ class Desk:
         self.topics: dict[str, Topic] = {}
         """Every topic by name."""
         self.stats = HubStats()
+        self.newest_ns: int | None = None
+        """When the newest record was received, UTC epoch nanoseconds; None before the first."""
         self._index: TopicIndex[Group | Straggler] = TopicIndex(lambda listener, topic: listener.rights.allow(topic))
         self._names: dict[tuple[str, str, type[Record]], str] = {}
         self._groups: dict[Wishes, Group] = {}
@@ -99,7 +101,7 @@ class Desk:
     def publish(self, records: Iterable[Record]) -> None:
         """Number records and offer them to readers; what is sent leaves at the end of this turn of the loop."""
         for record in records:
-            name = self._name_of(record)
+            name = self.name_of(record)
             topic = self.topics.get(name)
             if topic is None:
                 topic = self._new_topic(name, record)
@@ -118,8 +120,19 @@ class Desk:
         self._put(topic, topic.keep(record), record)
         return True
 
+    def count_from(self, name: str, seq: int) -> None:
+        """Know a topic that was numbered elsewhere up to a number, of which no record is had."""
+        topic = self.topics.get(name)
+        if topic is None:
+            kind = record_kinds().get(words_of(name)[2])
+            is_lossless = kind is None or not is_market_data(kind)
+            topic = self.topics[name] = Topic(name, self.options.history, is_lossless=is_lossless)
+        if seq > topic.seq:
+            topic.skip_to(seq)
+
     def _put(self, topic: Topic, seq: int, record: Record) -> None:
         self.stats.published += 1
+        self.newest_ns = record.received_ns
         name = topic.name
         readers = self._index.readers_of(name)
         if readers:
@@ -133,7 +146,8 @@ class Desk:
         for told in self._listeners:
             told(name, seq, record)
 
-    def _name_of(self, record: Record) -> str:
+    def name_of(self, record: Record) -> str:
+        """Return the topic of a record."""
         key = (record.venue, record.symbol, type(record))
         name = self._names.get(key)
         if name is None:

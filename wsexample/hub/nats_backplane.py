@@ -1,0 +1,477 @@
+"""`NatsBackplane`: any number of hubs share topics: live over a core subject, what ``since`` needs in a JetStream stream.
+
+Every hub hears the owner's batches in the order of their numbers, the owner's own hub too; what is missing it reads from the
+stream before it goes on. How the owner writes and how it becomes one is `wsexample.hub.nats_owner`. Of a group named NAME the
+subjects are ``wsxhub.NAME.live``, ``.kept`` and ``.turn``. Account records travel like all others: give these subjects to
+hubs alone, by NATS users or accounts, and take ``tls://`` where the network is not yours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import re
+import secrets
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from wsexample.errors import OptionError, StateError, StorageError
+from wsexample.hub.desk import Desk
+from wsexample.hub.nats_client import failures, need, open_client, shown
+from wsexample.hub.nats_lease import Lease
+from wsexample.hub.nats_messages import Batch, decode_record, read_batch, read_kept, read_takeover
+from wsexample.hub.nats_owner import DeposedError, Owner
+from wsexample.ports import Backplane
+from wsexample.records.market import Record
+
+__all__ = ["NatsBackplane", "NatsOptions", "NatsStats"]
+
+log = logging.getLogger("wsexample.hub")
+
+SIDE_BY_SIDE = 64
+"""Messages of the stream that are asked for at once."""
+DUPLICATE_WINDOW_S = 120
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NatsOptions:
+    """How hubs meet on NATS; the first hub of a group decides about the stream and the lease."""
+
+    lease: str = "hub"
+    """Name of the group: hubs with the same one share topics and take turns at the upstream."""
+    lease_s: float = 5.0
+    """How long an owner may be silent before another hub takes over, seconds."""
+    replicas: int = 1
+    """On how many servers the stream is kept; 3 for a cluster that may lose one."""
+    kept_messages: int = 100_000
+    """Messages that the stream keeps, each of one batch or many."""
+    read_messages: int = 5_000
+    """How many of them a hub reads when it starts."""
+    beat_s: float = 0.5
+    """How often an owner that has nothing to say shows that it is there, seconds."""
+    gather_s: float = 0.3
+    """How long a new owner waits for what others have heard of the former one, seconds."""
+    timeout_s: float = 10.0
+    """How long the servers may take to answer at the start, seconds."""
+    max_waiting_bytes: int = 32 * 1024 * 1024
+    """How much may wait for the stream before the upstream is waited for."""
+
+    def __post_init__(self) -> None:
+        for name in ("lease_s", "replicas", "beat_s", "gather_s", "timeout_s", "max_waiting_bytes"):
+            if getattr(self, name) <= 0:
+                raise OptionError(f"{name} must be more than 0, not {getattr(self, name)}", option=name)
+        for name in ("kept_messages", "read_messages"):  # so that a message with all counts is among them
+            if getattr(self, name) < 3000:
+                raise OptionError(f"{name} must be at least 3000, not {getattr(self, name)}", option=name)
+        if not _NAME.fullmatch(self.lease):
+            raise OptionError(f"a lease is named by letters, digits, _ and -, not {self.lease!r}", option="lease")
+
+
+@dataclass(slots=True)
+class NatsStats:
+    """Plain counters."""
+
+    heard: int = 0
+    """Batches that came live."""
+    fetched: int = 0
+    """Batches that were read from the stream: at the start, or because they were missing."""
+    doubled: int = 0
+    """Batches that came again."""
+    void: int = 0
+    """Batches of an owner that was one no more."""
+    lost: int = 0
+    """Batches that the stream did not have any more."""
+    forked: int = 0
+    """Batches that were shown to readers here, and that the next owner never heard of."""
+    unread: int = 0
+    """Records of a kind that this version does not know."""
+    turns: int = 0
+    """Times that this hub became the owner."""
+
+
+class NatsBackplane(Backplane):
+    """Shares a desk's topics with other hubs.
+
+    Parameters:
+        url: ``nats://user:password@host:port``; several with commas between.
+        desk: where the records go.
+        options: group, lease, stream.
+
+    Raises:
+        MissingExtraError: the client for NATS is not installed.
+    """
+
+    def __init__(self, url: str, desk: Desk, options: NatsOptions | None = None) -> None:
+        need("nats")
+        self.options = options or NatsOptions()
+        self.stats = NatsStats()
+        self.desk = desk
+        self.name = secrets.token_hex(8)
+        """What this hub is called in the lease."""
+        self.number: int | None = None
+        """Of the newest batch that the desk has; None before the first look at the stream."""
+        self.kept_number = 0
+        """Batches up to this one are in the stream, as far as is known here."""
+        self.kept_at = 0
+        """Place in the stream up to which everything is at the desk."""
+        self.term = 0
+        """The highest that was heard of."""
+        self.fresh: dict[int, bytes] = {}
+        """Encoded batches that are at the desk and may not be in the stream."""
+        self.client: Any = None
+        self.stream: Any = None
+        self._url = url
+        self._epoch = ""
+        self._held: dict[int, bytes] = {}
+        self._target = 0
+        self._heard_s = 0.0
+        self._wanted = asyncio.Event()
+        self._reading = asyncio.Lock()
+        self._at_once = 1
+        self._lease: Lease | None = None
+        self._owner: Owner | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._turn: list[asyncio.Task[None]] = []
+
+    def __repr__(self) -> str:
+        state = "owner" if self.is_owner else "stands by"
+        return f"<NatsBackplane {shown(self._url)} {self.options.lease}, {state}, batch {self.number}>"
+
+    @property
+    def epoch(self) -> str:
+        """A property of the stream, so it is the same for all hubs and over their restarts."""
+        return self._epoch
+
+    @property
+    def is_owner(self) -> bool:
+        """Whether this hub reads the upstream and numbers now."""
+        return self._owner is not None and self._owner.is_ready
+
+    @property
+    def stream_name(self) -> str:
+        """Name of the stream."""
+        return f"WSXHUB_{self.options.lease}"
+
+    def subject(self, word: str) -> str:
+        """Return a subject of the group: "live", "kept" or "turn"."""
+        return f"wsxhub.{self.options.lease}.{word}"
+
+    # -- life ------------------------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Connect, hear what is live, and fill the desk from the stream.
+
+        Raises:
+            ConnectError: no server answers.
+            StorageError: the servers do not make or read the stream.
+        """
+        options = self.options
+        self.client = await open_client(self._url, options.timeout_s, self._reconnected)
+        self.stream = self.client.jetstream(timeout=2.0)
+        loop = asyncio.get_running_loop()
+        try:
+            await self.client.subscribe(
+                self.subject("live"), cb=self._hear, pending_msgs_limit=1 << 20, pending_bytes_limit=1 << 28
+            )
+            await self.client.subscribe(self.subject("turn"), cb=self._hear_takeover)
+            async with asyncio.timeout(options.timeout_s):
+                state = (await self._persist(self._find_stream)).state
+                self._lease = await self._persist(self._find_lease)
+            self.kept_at = max(state.first_seq - 1, state.last_seq - options.read_messages, 0)
+            while self.kept_at < state.last_seq:
+                await self.read_on()
+            self.number = self.number or 0
+            self._drain()
+        except Exception as error:
+            await self.client.close()
+            words = str(error) or type(error).__name__
+            raise StorageError(
+                f"the stream {self.stream_name} on {shown(self._url)} cannot be used: {words}"
+            ) from error
+        self._heard_s = loop.time()
+        self._tasks = [
+            asyncio.create_task(self._fill_gaps(), name="hub gaps"),
+            asyncio.create_task(self._watch(), name="hub watch"),
+        ]
+
+    async def _persist(self, ask: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        """Ask until an answer comes; a cluster that chooses a leader gives none for some seconds."""
+        errors = need("nats.errors"), need("nats.js.errors")
+        while True:
+            try:
+                return await ask()
+            except (errors[0].TimeoutError, errors[0].NoRespondersError, errors[1].ServerError):
+                await asyncio.sleep(0.1)
+
+    async def _find_stream(self) -> Any:
+        """Return what is known of the stream; make it where there is none."""
+        api, errors = need("nats.js.api"), need("nats.js.errors")
+        config = api.StreamConfig(
+            name=self.stream_name,
+            subjects=[self.subject("kept")],
+            storage=api.StorageType.FILE,
+            num_replicas=self.options.replicas,
+            max_msgs=self.options.kept_messages,
+            discard=api.DiscardPolicy.OLD,
+            duplicate_window=DUPLICATE_WINDOW_S,
+            allow_direct=True,
+        )
+        try:
+            info = await self.stream.stream_info(self.stream_name)
+        except errors.NotFoundError:
+            with suppress(errors.BadRequestError):  # another hub has made it in this moment
+                await self.stream.add_stream(config)
+            info = await self.stream.stream_info(self.stream_name)
+        made = f"{self.stream_name} {info.created}"
+        self._epoch = hashlib.sha256(made.encode()).hexdigest()[:16]
+        return info
+
+    async def _find_lease(self) -> Lease:
+        options = self.options
+        quick = self.client.jetstream(timeout=max(options.lease_s / 4, 0.5))
+        return await Lease.at(quick, f"WSXHUB_{options.lease}", self.name, options.lease_s, options.replicas)
+
+    async def close(self) -> None:
+        """Store what waits, give the lease back, leave."""
+        if self.is_owner and self._owner is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(2.0):
+                    await self._owner.settle()
+        had_turn = bool(self._turn)
+        await self._end_turn()
+        if had_turn and self._lease is not None:
+            await self._lease.release()
+        await _stop(self._tasks)
+        if self.client is not None:
+            with suppress(*failures()):  # nothing waits for it any more
+                async with asyncio.timeout(2.0):
+                    await self.client.close()
+
+    # -- hearing ---------------------------------------------------------------------------------------------------
+
+    async def _hear(self, message: Any) -> None:
+        batch = read_batch(message.data)
+        self._heard_s = asyncio.get_running_loop().time()
+        if batch.term < self.term:
+            self.stats.void += 1
+            return
+        self.adopt(batch.term)
+        self._target = max(self._target, batch.number)
+        if batch.rows:
+            self.stats.heard += 1
+            self.take(batch, message.data)
+        self._note_kept(batch.kept_number, batch.kept_at)
+        if self.number is None or self._target > self.number:
+            self._wanted.set()
+
+    async def _hear_takeover(self, message: Any) -> None:
+        """Stop hearing former owners, and tell the new one what came from them."""
+        self.adopt(read_takeover(message.data).term)
+        for data in list(self.fresh.values()):
+            await self.client.publish(message.reply, data)
+
+    def adopt(self, term: int) -> None:
+        """Go over to a new owner: what is held of former ones comes from the stream, where it counts."""
+        if term <= self.term:
+            return
+        self.term = term
+        self._held.clear()
+        self._target = self.number or 0
+        if self._owner is not None and term > self._owner.term:
+            self._owner.depose()
+
+    def take(self, batch: Batch, data: bytes) -> None:
+        """Put a batch on the desk when it is the next one, hold it when it is a later one."""
+        if self.number is None:
+            self._held[batch.number] = data
+            return
+        if batch.number <= self.number and not self._is_forked(batch):
+            self.stats.doubled += 1
+            return
+        self._held[batch.number] = data
+        self._drain()
+
+    def _is_forked(self, batch: Batch) -> bool:
+        """Whether another batch was taken under this number, of an owner who died with it; go back to before it then."""
+        known = self.fresh.get(batch.number)
+        if known is None or read_batch(known).term == batch.term:
+            return False
+        assert self.number is not None
+        self.stats.forked += self.number - batch.number + 1
+        log.error("batches %d to %d of a former owner were heard here alone", batch.number, self.number)
+        for number in range(batch.number, self.number + 1):
+            self.fresh.pop(number, None)
+        self.number = batch.number - 1
+        return True
+
+    def _drain(self) -> None:
+        assert self.number is not None
+        while (data := self._held.pop(self.number + 1, None)) is not None:
+            batch = read_batch(data)
+            self._deliver(batch)
+            self.number = batch.number
+            if batch.number > self.kept_number:
+                self.fresh[batch.number] = data
+
+    def _deliver(self, batch: Batch) -> None:
+        for topic, seq, raw in batch.rows:
+            try:
+                record = decode_record(raw)
+            except msgspec.DecodeError:
+                self.stats.unread += 1
+                continue
+            self.desk.continue_at(topic, record, seq)
+
+    def _note_kept(self, number: int, at: int) -> None:
+        """Take note that batches are in the stream, up to a place."""
+        if number > self.kept_number:
+            self.kept_number = number
+            for one in [one for one in self.fresh if one <= number]:
+                del self.fresh[one]
+        if self.number is not None and self.number >= number:
+            self.kept_at = max(self.kept_at, at)
+
+    # -- reading the stream ----------------------------------------------------------------------------------------
+
+    async def _fill_gaps(self) -> None:
+        """Read what did not come live as soon as it is known that there is something."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            while self.number is None or self._target > self.number:
+                if not await self.read_on():
+                    await asyncio.sleep(0.05)
+
+    async def _watch(self) -> None:
+        """Look into the stream when nothing is heard of an owner: the last word may have been missed."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self.options.beat_s)
+            if loop.time() - self._heard_s > 3 * self.options.beat_s:
+                while await self.read_on():
+                    pass
+
+    async def _reconnected(self) -> None:
+        self._heard_s = 0.0  # so that the next look reads the stream
+
+    async def read_on(self) -> int:
+        """Read the next messages of the stream, if there are any; returns how many were taken."""
+        async with self._reading:
+            first = self.kept_at + 1
+            asked = range(first, first + self._at_once)
+            found = await asyncio.gather(*map(self.message_at, asked))
+            self._at_once = min(self._at_once * 2, SIDE_BY_SIDE) if found[-1] is not None else 1
+            for place, message in zip(asked, found, strict=True):
+                if message is None:
+                    if place == first and await self._is_gone(first):
+                        return 1
+                    return place - first
+                self._take_kept(place, message.data)
+            return len(asked)
+
+    async def message_at(self, place: int, *, at_once: bool = True) -> Any:
+        """Return a message of the stream; None where there is none, or nobody answers.
+
+        Parameters:
+            place: its number in the stream.
+            at_once: ask any replica, which may not have it yet; False asks the leader.
+        """
+        try:
+            return await self.stream.get_msg(self.stream_name, seq=place, direct=at_once)
+        except failures():  # not there, or the servers are choosing a leader: whoever waits for it asks again
+            return None
+
+    async def _is_gone(self, place: int) -> bool:
+        """Whether the stream begins later than here; then go on where it begins."""
+        try:
+            state = (await self.stream.stream_info(self.stream_name)).state
+        except failures():  # nobody answers now
+            return False
+        if state.first_seq <= place:
+            return False
+        self.kept_at = int(state.first_seq) - 1
+        return True
+
+    def _take_kept(self, place: int, data: bytes) -> None:
+        if place <= self.kept_at:
+            return
+        kept = read_kept(data)
+        self.adopt(kept.term)
+        batches = [(read_batch(one), one) for one in kept.batches]
+        first = batches[0][0].number if batches else kept.number + 1
+        if self.number is None:
+            self.number = first - 1
+        elif first > self.number + 1:
+            self.stats.lost += first - 1 - self.number
+            log.error("batches %d to %d are not in the stream any more", self.number + 1, first - 1)
+            self.number = first - 1
+        for batch, one in batches:
+            self.stats.fetched += batch.number > self.number
+            self.take(batch, one)
+        for topic, seq in kept.counts.items():
+            known = self.desk.topics.get(topic)
+            if known is None or known.seq < seq:
+                self.desk.count_from(topic, seq)
+        self._note_kept(kept.number, place)
+        self.kept_at = max(self.kept_at, place)
+        self._drain()
+
+    # -- owning ----------------------------------------------------------------------------------------------------
+
+    async def publish_from(self, source: Callable[[], AsyncGenerator[Sequence[Record], None]]) -> None:
+        """Stand by until this hub has the lease, then publish a source until it ends; stay the owner after that.
+
+        Raises:
+            StateError: it is not open.
+        """
+        if self._lease is None:
+            raise StateError("open the backplane before you publish")
+        while True:
+            term = await self._lease.acquire()
+            log.info("%s owns the upstream from now on", self.options.lease)
+            self.stats.turns += 1
+            self._owner = owner = Owner(self, term)
+            holding = asyncio.create_task(self._lease.hold(), name="hub lease")
+            keeping = asyncio.create_task(owner.run(), name="hub owner")
+            working = asyncio.create_task(self._work(owner, source), name="hub upstream")
+            self._turn = [holding, keeping, working]
+            try:
+                await asyncio.wait(self._turn, return_when=asyncio.FIRST_COMPLETED)
+            except asyncio.CancelledError:
+                await _stop([working])
+                raise
+            if working.done() and not holding.done() and not keeping.done():
+                await working
+                return
+            failed = keeping.exception() if keeping.done() and not keeping.cancelled() else None
+            has_lease = not holding.done()
+            await self._end_turn()
+            log.warning("%s does not own the upstream any more", self.options.lease)
+            if has_lease:
+                await self._lease.release()
+            if failed is not None and not isinstance(failed, DeposedError):
+                raise failed
+
+    async def _work(self, owner: Owner, source: Callable[[], AsyncGenerator[Sequence[Record], None]]) -> None:
+        await owner.ready.wait()
+        async with aclosing(source()) as batches:
+            async for batch in batches:
+                await owner.publish(batch)
+        await owner.settle()
+
+    async def _end_turn(self) -> None:
+        turn, self._turn = self._turn, []
+        await _stop(turn[::-1])  # the upstream first
+        self._owner = None
+
+
+async def _stop(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

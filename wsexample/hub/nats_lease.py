@@ -1,0 +1,106 @@
+"""`Lease`: one of several hubs has it, and only for as long as it keeps saying so: a key in a NATS bucket whose values expire.
+
+Who has it stops believing so before the server lets another one have it, by its own steady clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+from wsexample.hub.nats_client import failures, need
+
+__all__ = ["Lease"]
+
+KEY = "owner"
+
+
+class Lease:
+    """A lease on a NATS cluster; made by `Lease.at`.
+
+    Parameters:
+        bucket: the opened bucket.
+        holder: who asks, different for every process.
+        ttl_s: after how many seconds a silent holder loses it.
+    """
+
+    def __init__(self, bucket: Any, holder: str, ttl_s: float) -> None:
+        self._bucket = bucket
+        self._holder = holder.encode()
+        self.ttl_s = ttl_s
+        self._revision = 0
+        self._asked_s = 0.0
+
+    def __repr__(self) -> str:
+        return f"<Lease of {self.ttl_s} s>"
+
+    @classmethod
+    async def at(cls, stream: Any, name: str, holder: str, ttl_s: float, replicas: int) -> Lease:
+        """Open a lease; the first to open it makes its bucket, and the others take its time to live.
+
+        Parameters:
+            stream: JetStream context whose deadline is shorter than the time to live.
+            name: of the bucket.
+            holder: who asks.
+            ttl_s: time to live, seconds.
+            replicas: on how many servers it is kept.
+        """
+        api, errors = need("nats.js.api"), need("nats.js.errors")
+        config = api.KeyValueConfig(bucket=name, ttl=ttl_s, replicas=replicas, storage=api.StorageType.FILE)
+        try:
+            bucket = await stream.key_value(name)
+        except errors.NotFoundError:
+            with suppress(errors.BadRequestError):  # somebody else has made it in this moment
+                await stream.create_key_value(config)
+            bucket = await stream.key_value(name)
+        return cls(bucket, holder, (await bucket.status()).ttl or ttl_s)
+
+    async def acquire(self) -> int:
+        """Wait until nobody has it and take it; returns a number that grows from holder to holder."""
+        loop = asyncio.get_running_loop()
+        while True:
+            self._asked_s = loop.time()
+            try:
+                self._revision = await self._bucket.create(KEY, self._holder)
+                return self._revision
+            except failures():  # somebody has it, or the servers are choosing a leader
+                await asyncio.sleep(self.ttl_s / 8)
+
+    async def hold(self) -> None:
+        """Keep it; returns when it is lost, or may be by now."""
+        loop = asyncio.get_running_loop()
+        errors = need("nats.js.errors")
+        while True:
+            left_s = self._asked_s + self.ttl_s * 0.75 - loop.time()
+            if left_s <= 0:
+                return
+            await asyncio.sleep(min(self.ttl_s / 5, left_s))
+            asked_s = loop.time()
+            try:
+                async with asyncio.timeout(max(self.ttl_s / 4, 0.05)):
+                    self._revision = await self._bucket.update(KEY, self._holder, last=self._revision)
+                self._asked_s = asked_s
+            except errors.KeyWrongLastSequenceError:
+                if not await self._is_still_ours():
+                    return
+            except failures():  # the servers are choosing a leader: ask again until it is too late
+                await asyncio.sleep(self.ttl_s / 40)
+
+    async def _is_still_ours(self) -> bool:
+        """Whether the last word is one of ours whose answer was lost."""
+        errors = need("nats.js.errors")
+        try:
+            found = await self._bucket.get(KEY)
+        except errors.KeyNotFoundError:
+            return False
+        except failures():  # unknown: the next renewal finds out, or it is too late then
+            return True
+        self._revision = found.revision
+        return bool(found.value == self._holder)
+
+    async def release(self) -> None:
+        """Let the next one have it at once."""
+        with suppress(*failures()):  # it expires by itself where this does not arrive
+            async with asyncio.timeout(self.ttl_s / 2):
+                await self._bucket.delete(KEY, last=self._revision)
