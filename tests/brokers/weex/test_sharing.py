@@ -70,6 +70,27 @@ def test_who_leaves_and_who_comes_at_the_same_time(run: Runner[None]) -> None:
     run(main())
 
 
+def test_who_leaves_and_is_cancelled(run: Runner[None]) -> None:
+    """A cancellation in the middle of giving a stream up does not leave it half given up."""
+
+    async def main() -> None:
+        async with WeexSimulator(step_s=0.005) as venue, WeexWebSocketClient(config(venue)) as client:
+            for turns in range(6):
+                stream = client.stream_tickers(["BTCUSDT"])
+                await anext(stream)
+                leaving = asyncio.ensure_future(stream.aclose())
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                leaving.cancel()
+                await asyncio.gather(leaving, return_exceptions=True)
+                await stream.aclose()
+                (peer,) = venue._peers
+                await venue.wait_for(lambda peer=peer: not peer.topics)  # type: ignore[misc]
+                assert client.subscriptions == set()
+
+    run(main())
+
+
 def test_who_joins_a_state_begins_with_it(run: Runner[None]) -> None:
     """A second loop over a book or a ticker that does not change gets the newest one at once."""
 

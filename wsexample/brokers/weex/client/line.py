@@ -6,12 +6,13 @@ Which streams there are, and what an item of them is, belongs to the client.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterable
 
 from wsexample.brokers.weex.codes import PRIVATE_TOPICS
 from wsexample.brokers.weex.dialect import WeexMessage
-from wsexample.errors import SlowConsumerError, StateError
+from wsexample.errors import SlowConsumerError, StateError, WsExampleError
 from wsexample.ports import ConnectionEvent, Gap, Record, kind_of
 from wsexample.session.events import Live
 from wsexample.session.inbox import InboxStats
@@ -19,6 +20,8 @@ from wsexample.session.session import Session
 from wsexample.session.stay import Dialled
 
 __all__ = ["Line", "Outlet", "summed"]
+
+log = logging.getLogger("wsexample.weex")
 
 _STATES = ("ticker", "depth15", "depth200", "bookTicker")
 """Events of which the newest message says all; who joins a stream later begins with it."""
@@ -144,6 +147,7 @@ class Line:
         self._outlets: dict[Outlet, set[str]] = {}
         self._wanted: Counter[str] = Counter()
         self._leaving: dict[str, asyncio.Event] = {}
+        self._partings: set[asyncio.Task[None]] = set()
         self._newest: dict[str, WeexMessage] = {}
         self._pump: asyncio.Task[None] | None = None
         self._is_over = False
@@ -219,8 +223,9 @@ class Line:
         """Disconnect; every stream ends normally."""
         self._finish(None)
         await self.session.close()
-        if self._pump is not None:
-            await asyncio.wait({self._pump})
+        tasks = {*self._partings, *([] if self._pump is None else [self._pump])}
+        if tasks:
+            await asyncio.wait(tasks)
 
     # -- topics --------------------------------------------------------------------------------------------------
 
@@ -245,9 +250,9 @@ class Line:
                 if topic in self._newest:
                     outlet.put(self._newest[topic])
 
-    async def leave(self, outlet: Outlet) -> None:
-        """Take an outlet off; gives up the topics that nobody else has."""
-        await self.release(self._outlets.pop(outlet, ()))
+    def leave(self, outlet: Outlet) -> asyncio.Task[None] | None:
+        """Take an outlet off; gives up the topics that nobody else has, as `release` does."""
+        return self.release(self._outlets.pop(outlet, ()))
 
     def count(self, topic: str) -> None:
         """Count a topic as wanted once more; `ask` for it then."""
@@ -263,20 +268,32 @@ class Line:
                 await self._leaving[topic].wait()
         await self.session.subscribe(topics)
 
-    async def release(self, topics: Iterable[str]) -> None:
-        """Count topics as wanted once less; the last one gives a topic up."""
+    def release(self, topics: Iterable[str]) -> asyncio.Task[None] | None:
+        """Count topics as wanted once less; returns the task that gives up those that were wanted for the last time.
+
+        It is a task of its own: who leaves may be cancelled, and a stream that is given up by half is lost for the next one.
+        """
         mine = [topic for topic in topics if self._wanted[topic]]
         self._wanted.subtract(mine)
         last = [topic for topic in mine if not self._wanted[topic]]
         for topic in last:
             self._newest.pop(topic, None)
         if not last or self._is_over:
-            return
+            return None
         told = asyncio.Event()
         self._leaving.update(dict.fromkeys(last, told))
+        task = asyncio.get_running_loop().create_task(self._give_up(last, told), name="wsexample weex unsubscribe")
+        self._partings.add(task)
+        task.add_done_callback(self._partings.discard)
+        return task
+
+    async def _give_up(self, topics: list[str], told: asyncio.Event) -> None:
         try:
-            await self.session.unsubscribe(last)
+            await self.session.unsubscribe(topics)
+        except WsExampleError as error:
+            log.debug("giving up %s: %s", " ".join(topics), error)  # the session says by itself what is wrong with it
         finally:
             told.set()
-            for topic in last:
-                self._leaving.pop(topic, None)
+            for topic in topics:
+                if self._leaving.get(topic) is told:
+                    del self._leaving[topic]

@@ -128,9 +128,7 @@ class Sockets:
         if outlet in self._outlets:
             self._outlets.discard(outlet)
             self._left = summed([self._left, outlet.stats])
-        for line in self.lines:
-            await line.leave(outlet)
-        await self._close_empty()
+        await self._parted([line.leave(outlet) for line in self.lines])
 
     async def want(self, topic: str) -> None:
         """Count a topic as wanted by hand; returns when the venue has answered."""
@@ -139,14 +137,18 @@ class Sockets:
         try:
             await line.ask([topic])
         except BaseException:
-            await line.release([topic])
+            await self._parted([line.release([topic])])
             raise
 
     async def release(self, topic: str) -> None:
         """Count a topic as wanted no longer."""
-        for line in self.lines:
-            if topic in line.topics:
-                await line.release([topic])
+        await self._parted([line.release([topic]) for line in self.lines if topic in line.topics])
+
+    async def _parted(self, tasks: Iterable[asyncio.Task[None] | None]) -> None:
+        """Wait until the venue has been told; a cancellation here does not reach those who tell it."""
+        begun = {task for task in tasks if task is not None}
+        if begun:
+            await asyncio.wait(begun)
         await self._close_empty()
 
     async def _line_for(self, topic: str) -> Line:
