@@ -33,6 +33,7 @@ def test_the_shown_programs_record_replay_and_serve(run: Runner[None], tmp_path:
             recorded = await names["record"](venue.public_url, tmp_path / "a.tape", 20)
         replayed = await names["replay"](tmp_path / "a.tape")
         assert replayed[:20] == recorded
+        assert names["prices"](tmp_path / "a.tape") == [record.price for record in replayed]
         assert len(await names["serve"](tmp_path / "a.tape", messages)) >= 3
 
     run(main())
