@@ -117,7 +117,7 @@ def imported_by(folder: Path) -> set[str]:
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 found.add(node.module or "")
     of_scripts = {path.stem for path in (ROOT / "scripts").iterdir()}
-    return tops(found) - sys.stdlib_module_names - of_scripts - {"wsexample", "tests"}
+    return tops(found) - sys.stdlib_module_names - of_scripts - {"wsexample", "tests", "scripts"}
 
 
 def undeclared(imported: set[str], requirements: list[str]) -> set[str]:

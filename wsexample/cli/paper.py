@@ -18,6 +18,7 @@ from wsexample.cli.running import Stop, run_command, say
 from wsexample.cli.speed import factor
 from wsexample.cli.tape_options import pace_options, time_options
 from wsexample.cli.tape_progress import progress_bar
+from wsexample.errors import OptionError
 
 if TYPE_CHECKING:
     from wsexample.paper.engine import PaperTradingEngine
@@ -145,7 +146,7 @@ async def _trade(strategy: str, files: tuple[str, ...], chosen: dict[str, Any], 
     from wsexample.cli.tape_play import Playing
 
     if not files and sys.stdin.isatty():
-        raise click.UsageError("name a file to trade on, or pipe records in; --help has examples")
+        raise OptionError("name a file to trade on, or pipe records in; --help has examples")
     trade = None if strategy == CROSSOVER else load_strategy(strategy)
     engine = _engine(chosen)
     playing = Playing(

@@ -1,0 +1,244 @@
+"""``wsexample hub``: one upstream, any number of readers, and a page to look at."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from wsexample.cli.exit_codes import ExitCode
+from wsexample.cli.help_text import epilog
+from wsexample.cli.options import ADDRESS, CONTEXT, Command, debug_option, option, quiet_option
+from wsexample.cli.running import Stop, run_command, say
+from wsexample.cli.tape_options import pace_options
+from wsexample.errors import OptionError
+
+if TYPE_CHECKING:
+    from wsexample.hub.access import Access
+    from wsexample.records.market import Record
+
+__all__ = ["main"]
+
+COMMANDS = {
+    "kclient": ("wsexample.cli.kclient",),
+    "alpaca": ("wsexample.cli.main", "alpaca"),
+    "weex": ("wsexample.cli.main", "weex"),
+    "watch": ("wsexample.cli.main", "watch"),
+}
+"""Streaming commands that may stand where a file does."""
+GOODBYE_S = 10.0
+SERVING, READERS = "Serving", "Readers"
+
+NOTE = """A source is a streaming command with its arguments (behind --), a tape, a file of records, or
+standard input. Readers connect to ws://HOST:PORT/v1/stream (docs/hub.md has the language), with
+wsexample watch, or open http://HOST:PORT/ in a browser."""
+
+
+@click.command(
+    cls=Command,
+    context_settings={**CONTEXT, "allow_interspersed_args": False},
+    epilog=epilog(
+        "wsexample hub -- alpaca quotes AAPL MSFT",
+        "wsexample hub --listen 9100 -- kclient KEY 9433 7203",
+        "wsexample weex tickers BTCUSDT | wsexample hub",
+        "wsexample hub --speed 1 day.tape                     yesterday, as it came",
+        "wsexample hub --listen '*:9100' --tokens tokens.json --cert c.pem --key k.pem -- kclient KEY 9433",
+        note=NOTE,
+        statuses=(
+            ExitCode.OK,
+            ExitCode.USAGE,
+            ExitCode.MISSING_EXTRA,
+            ExitCode.STORAGE,
+            ExitCode.LISTEN,
+            ExitCode.INTERNAL,
+            ExitCode.INTERRUPTED,
+            ExitCode.TERMINATED,
+        ),
+    ),
+)
+@click.argument("source", nargs=-1, type=click.UNPROCESSED, metavar="[SOURCE]...")
+@option("--listen", type=ADDRESS, default="127.0.0.1:9100", show_default=True, section=SERVING, help="Where to listen.")
+@option("--name", default="hub", show_default=True, section=SERVING, help="Its name, in logs and for readers.")
+@option(
+    "--cert", type=click.Path(exists=True, dir_okay=False), section=SERVING, help="Certificate for wss and https (PEM)."
+)
+@option("--key", type=click.Path(exists=True, dir_okay=False), section=SERVING, help="Its key, when in another file.")
+@option("--no-page", is_flag=True, section=SERVING, help="Serve no page.")
+@option("--history", type=click.IntRange(min=1), default=1000, show_default=True, section=SERVING,
+        help="Records of each topic that are kept for readers who resume.")  # fmt: skip
+@option("--tokens", type=click.Path(dir_okay=False), section=READERS,
+        help="File of tokens (wsexample hub-token makes them); without one everybody may read market data.")  # fmt: skip
+@option("--account", is_flag=True, section=READERS, help="Without tokens: let everybody read orders and accounts too.")
+@option("--max-readers", type=click.IntRange(min=1), default=10_000, show_default=True, section=READERS,
+        help="Readers at once.")  # fmt: skip
+@option(
+    "--max-per-address", type=click.IntRange(min=0), default=0, section=READERS, help="Readers of one address at once."
+)
+@option("--min-interval", type=click.IntRange(min=0), default=0, metavar="MS", section=READERS,
+        help="Shortest interval of a reader; 0 lets it have everything.")  # fmt: skip
+@option("--origin", "origins", multiple=True, section=READERS, help="Let pages of this origin connect; repeat, or '*'.")
+@pace_options("1")
+@quiet_option
+@debug_option
+def main(source: tuple[str, ...], quiet: bool, debug: bool, **chosen: Any) -> None:
+    """Publish what SOURCE streams to any number of readers, with a page to look at."""
+
+    async def program(stop: Stop) -> int:
+        return await _run(source, chosen, stop, is_quiet=quiet)
+
+    run_command(program, debug=debug)
+
+
+async def _run(source: Sequence[str], chosen: dict[str, Any], stop: Stop, *, is_quiet: bool) -> int:
+    from wsexample.hub.desk import DeskOptions
+    from wsexample.hub.server import Hub, HubOptions
+    from wsexample.hub.web import HubPages
+
+    if not source and sys.stdin.isatty():
+        raise OptionError("name a source, or pipe records in; --help has examples")
+    if source and source[0] in COMMANDS and {"-q", "--quiet"} & set(source):
+        raise OptionError("a source with --quiet prints no records; give --quiet to the hub")
+    host, port = chosen["listen"]
+    host = {None: "127.0.0.1", "*": "0.0.0.0"}.get(host, host)
+    access = _access(chosen, host)
+    pages = HubPages(has_page=not chosen["no_page"])
+    origins: Sequence[str] | None = None if "*" in chosen["origins"] else chosen["origins"]
+    options = HubOptions(
+        name=chosen["name"],
+        desk=DeskOptions(history=chosen["history"]),
+        max_readers=chosen["max_readers"],
+        max_readers_per_address=chosen["max_per_address"],
+        min_interval_ms=chosen["min_interval"],
+        allowed_origins=origins,
+    )
+    if not is_quiet:
+        _show_audit()
+    hub = Hub(host, port, access=access, tls=_tls(chosen), http=pages, options=options)
+    pages.hub = hub
+    async with hub:
+        if not is_quiet:
+            page = "" if chosen["no_page"] else f", the page is {_page_of(hub.url)}"
+            say(f"readers connect to {hub.url}{page}; Ctrl-C stops", color="green")
+        ended = await stop.race(_publish(hub, source, chosen), grace_s=0.0)
+        if ended and not is_quiet:
+            say(f"the source has ended after {hub.desk.stats.published:,} records; readers are still served")
+        if ended:
+            await stop.wait()
+        if not is_quiet:
+            stats = hub.desk.stats
+            say(f"{stats.published:,} records published, {stats.conflated:,} passed over for slow readers")
+    return stop.exit_code
+
+
+def _access(chosen: dict[str, Any], host: str) -> Access:
+    """Say who may read; a hub that others can reach and that knows no tokens is warned about."""
+    from wsexample.hub.access import EVERYTHING, MARKET_DATA, Access, TokenFile
+
+    if chosen["tokens"] is not None:
+        if chosen["account"]:
+            raise OptionError("--account is for a hub without --tokens")
+        path = Path(chosen["tokens"])
+        if not path.is_file():
+            raise OptionError(f"there is no {path}: wsexample hub-token add {path} NAME makes it")
+        return Access(TokenFile(path), anybody=None)
+    if host not in ("127.0.0.1", "::1", "localhost"):
+        what = "orders and accounts" if chosen["account"] else "market data"
+        say(f"everybody who reaches {host} may read {what}; --tokens limits that", color="yellow")
+    return Access(anybody=EVERYTHING if chosen["account"] else MARKET_DATA)
+
+
+def _tls(chosen: dict[str, Any]) -> Any:
+    if chosen["cert"] is None:
+        if chosen["key"] is not None:
+            raise OptionError("--key needs --cert")
+        return None
+    from wsexample.wire.tls import server_context
+
+    return server_context(chosen["cert"], chosen["key"])
+
+
+def _page_of(url: str) -> str:
+    return url.replace("ws", "http", 1).removesuffix("v1/stream")
+
+
+def _show_audit() -> None:
+    """Print what the hub notes about readers, one line each."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    for name in ("wsexample.hub.audit", "wsexample.hub"):
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+        logger.addHandler(handler)
+
+
+# -- sources -----------------------------------------------------------------------------------------------------------
+
+
+async def _publish(hub: Any, source: Sequence[str], chosen: dict[str, Any]) -> None:
+    async with contextlib.aclosing(_batches(source, chosen)) as batches:
+        await hub.publish_from(batches)
+
+
+async def _batches(source: Sequence[str], chosen: dict[str, Any]) -> AsyncGenerator[Sequence[Record], None]:
+    """Yield what a source streams."""
+    from wsexample.cli.record_files import STDIN, records_from
+    from wsexample.cli.speed import factor
+    from wsexample.cli.tape_play import Playing
+
+    if source and source[0] in COMMANDS:
+        async for printed in _from_command(source):
+            yield printed
+        return
+    files = tuple(source) or (STDIN,)
+    is_tape = all(Path(file).suffix == ".tape" for file in files)
+    playing = Playing(speed=factor(chosen["speed"]), max_pause_s=chosen["max_pause"]) if is_tape else Playing()
+    async for batch in records_from(files, playing):
+        yield batch
+        await asyncio.sleep(0)  # readers get theirs between two batches of a file
+
+
+async def _from_command(words: Sequence[str]) -> AsyncIterator[list[Record]]:
+    """Run a streaming command beside this one and yield the records that it prints."""
+    from wsexample.errors import StateError
+    from wsexample.records.fields import UnknownRecord, decode_json
+
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        *COMMANDS[words[0]],
+        *words[1:],
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stdout is not None
+    rest = b""
+    try:
+        while block := await process.stdout.read(256 * 1024):
+            *lines, rest = (rest + block).split(b"\n")
+            found = [decode_json(line) for line in lines if line]
+            if batch := [record for record in found if not isinstance(record, UnknownRecord)]:
+                yield batch
+        status = await process.wait()
+        if status:
+            raise StateError(f"{words[0]} has ended with status {status}; what it said is above")
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), GOODBYE_S)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+
+
+if __name__ == "__main__":
+    main(prog_name="wsexample hub")

@@ -1,0 +1,116 @@
+// The connection to the hub: subscribes, resumes after a break with the last numbers, says what happens.
+
+const FIRST_MS = 500;
+const LONGEST_MS = 15000;
+const SILENT_MS = 25000;
+
+export class Link {
+  // told: { data(topic, seq, record), missed(message), conflated(count), state(name, words), token(refusal) -> Promise<string> }
+  constructor(url, topics, intervalMs, told) {
+    this.url = url;
+    this.topics = topics;
+    this.intervalMs = intervalMs;
+    this.told = told;
+    this.seen = new Map();
+    this.epoch = null;
+    this.token = null;
+    this.tries = 0;
+    this.lives = 0;
+    this.heard = 0;
+    this.open();
+    setInterval(() => this.look(), 5000);
+  }
+
+  open() {
+    this.told.state("connecting", this.tries ? `trying again (${this.tries})` : "connecting");
+    const socket = new WebSocket(this.url, ["wsexample.hub.v1+json"]);
+    this.socket = socket;
+    this.heard = Date.now();
+    this.refusal = null;
+    socket.onmessage = (event) => {
+      this.heard = Date.now();
+      const found = JSON.parse(event.data);
+      for (const message of Array.isArray(found) ? found : [found]) this.take(message);
+    };
+    socket.onclose = (event) => {
+      if (socket === this.socket) this.lost(event);
+    };
+  }
+
+  async lost(event) {
+    this.socket = null;
+    if (this.refusal !== null) {
+      this.told.state("lost", this.refusal);
+      this.token = await this.told.token(this.refusal);
+      this.open();
+      return;
+    }
+    this.tries += 1;
+    // Full jitter: many pages that lost the same hub come back spread out.
+    const wait = Math.random() * Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(this.tries, 10));
+    this.told.state("lost", event.reason || (event.code === 1006 ? "connection lost" : `closed with ${event.code}`));
+    setTimeout(() => this.open(), wait);
+  }
+
+  look() {
+    const socket = this.socket;
+    if (socket === null || socket.readyState !== WebSocket.OPEN) return;
+    if (Date.now() - this.heard > SILENT_MS) {
+      socket.close();
+      this.lost({ reason: "the hub is silent", code: 1006 });
+    } else {
+      this.say({ op: "ping" });
+    }
+  }
+
+  say(op) {
+    this.socket.send(JSON.stringify(op));
+  }
+
+  async take(message) {
+    switch (message.op) {
+      case "data":
+        if (message.seq > (this.seen.get(message.topic) ?? 0)) {
+          this.seen.set(message.topic, message.seq);
+          this.told.data(message.topic, message.seq, message.record);
+        }
+        break;
+      case "welcome":
+        this.told.hub(message);
+        if (message.needs_token) {
+          this.token ??= await this.told.token("");
+          this.say({ op: "auth", token: this.token, id: "auth" });
+        } else {
+          this.subscribe(message.epoch);
+        }
+        this.next = message.epoch;
+        break;
+      case "ack":
+        if (message.id === "auth") this.subscribe(this.next);
+        if (message.id === "all") {
+          this.tries = 0;
+          this.lives += 1;
+          this.told.state("live", "live");
+        }
+        break;
+      case "error":
+        if (message.code === "token") this.refusal = message.message;
+        else this.told.state("lost", message.message);
+        break;
+      case "missed":
+        if (message.reason === "epoch") this.seen.delete(message.topic);
+        this.told.missed(message);
+        break;
+      case "conflated":
+        this.told.conflated(message.count);
+        break;
+    }
+  }
+
+  subscribe(epoch) {
+    const op = { op: "subscribe", id: "all", topics: this.topics, interval_ms: this.intervalMs };
+    if (this.seen.size) Object.assign(op, { since: Object.fromEntries(this.seen), epoch: this.epoch });
+    this.epoch = epoch;
+    this.say(op);
+  }
+}
