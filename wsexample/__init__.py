@@ -28,6 +28,8 @@ _HOMES = {
     "AlpacaWebsocketClient": "wsexample.doors.alpaca",
     "Connection": "wsexample.wire.connection",
     "ConnectOptions": "wsexample.wire.options",
+    "Hub": "wsexample.hub.server",
+    "PaperTradingEngine": "wsexample.paper.engine",
     "ServeOptions": "wsexample.wire.options",
     "Session": "wsexample.session.session",
     "WebSocketClientFactory": "wsexample.wire.autobahn",
@@ -36,6 +38,7 @@ _HOMES = {
     "WebSocketServerProtocol": "wsexample.wire.autobahn",
     "WsExampleError": "wsexample.errors",
     "connect": "wsexample.wire.connection",
+    "connect_hub": "wsexample.doors.hub",
     "open_sink": "wsexample.sinks.base",
     "serve": "wsexample.wire.server",
 }
@@ -44,6 +47,8 @@ __all__ = [
     "AlpacaWebsocketClient",
     "ConnectOptions",
     "Connection",
+    "Hub",
+    "PaperTradingEngine",
     "ServeOptions",
     "Session",
     "WebSocketClientFactory",
@@ -53,13 +58,17 @@ __all__ = [
     "WsExampleError",
     "__version__",
     "connect",
+    "connect_hub",
     "open_sink",
     "serve",
 ]
 
 if TYPE_CHECKING:
     from wsexample.doors.alpaca import AlpacaWebsocketClient
+    from wsexample.doors.hub import connect_hub
     from wsexample.errors import WsExampleError
+    from wsexample.hub.server import Hub
+    from wsexample.paper.engine import PaperTradingEngine
     from wsexample.session.session import Session
     from wsexample.sinks.base import open_sink
     from wsexample.wire.autobahn import (
