@@ -111,10 +111,30 @@ def test_the_client_opens_another_socket_when_one_is_full(run: Runner[None]) -> 
     run(main())
 
 
+def test_the_client_opens_another_socket_when_one_may_ask_no_more(
+    run: Runner[None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Loops that come and go use up an hour's operations; the next stream goes over another connection."""
+    monkeypatch.setattr("wsexample.brokers.weex.dialect.stream.MAX_OPERATIONS", 6)
+
+    async def main() -> None:
+        async with WeexSimulator(step_s=0.01) as venue, WeexWebSocketClient(config(venue)) as client:
+            stays = client.stream_tickers(["ETHUSDT"])
+            await anext(stays)
+            for _ in range(8):
+                await take(client.stream_tickers(["BTCUSDT"]), 1)
+            await anext(stays)
+            assert client.stats.public is not None
+            assert client.stats.public.attempts == 1
+            await stays.aclose()
+
+    run(main())
+
+
 def test_an_address_has_room_for_so_many_streams(run: Runner[None], monkeypatch: pytest.MonkeyPatch) -> None:
     """When every socket is full the next stream is refused with the reason, and the others go on."""
-    monkeypatch.setattr("wsexample.brokers.weex.client.sockets.MAX_STREAMS", 2)
-    monkeypatch.setattr("wsexample.brokers.weex.client.sockets.MAX_PUBLIC_STREAMS", 4)
+    monkeypatch.setattr("wsexample.brokers.weex.client.line.MAX_STREAMS", 2)
+    monkeypatch.setattr("wsexample.brokers.weex.client.sockets.MAX_CONNECTIONS", 3)
     symbols = [f"X{number}USDT" for number in range(5)]
 
     async def main() -> None:
@@ -130,7 +150,7 @@ def test_an_address_has_room_for_so_many_streams(run: Runner[None], monkeypatch:
 
 def test_a_client_that_is_closed_while_a_socket_opens(run: Runner[None], monkeypatch: pytest.MonkeyPatch) -> None:
     """The socket that comes too late is closed again."""
-    monkeypatch.setattr("wsexample.brokers.weex.client.sockets.MAX_STREAMS", 1)
+    monkeypatch.setattr("wsexample.brokers.weex.client.line.MAX_STREAMS", 1)
 
     async def main() -> None:
         async with WeexSimulator(step_s=0.01) as venue, WeexWebSocketClient(config(venue)) as client:

@@ -228,8 +228,9 @@ class WeexWebSocketClient:
             line.connection = connection
             return connection
 
+        dialect = WeexDialect(keeps_wire=True)
         session = Session(
-            WeexDialect(keeps_wire=True),
+            dialect,
             url=self._connect_options.replace(url=url),
             errands=WeexErrands(config, self._clock, self._rest_calls, is_private=is_private),
             dial=opening,
@@ -241,7 +242,7 @@ class WeexWebSocketClient:
             backfill_timeout_s=BACKFILL_TIMEOUT_S,
             journal=True,
         )
-        line = Line(session, self._overhear)
+        line = Line(session, dialect, self._overhear)
         await line.open()
         return line
 

@@ -10,8 +10,8 @@ import logging
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterable
 
-from wsexample.brokers.weex.codes import PRIVATE_TOPICS
-from wsexample.brokers.weex.dialect import WeexMessage
+from wsexample.brokers.weex.codes import MAX_STREAMS, PRIVATE_TOPICS
+from wsexample.brokers.weex.dialect import WeexDialect, WeexMessage
 from wsexample.errors import SlowConsumerError, StateError, WsExampleError
 from wsexample.ports import ConnectionEvent, Gap, Record, kind_of
 from wsexample.session.events import Live
@@ -136,11 +136,15 @@ class Line:
 
     Parameters:
         session: what connects; it is entered by `open`.
+        dialect: the session's language.
         tell: called with every record, before the streams get it; must not wait.
     """
 
-    def __init__(self, session: Session, tell: Callable[[Record], None] = lambda record: None) -> None:
+    def __init__(
+        self, session: Session, dialect: WeexDialect, tell: Callable[[Record], None] = lambda record: None
+    ) -> None:
         self.session = session
+        self._dialect = dialect
         self.connection: Dialled | None = None
         """The connection that was opened last."""
         self._tell = tell
@@ -156,6 +160,11 @@ class Line:
     def topics(self) -> frozenset[str]:
         """Topics that somebody wants."""
         return frozenset(topic for topic, count in self._wanted.items() if count)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it may carry another stream: there are limits to how many, and to how often an hour it may ask."""
+        return len(self.topics) < MAX_STREAMS and self._dialect.has_room
 
     @property
     def is_live(self) -> bool:

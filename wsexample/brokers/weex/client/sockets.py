@@ -14,10 +14,7 @@ from wsexample.brokers.weex.codes import MAX_CONNECTIONS, MAX_STREAMS, VENUE
 from wsexample.errors import StateError, SubscriptionLimitError
 from wsexample.session.inbox import InboxStats
 
-__all__ = ["MAX_PUBLIC_STREAMS", "Sockets"]
-
-MAX_PUBLIC_STREAMS = (MAX_CONNECTIONS - 1) * MAX_STREAMS
-"""Streams that a client can have; one connection is left for the private socket."""
+__all__ = ["Sockets"]
 
 
 class Sockets:
@@ -161,14 +158,14 @@ class Sockets:
                 if topic in line.topics:
                     return line
             for line in self.public:
-                if len(line.topics) < MAX_STREAMS:
+                if line.has_room:
                     return line
-            if len(self.public) * MAX_STREAMS >= MAX_PUBLIC_STREAMS:
+            if len(self.public) >= MAX_CONNECTIONS - 1:  # one is left for the private socket
                 raise SubscriptionLimitError(
                     f"WEEX lets an address have {MAX_CONNECTIONS} connections of {MAX_STREAMS} streams", venue=VENUE
                 )
             async with self._opening:
-                if all(len(line.topics) >= MAX_STREAMS for line in self.public):
+                if not any(line.has_room for line in self.public):
                     self.public.append(await self._another(False))
 
     async def _close_empty(self) -> None:

@@ -109,6 +109,11 @@ class WeexDialect(Dialect):
             self._operations.append(self._now_ns)
         return msgspec.json.encode(body).decode()
 
+    @property
+    def has_room(self) -> bool:
+        """Whether this connection may carry another stream and ask for it."""
+        return len(self._topics) < MAX_STREAMS and self._has_budget(1)
+
     def _has_budget(self, operations: int) -> bool:
         recent = sum(1 for at_ns in self._operations if self._now_ns - at_ns < HOUR_NS)
         return recent + operations <= MAX_OPERATIONS
