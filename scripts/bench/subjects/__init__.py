@@ -59,6 +59,9 @@ SUBJECTS = {
     "websocket-client": Subject("websocket_client", "websocket", "blocking recv; str", loops=BLOCKING),
     "websockets-sync": Subject("websockets_sync", "websockets", "blocking recv; str", loops=BLOCKING),
     "ours-dialect": Subject("our_brokers", "wsexample", "typed records", loops=NONE),
+    "ours-decoder": Subject(
+        "our_brokers", "wsexample", "records alone; no step, no watch over lag and silence", "decoder", NONE
+    ),
     "ours-stream": Subject("our_brokers", "wsexample", "async for over the client; typed records", "stream"),
     "ours-batches": Subject("our_brokers", "wsexample", "batches() of the client; typed records", "batches"),
     "ours-documented": Subject("our_brokers", "wsexample", "the venue's texts beside the record", "documented", NONE),

@@ -86,6 +86,15 @@ def kabu_boards_decoded(job: Job) -> None:
     from wsexample.brokers.kabu.dialect import KabuDialect
 
     boards = kabu_boards()
+    if job.variant == "decoder":
+        from wsexample.brokers.kabu.dialect import BoardDecoder
+
+        decode, going = BoardDecoder().decode, True
+        while going:
+            for board in boards:
+                _ = decode(board, RECEIVED_NS).last_price
+            going = job.meter.add(len(boards))
+        return
     receive = KabuDialect().receive
     assert len(receive(boards[0], False, RECEIVED_NS).records[0].bids) == 10
     meter = job.meter
