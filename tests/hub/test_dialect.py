@@ -183,3 +183,20 @@ def test_messages_of_a_kind_to_come_are_kept(run: Run) -> None:
     assert (step.records, dialect.unread, dialect.conflated, dialect.kept) == ([], 1, 3, [b'{"op":"dance"}'])
     dialect.receive(b"\xff", False, 1)
     assert dialect.unread == 2
+
+
+def test_a_topic_that_speaks_late_in_a_new_life_of_the_hub_is_heard_from_its_first_record(run: Run) -> None:
+    """A reader that was back before the hub knew the topic again takes its numbers as new ones, after a gap."""
+
+    async def main() -> None:
+        async with hub() as made:
+            session = connect_hub(made.url, "t.A.quote", since={"t.A.quote": 50}, epoch="of before")
+            async with session:
+                await session.wait_live()
+                made.publish([quote(1), quote(2)])
+                gap, *records = await market(session, 3)
+                assert isinstance(gap, Gap)
+                assert records == [quote(1), quote(2)]
+                assert (session.dialect.positions, session.dialect.epoch) == ({"t.A.quote": 2}, made.epoch)
+
+    run(main())

@@ -64,6 +64,8 @@ class HubDialect(Dialect):
         """Whether this connection has brought all that was missed."""
         self._asked: dict[int, list[str]] = {}
         self._next_epoch: str | None = epoch
+        self._former: dict[str, int] = {}
+        """Numbers of the hub's life before, of topics that have not spoken in the new one."""
         self._count = 0
 
     def __repr__(self) -> str:
@@ -79,11 +81,12 @@ class HubDialect(Dialect):
         """Ask for topics, from where they were left."""
         self._count += 1
         asked = self._asked[self._count] = list(topics)
+        since = {**dict.fromkeys(self._former, 0), **self.positions}
         op = Subscribe(
             asked,
             id=self._count,
-            since=dict(self.positions) or None,
-            epoch=self.epoch if self.positions else None,
+            since=since or None,
+            epoch=self.epoch if since else None,
             interval_ms=self._interval_ms,
         )
         return Step(replies=[JSON.encode(op).decode()])
@@ -131,6 +134,9 @@ class HubDialect(Dialect):
         failure: Failure | None = None
         for message in messages:
             if isinstance(message, _Data):
+                if message.topic in self._former:
+                    seen = self._former[message.topic]
+                    records.append(self._missed(Missed(message.topic, seen + 1, seen + 1, "epoch"), received_ns))
                 if message.seq > self.positions.get(message.topic, 0):
                     self.positions[message.topic] = message.seq
                     records.append(message.record)
@@ -143,6 +149,7 @@ class HubDialect(Dialect):
                 if message.id == "auth":
                     phase = "subscribing"
                 elif isinstance(message.id, int):
+                    self._enter_epoch()
                     confirmed += self._asked.pop(message.id, [])
             elif isinstance(message, Failed):
                 part, failure = self._failed(message)
@@ -165,6 +172,12 @@ class HubDialect(Dialect):
             return None, [], Failure(error, is_final=True)
         return None, [JSON.encode(Auth(self._token, id="auth")).decode()], None
 
+    def _enter_epoch(self) -> None:
+        """Give up the numbers of another life, now that the hub was asked with them; topics it does not know yet have none."""
+        if self.epoch != self._next_epoch:
+            self._former, self.positions = self.positions, {}
+            self.epoch = self._next_epoch
+
     def _failed(self, message: Failed) -> tuple[list[tuple[str, Exception]], Failure | None]:
         facts: dict[str, Any] = {"venue": self.venue, "code": message.code, "words": message.message}
         if message.code == "token":
@@ -176,8 +189,7 @@ class HubDialect(Dialect):
     def _missed(self, message: Missed, received_ns: int) -> Gap:
         self.has_all = False
         if message.reason == "epoch":
-            self.positions.pop(message.topic, None)
-            self.epoch = self._next_epoch
+            self._former.pop(message.topic, None)
         else:
             self.missed += message.to_seq - message.from_seq + 1
             self.positions[message.topic] = max(self.positions.get(message.topic, 0), message.to_seq)
