@@ -24,6 +24,7 @@ from wsexample.paper.performance import Performance
 from wsexample.paper.risk import Limits
 from wsexample.paper.signals import SMA, Crossover, Signal
 from wsexample.paper.venue import PaperVenue
+from wsexample.ports import OrderGateway
 from wsexample.records.market import Bar, Board, Quote, Record, Ticker, Trade
 from wsexample.records.orders import Account, Fill, Order, OrderRequest, Position
 
@@ -33,8 +34,8 @@ ZERO = Decimal(0)
 Number = int | str | Decimal | float
 
 
-class PaperTradingEngine:
-    """Trades on paper; satisfies `wsexample.ports.OrderGateway`.
+class PaperTradingEngine(OrderGateway):
+    """Trades on paper, as an `wsexample.ports.OrderGateway`.
 
     Parameters:
         initial_balance: cash at the beginning: one amount, or amounts by currency (default 10,000).
