@@ -5,8 +5,8 @@
     python scripts/hub_load.py --readers 100 --interval 0        everything to everybody
     python scripts/hub_load.py --frozen 1                        beside one reader that reads nothing
 
-The hub runs in a process of its own, whose CPU time and memory are what is reported; the readers are in this one. Each reader checks
-that the numbers of each topic only grow, and that they end with the last one that was published.
+The hub runs in a process of its own, whose CPU time and memory are what is reported; the readers are in this one. Each reader
+checks that the numbers of each topic only grow, and that they end with the last one that was published.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ async def serve(options: argparse.Namespace) -> None:
     hub_options = HubOptions(desk=DeskOptions(history=100, stall_s=10), max_readers=100_000, ops_per_s=1000)
     async with Hub(options=hub_options) as hub:
         print(hub.port, flush=True)
-        while len(hub.readers) < options.readers + options.frozen:
+        while len(hub.readers) < options.readers + options.frozen:  # noqa: ASYNC110 - the hub has no event for it
             await asyncio.sleep(0.05)
         await asyncio.to_thread(sys.stdin.readline)
         connected_mib = memory_mib()
@@ -137,34 +137,31 @@ async def freeze(url: str) -> Any:
     return ws
 
 
-async def load(options: argparse.Namespace) -> int:
+async def load(options: argparse.Namespace, hub: subprocess.Popen[str]) -> int:
     """Be the readers; returns the exit status."""
-    words = [sys.executable, __file__, "--serve", "--readers", str(options.readers), "--rate", str(options.rate)]
-    words += ["--interval", str(options.interval), "--seconds", str(options.seconds), "--frozen", str(options.frozen)]
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdin is not None
-        assert child.stdout is not None
-        url = f"ws://127.0.0.1:{child.stdout.readline().strip()}/v1/stream"
-        readers = [Reader() for _ in range(options.readers)]
-        tasks = []
-        for place, reader in enumerate(readers):
-            tasks.append(asyncio.create_task(reader.read(url, options.interval)))
-            if place % 50 == 49:
-                await asyncio.sleep(0.05)
-        frozen = [await freeze(url) for _ in range(options.frozen)]
-        await asyncio.sleep(1)
-        child.stdin.write("go\n")
-        child.stdin.flush()
-        told = json.loads(await asyncio.to_thread(child.stdout.readline))
-        await asyncio.sleep(0.5)
-        complete = sum(reader.seen == told["last"] for reader in readers)
-        child.stdin.write("end\n")
-        child.stdin.flush()
-        for ws in frozen:
-            ws.abort()
-        await asyncio.wait(tasks, timeout=10)
-        for task in tasks:
-            task.cancel()
+    assert hub.stdin is not None
+    assert hub.stdout is not None
+    url = f"ws://127.0.0.1:{hub.stdout.readline().strip()}/v1/stream"
+    readers = [Reader() for _ in range(options.readers)]
+    tasks = []
+    for place, reader in enumerate(readers):
+        tasks.append(asyncio.create_task(reader.read(url, options.interval)))
+        if place % 50 == 49:
+            await asyncio.sleep(0.05)
+    frozen = [await freeze(url) for _ in range(options.frozen)]
+    await asyncio.sleep(1)
+    hub.stdin.write("go\n")
+    hub.stdin.flush()
+    told = json.loads(await asyncio.to_thread(hub.stdout.readline))
+    await asyncio.sleep(0.5)
+    complete = sum(reader.seen == told["last"] for reader in readers)
+    hub.stdin.write("end\n")
+    hub.stdin.flush()
+    for ws in frozen:
+        ws.abort()
+    await asyncio.wait(tasks, timeout=10)
+    for task in tasks:
+        task.cancel()
     _report(options, readers, told, complete)
     return 0 if complete == len(readers) else 1
 
@@ -174,21 +171,20 @@ def _report(options: argparse.Namespace, readers: list[Reader], told: dict[str, 
     messages = sum(reader.messages for reader in readers)
     octets = sum(reader.octets for reader in readers)
     cpu_s, count = told["cpu_s"], len(readers)
-    print(f"{count:,} readers, {options.rate} updates/s for {options.seconds} s, interval {options.interval} ms")
-    print(f"  published       {told['published']:,}")
-    print(f"  delivered       {records:,} records in {messages:,} messages, {octets / 1e6:,.1f} MB")
-    print(f"  complete        {complete:,} readers ended with the last number of every topic")
-    print(f"  CPU of the hub  {cpu_s:.2f} s = {cpu_s / told['seconds']:.1%} of a core")
-    print(
-        f"                  {cpu_s / max(records, 1) * 1e6:.2f} us for each record delivered, {records / max(cpu_s, 1e-9):,.0f} records/CPU s"
-    )
-    kib = (told["connected_mib"] - told["idle_mib"]) * 1024 / max(count, 1)
-    print(
-        f"  memory          {told['idle_mib']:.0f} MiB without readers, {told['connected_mib']:.0f} with ({kib:.1f} kB each), {told['end_mib']:.0f} at the end"
-    )
-    print(
-        f"  slow            {told['slow']} times, {told['conflated_slow']:,} records passed over, {told['closed_slow']} closed"
-    )
+    per_s = records / max(cpu_s, 1e-9)
+    idle, connected, end = told["idle_mib"], told["connected_mib"], told["end_mib"]
+    each = (connected - idle) * 1024 / max(count, 1)
+    lines = [
+        f"{count:,} readers, {options.rate} updates/s for {options.seconds} s, interval {options.interval} ms",
+        f"  published       {told['published']:,}",
+        f"  delivered       {records:,} records in {messages:,} messages, {octets / 1e6:,.1f} MB",
+        f"  complete        {complete:,} readers ended with the last number of every topic",
+        f"  CPU of the hub  {cpu_s:.2f} s = {cpu_s / told['seconds']:.1%} of a core",
+        f"                  {1e6 / max(per_s, 1e-9):.2f} us for each record delivered, {per_s:,.0f} records/CPU s",
+        f"  memory          {idle:.0f} MiB alone, {connected:.0f} with readers ({each:.1f} kB each), {end:.0f} at the end",
+        f"  slow            {told['slow']} times, {told['conflated_slow']:,} passed over, {told['closed_slow']} closed",
+    ]
+    print("\n".join(lines))
 
 
 def main() -> int:
@@ -207,7 +203,11 @@ def main() -> int:
     if options.serve:
         asyncio.run(serve(options))
         return 0
-    return asyncio.run(load(options))
+    words = [sys.executable, __file__, "--serve"]
+    for name in ("readers", "rate", "interval", "seconds", "frozen"):
+        words += [f"--{name}", str(getattr(options, name))]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as hub:
+        return asyncio.run(load(options, hub))
 
 
 if __name__ == "__main__":
