@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import sys
 from collections.abc import Callable
@@ -52,6 +53,23 @@ def test_a_defect_says_that_it_is_one(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().err == "wsexample: KeyError: 'x' (a defect of this program; --debug shows where)\n"
     assert status_of(program, debug=True) == ExitCode.INTERNAL
     assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_debug_shows_the_librarys_log_lines_and_no_others(debug: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    """Details of the library reach stderr with --debug, those of other libraries never; afterwards all is as before."""
+
+    async def program(stop: Stop) -> int:
+        logging.getLogger("wsexample.session").debug("a detail")
+        logging.getLogger("pymongo").debug("another's")
+        return 0
+
+    level = logging.getLogger("wsexample").level
+    assert status_of(program, debug=debug) == 0
+    said = capsys.readouterr().err
+    assert ("wsexample.session DEBUG a detail" in said) is debug
+    assert "another's" not in said
+    assert logging.getLogger("wsexample").level == level
 
 
 @pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

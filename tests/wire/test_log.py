@@ -34,6 +34,13 @@ def test_a_line_that_cannot_be_formatted_is_shown_as_it_is(text: str, caplog: py
     assert caplog.messages == [text]
 
 
+def test_lines_are_plain_text(caplog: pytest.LogCaptureFixture) -> None:
+    """The colours that Autobahn gives to names would be noise in a file."""
+    with caplog.at_level(logging.DEBUG, "wsexample.wire"):
+        WireLog().debug("<{name}>: open", name="\x1b[33m\x1b[1mautobahn\x1b[0m")
+    assert caplog.messages == ["<autobahn>: open"]
+
+
 def test_debugging_a_whole_connection_shows_no_secret(
     run: Callable[[Any], Any], caplog: pytest.LogCaptureFixture
 ) -> None:

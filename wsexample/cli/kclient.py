@@ -6,7 +6,6 @@ This file reads the command line and finds the credentials. What is to be stream
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -166,8 +165,6 @@ def main(
 
     In a pipe it prints one JSON object a line.
     """
-    if feed.is_debug:
-        logging.basicConfig(level=logging.DEBUG, format="%(asctime)s %(name)s %(levelname)s %(message)s")
 
     async def program(stop: Stop) -> int:
         from wsexample.cli.kabu_stream import StreamPlan, run_stream

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -126,11 +127,14 @@ def run_command(program: Program, *, debug: bool = False) -> NoReturn:
 
     Parameters:
         program: gets the `Stop` to watch; returns the exit status.
-        debug: show the traceback of an error instead of its sentence alone.
+        debug: show the traceback of an error instead of its sentence alone, and the library's log lines on stderr.
     """
     _let_streams_speak_unicode()
     try:
-        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        with (
+            _log_lines() if debug else contextlib.nullcontext(),
+            asyncio.Runner(loop_factory=loop_factory()) as runner,
+        ):
             code = runner.run(_run_until_stopped(program))
     except BrokenPipeError:
         # Whoever read our output has seen enough; that is how ``command | head`` ends, and no error.
@@ -179,6 +183,21 @@ def _stop_signals(heard: Callable[[int], None]) -> Any:
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)
+
+
+@contextlib.contextmanager
+def _log_lines() -> Iterator[None]:
+    """Write the log lines of the library to stderr; those of other libraries stay out, they mask no secrets."""
+    logger, level = logging.getLogger("wsexample"), logging.getLogger("wsexample").level
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(handler)
 
 
 def say_error(error: BaseException, *, debug: bool = False) -> ExitCode:

@@ -5,7 +5,6 @@ This file is the command line; `wsexample.cli.client_plan` reads it and `wsexamp
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -160,8 +159,6 @@ def main(url: str | None, connect_url: str | None, quiet: bool, debug: bool, col
 
     Without a URL it tests the echo server on this machine.
     """
-    if debug:
-        logging.basicConfig(level=logging.DEBUG, format="%(asctime)s %(name)s %(levelname)s %(message)s")
 
     async def program(stop: Stop) -> int:
         from wsexample.cli.client_run import run_client

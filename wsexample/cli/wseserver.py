@@ -5,7 +5,6 @@ This file is the command line; `wsexample.cli.server_plan` reads it and `wsexamp
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -139,8 +138,6 @@ def main(address: tuple[str | None, int] | None, quiet: bool, debug: bool, **giv
 
     Without anything else it echoes on ws://127.0.0.1:9000.
     """
-    if debug:
-        logging.basicConfig(level=logging.DEBUG, format="%(asctime)s %(name)s %(levelname)s %(message)s")
 
     async def program(stop: Stop) -> int:
         from wsexample.cli.server_run import House

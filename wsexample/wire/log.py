@@ -6,6 +6,7 @@ Lines go to the standard logger ``wsexample.wire``; a program that configures lo
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any
 
 from wsexample.wire.masking import mask_log
@@ -14,6 +15,8 @@ __all__ = ["WireLog"]
 
 _logger = logging.getLogger("wsexample.wire")
 _logger.addHandler(logging.NullHandler())
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+"""Autobahn puts some names in colour, whoever reads the log."""
 
 
 class WireLog:
@@ -26,7 +29,7 @@ class WireLog:
                 message = text.format(**facts)
             except (KeyError, IndexError, ValueError):
                 message = text
-            _logger.log(level, "%s", mask_log(message))
+            _logger.log(level, "%s", mask_log(_COLOUR.sub("", message)))
 
     def trace(self, text: str = "", **facts: Any) -> None:
         """Say the finest detail; never shown."""
