@@ -22,6 +22,9 @@ from wsexample.errors import OptionError
 
 if TYPE_CHECKING:
     from wsexample.hub.access import Access
+    from wsexample.hub.desk import Desk
+    from wsexample.hub.server import Hub
+    from wsexample.ports import Backplane
     from wsexample.records.market import Record
 
 __all__ = ["main"]
@@ -34,11 +37,13 @@ COMMANDS = {
 }
 """Streaming commands that may stand where a file does."""
 GOODBYE_S = 10.0
-SERVING, READERS = "Serving", "Readers"
+SERVING, READERS, OTHERS = "Serving", "Readers", "Other hubs"
 
 NOTE = """A source is a streaming command with its arguments (behind --), a tape, a file of records, or
 standard input. Readers connect to ws://HOST:PORT/v1/stream (docs/hub.md has the language), with
-wsexample watch, or open http://HOST:PORT/ in a browser."""
+wsexample watch, or open http://HOST:PORT/ in a browser. Hubs with the same --backplane and --lease share
+topics: one reads its source, the others stand by with theirs and take over when it dies; without a SOURCE
+a hub never does. Account records travel there too: let only hubs read wsxhub.> on those servers."""
 
 
 @click.command(
@@ -49,12 +54,14 @@ wsexample watch, or open http://HOST:PORT/ in a browser."""
         "wsexample hub --listen 9100 -- kclient KEY 9433 7203",
         "wsexample weex tickers BTCUSDT | wsexample hub",
         "wsexample hub --speed 1 day.tape                     yesterday, as it came",
+        "wsexample hub --backplane nats://a:4222,b:4222 --replicas 3 -- kclient KEY 9433    on each machine",
         "wsexample hub --listen '*:9100' --tokens tokens.json --cert c.pem --key k.pem -- kclient KEY 9433",
         note=NOTE,
         statuses=(
             ExitCode.OK,
             ExitCode.USAGE,
             ExitCode.MISSING_EXTRA,
+            ExitCode.CONNECT,
             ExitCode.STORAGE,
             ExitCode.LISTEN,
             ExitCode.INTERNAL,
@@ -84,6 +91,12 @@ wsexample watch, or open http://HOST:PORT/ in a browser."""
 @option("--min-interval", type=click.IntRange(min=0), default=0, metavar="MS", section=READERS,
         help="Shortest interval of a reader; 0 lets it have everything.")  # fmt: skip
 @option("--origin", "origins", multiple=True, section=READERS, help="Let pages of this origin connect; repeat, or '*'.")
+@option("--backplane", metavar="URL", section=OTHERS,
+        help="NATS servers over which hubs share topics: nats://host:4222, several with commas between.")  # fmt: skip
+@option("--lease", metavar="NAME", section=OTHERS,
+        help="Hubs of the same name share topics and take turns at their source (default: hub).")  # fmt: skip
+@option("--replicas", type=click.IntRange(1, 5), section=OTHERS,
+        help="On how many NATS servers records are kept, where this hub is the first (default: 1).")  # fmt: skip
 @pace_options("1")
 @quiet_option
 @debug_option
@@ -97,11 +110,11 @@ def main(source: tuple[str, ...], quiet: bool, debug: bool, **chosen: Any) -> No
 
 
 async def _run(source: Sequence[str], chosen: dict[str, Any], stop: Stop, *, is_quiet: bool) -> int:
-    from wsexample.hub.desk import DeskOptions
+    from wsexample.hub.desk import Desk, DeskOptions
     from wsexample.hub.server import Hub, HubOptions
     from wsexample.hub.web import HubPages
 
-    if not source and sys.stdin.isatty():
+    if not source and chosen["backplane"] is None and sys.stdin.isatty():
         raise OptionError("name a source, or pipe records in; --help has examples")
     if source and source[0] in COMMANDS and {"-q", "--quiet"} & set(source):
         raise OptionError("a source with --quiet prints no records; give --quiet to the hub")
@@ -120,13 +133,50 @@ async def _run(source: Sequence[str], chosen: dict[str, Any], stop: Stop, *, is_
     )
     if not is_quiet:
         _show_audit()
-    hub = Hub(host, port, access=access, tls=_tls(chosen), http=pages, options=options)
-    pages.hub = hub
+    desk = Desk(options.desk)
+    async with _backplane(chosen, desk) as backplane:
+        hub = Hub(
+            host, port, access=access, tls=_tls(chosen), http=pages, options=options, desk=desk, epoch=backplane.epoch
+        )
+        pages.hub = hub
+        await _serve(hub, backplane, source, chosen, stop, is_quiet=is_quiet)
+    return stop.exit_code
+
+
+@contextlib.asynccontextmanager
+async def _backplane(chosen: dict[str, Any], desk: Desk) -> AsyncIterator[Backplane]:
+    """Join other hubs, if there are to be any."""
+    from wsexample.hub.backplane import backplane_at
+
+    if chosen["backplane"] is None:
+        if chosen["lease"] is not None or chosen["replicas"] is not None:
+            raise click.UsageError("--lease and --replicas are for hubs with a --backplane")
+        backplane = backplane_at(None, desk)
+    else:
+        from wsexample.hub.nats_backplane import NatsOptions
+
+        options = NatsOptions(lease=chosen["lease"] or "hub", replicas=chosen["replicas"] or 1)
+        backplane = backplane_at(chosen["backplane"], desk, options)
+    await backplane.open()
+    try:
+        yield backplane
+    finally:
+        await backplane.close()
+
+
+async def _serve(
+    hub: Hub, backplane: Backplane, source: Sequence[str], chosen: dict[str, Any], stop: Stop, *, is_quiet: bool
+) -> None:
+    """Publish the source while readers are served; serve them on when it has ended."""
     async with hub:
         if not is_quiet:
             page = "" if chosen["no_page"] else f", the page is {_page_of(hub.url)}"
             say(f"readers connect to {hub.url}{page}; Ctrl-C stops", color="green")
-        ended = await stop.race(_publish(hub, source, chosen), grace_s=0.0)
+        ended = False
+        if source or chosen["backplane"] is None:
+            ended = await stop.race(backplane.publish_from(lambda: _batches(source, chosen)), grace_s=0.0)
+        else:
+            await stop.wait()
         if ended and not is_quiet:
             say(f"the source has ended after {hub.desk.stats.published:,} records; readers are still served")
         if ended:
@@ -134,7 +184,6 @@ async def _run(source: Sequence[str], chosen: dict[str, Any], stop: Stop, *, is_
         if not is_quiet:
             stats = hub.desk.stats
             say(f"{stats.published:,} records published, {stats.conflated:,} passed over for slow readers")
-    return stop.exit_code
 
 
 def _access(chosen: dict[str, Any], host: str) -> Access:
@@ -180,11 +229,6 @@ def _show_audit() -> None:
 
 
 # -- sources -----------------------------------------------------------------------------------------------------------
-
-
-async def _publish(hub: Any, source: Sequence[str], chosen: dict[str, Any]) -> None:
-    async with contextlib.aclosing(_batches(source, chosen)) as batches:
-        await hub.publish_from(batches)
 
 
 async def _batches(source: Sequence[str], chosen: dict[str, Any]) -> AsyncGenerator[Sequence[Record], None]:

@@ -464,6 +464,9 @@ class NatsBackplane(Backplane):
             async for batch in batches:
                 await owner.publish(batch)
         await owner.settle()
+        while self.number is None or self.number < owner.number:  # what was not heard live is in the stream now
+            if not await self.read_on():
+                await asyncio.sleep(0.01)
 
     async def _end_turn(self) -> None:
         turn, self._turn = self._turn, []

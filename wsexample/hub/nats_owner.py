@@ -59,7 +59,8 @@ class Owner:
         self._hub = hub
         self._is_deposed = False
         self._counts: dict[str, int] = {}
-        self._number = 0
+        self.number = 0
+        """Of the newest batch that was said."""
         self._place = 0
         self._kept_number = 0
         self._waiting: deque[tuple[int, bytes]] = deque()
@@ -102,8 +103,8 @@ class Owner:
             await self._say(rows)
 
     async def _say(self, rows: list[tuple[str, int, msgspec.Raw]]) -> None:
-        self._number += 1
-        number = self._number
+        self.number += 1
+        number = self.number
         data = encode(Batch(number, self.term, self._kept_number, self._place, rows))
         self._waiting.append((number, data))
         self._waiting_bytes += len(data)
@@ -223,7 +224,7 @@ class Owner:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(self._hub.options.beat_s)
-            await self._live(encode(Batch(self._number, self.term, self._kept_number, self._place)))
+            await self._live(encode(Batch(self.number, self.term, self._kept_number, self._place)))
 
     # -- taking over -----------------------------------------------------------------------------------------------
 
@@ -252,7 +253,7 @@ class Owner:
             while hub.number + 1 in told:
                 data = told[hub.number + 1][1]
                 hub.take(read_batch(data), data)
-            self._place, self._number, self._kept_number = hub.kept_at, hub.number, hub.kept_number
+            self._place, self.number, self._kept_number = hub.kept_at, hub.number, hub.kept_number
             self._waiting = deque((one, hub.fresh[one]) for one in range(hub.kept_number + 1, hub.number + 1))
             self._waiting_bytes = sum(len(data) for _, data in self._waiting)
             try:
