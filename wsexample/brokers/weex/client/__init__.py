@@ -6,10 +6,10 @@ hidden, ``channels`` know the documented names. The documented names are all imp
 
 from __future__ import annotations
 
+from wsexample.brokers.weex.client.by_hand import MessageHandler
 from wsexample.brokers.weex.client.client import (
     ClientStats,
     Connected,
-    MessageHandler,
     WeexWebSocketClient,
     create_websocket_client,
 )

@@ -6,16 +6,16 @@ staying connected is the session's matter.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
 import msgspec
 
-from wsexample.brokers.weex.client.channels import channel_kind, topic_of
+from wsexample.brokers.weex.client.by_hand import ByHand
 from wsexample.brokers.weex.client.errands import WeexErrands, dial, identity
-from wsexample.brokers.weex.client.line import Line, Outlet
+from wsexample.brokers.weex.client.line import Line
+from wsexample.brokers.weex.client.outlet import Outlet
 from wsexample.brokers.weex.client.sockets import Sockets
 from wsexample.brokers.weex.codes import PRIVATE_PATH, PUBLIC_PATH
 from wsexample.brokers.weex.config import WeexConfig
@@ -27,7 +27,6 @@ from wsexample.brokers.weex.dialect import (
     book_topic,
     kline_topic,
     quote_topic,
-    spell,
     ticker_topic,
     trade_topic,
 )
@@ -41,15 +40,12 @@ from wsexample.session.session import Session, SessionStats
 from wsexample.wire.connection import Connection
 from wsexample.wire.options import ConnectOptions
 
-__all__ = ["ClientStats", "Connected", "MessageHandler", "WeexWebSocketClient", "create_websocket_client"]
-
-log = logging.getLogger("wsexample.weex")
+__all__ = ["ClientStats", "Connected", "WeexWebSocketClient", "create_websocket_client"]
 
 ERRAND_TIMEOUT_S = 1.0
 """Signing is all that keeps a handshake waiting, seconds."""
 BACKFILL_TIMEOUT_S = 10.0
 """How long live messages stand back while REST is asked for what a break has hidden, seconds."""
-MessageHandler = Callable[[WeexMessage], None]
 Stream = AsyncGenerator[WeexMessage, None]
 
 
@@ -75,7 +71,7 @@ class ClientStats(InboxStats, frozen=True, kw_only=True):
     """The private one."""
 
 
-class WeexWebSocketClient:
+class WeexWebSocketClient(ByHand):
     """``async with WeexWebSocketClient(config) as client: async for message in client.stream_tickers(["BTCUSDT"])``.
 
     An item has ``data`` (a mapping with the documented keys), ``timestamp`` (seconds) and ``record`` (typed). Of tickers,
@@ -126,10 +122,8 @@ class WeexWebSocketClient:
             ping_timeout_s=ping_timeout,
         )
         self._limit = limit
-        self._sockets = Sockets(self._opened)
+        super().__init__(Sockets(self._opened))
         self._rest: WeexRest | None = None
-        self._handlers: dict[str, list[MessageHandler]] = {}
-        self._asked: set[str] = set()
         self._overhearing: set[Outlet] = set()
 
     # -- life ----------------------------------------------------------------------------------------------------
@@ -422,95 +416,8 @@ class WeexWebSocketClient:
     def _overhear(self, record: Record) -> None:
         for outlet in self._overhearing:
             outlet.put(record)
-        if not self._handlers or not isinstance(record, WeexMessage):
-            return
-        for channel in {record.topic, channel_kind(record.topic)}:
-            for handler in tuple(self._handlers.get(channel, ())):
-                try:
-                    handler(record)
-                except Exception:
-                    log.exception("a handler of %s failed", channel)
-
-    # -- by hand -------------------------------------------------------------------------------------------------
-
-    def add_message_handler(self, channel: str, handler: MessageHandler) -> None:
-        """Call a function with every message of a channel, whoever subscribed to it; its errors are logged.
-
-        Parameters:
-            channel: "tickers", "orderbook", "trades", ..., or one stream as the venue spells it.
-            handler: takes a `WeexMessage`; it runs between two messages and must not wait.
-        """
-        self._handlers.setdefault(_key(channel), []).append(handler)
-
-    def remove_message_handler(self, channel: str, handler: MessageHandler) -> None:
-        """Call a function no longer; nothing happens when it was not added."""
-        handlers = self._handlers.get(_key(channel), [])
-        if handler in handlers:
-            handlers.remove(handler)
-        if not handlers:
-            self._handlers.pop(_key(channel), None)
-
-    async def subscribe(self, channel: str, *, symbol: str | None = None, **parameters: Any) -> None:
-        """Subscribe to a channel for handlers and `stream_messages`; the ``stream_`` methods do it by themselves.
-
-        Parameters:
-            channel: "tickers", "orderbook", "trades", "account", ..., or a stream as the venue spells it.
-            symbol: which one, where the channel has symbols.
-            parameters: ``level``, ``interval`` or ``price_type``.
-
-        Raises:
-            OptionError: there is no such channel.
-            BrokerError: the venue refused it.
-        """
-        topic = topic_of(channel, symbol, **parameters)
-        if topic in self._asked:
-            return
-        self._asked.add(topic)
-        try:
-            await self._sockets.want(topic)
-        except BaseException:
-            self._asked.discard(topic)
-            raise
-
-    async def unsubscribe(self, channel: str, *, symbol: str | None = None) -> None:
-        """Give up what `subscribe` asked for: a channel, of one symbol or of all."""
-        kind = channel_kind(channel)
-        for topic in sorted(self._asked):
-            is_meant = topic == channel if "@" in channel else channel_kind(topic) == kind
-            if is_meant and (symbol is None or topic.startswith(f"{spell(symbol)}@")):
-                self._asked.discard(topic)
-                await self._sockets.release(topic)
-
-    async def subscribe_tickers(self, symbols: Iterable[str]) -> None:
-        """Subscribe to the tickers of some symbols, for handlers and `stream_messages`."""
-        for symbol in symbols:
-            await self.subscribe("tickers", symbol=symbol)
-
-    async def send_message(self, message: Mapping[str, Any], *, private: bool = False) -> None:
-        """Send a message of your own; the answer is not handed over, so it should have no ``id``.
-
-        Parameters:
-            message: what to send, as a JSON object.
-            private: on the private socket in place of the public one.
-
-        Raises:
-            StateError: that socket is not open.
-            ConnectionClosed: it is lost just now.
-        """
-        line = self._sockets.private if private else next(iter(self._sockets.public), None)
-        connection = line.connection if line is not None and line.is_live else None
-        if connection is None:
-            raise StateError("the client is not connected")
-        connection.send_nowait(msgspec.json.encode(dict(message)).decode())
-
-    async def send_pong(self, timestamp: str = "", *, private: bool = False) -> None:
-        """Answer a ping of the venue; this is done without you.
-
-        Parameters:
-            timestamp: the ping's time, which V3 does not want back.
-            private: on the private socket in place of the public one.
-        """
-        await self.send_message({"method": "PONG"}, private=private)
+        if isinstance(record, WeexMessage):
+            self.call_handlers(record)
 
 
 async def create_websocket_client(
@@ -547,11 +454,6 @@ class _Overhearing(Outlet):
     def put(self, record: Record) -> None:
         if self._where(record):
             super().put(record)
-
-
-def _key(channel: str) -> str:
-    """Return under what name the handlers of a channel are kept: the stream itself, or what it is about."""
-    return topic_of(channel, None) if "@" in channel else channel_kind(channel)
 
 
 def _topics(make: Callable[[str], str], symbols: Iterable[str]) -> list[str]:

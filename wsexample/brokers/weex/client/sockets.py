@@ -9,7 +9,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
 from wsexample.brokers.weex.client.channels import is_private_topic
-from wsexample.brokers.weex.client.line import Line, Outlet, summed
+from wsexample.brokers.weex.client.line import Line
+from wsexample.brokers.weex.client.outlet import Outlet, summed
 from wsexample.brokers.weex.codes import MAX_CONNECTIONS, MAX_STREAMS, VENUE
 from wsexample.errors import StateError, SubscriptionLimitError
 from wsexample.session.inbox import InboxStats
