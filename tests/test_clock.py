@@ -130,3 +130,28 @@ def test_a_manual_sleep_of_nothing_returns_without_a_hand(run: Runner, delay_s: 
         return clock.next_wake_ns
 
     assert run(main()) is None
+
+
+def test_a_manual_clock_moves_to_a_moment_and_may_skip(run: Runner) -> None:
+    """Moving wakes who is due, earliest first; skipping leaves them to the next move; it never goes back."""
+
+    async def main() -> list[int]:
+        clock = ManualClock(0)
+        woken: list[int] = []
+
+        async def sleeper(delay_s: float) -> None:
+            await clock.sleep(delay_s)
+            woken.append(round(delay_s))
+
+        tasks = [asyncio.ensure_future(sleeper(delay_s)) for delay_s in (2, 1, 3)]
+        await asyncio.sleep(0)
+        clock.move_to(1_500_000_000)
+        clock.skip_to(2_500_000_000)
+        clock.move_to(1)
+        await asyncio.sleep(0)
+        assert (woken, clock.now_ns()) == ([1], 2_500_000_000)
+        clock.move_to(3_000_000_000)
+        await asyncio.gather(*tasks)
+        return woken
+
+    assert run(main()) == [1, 2, 3]

@@ -59,6 +59,7 @@ async def record(path: Path, *, breaks: bool = True, **options: Any) -> list[byt
                 await settle()
                 clock.advance(3)
         records = [encode_json(one) for one in session.consumer().take_waiting()]
+        await tape.flush()
         await session.close()
     return records
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import given, settings
@@ -113,3 +114,24 @@ def test_a_file_is_not_overwritten_by_mistake(tmp_path: Path) -> None:
         TapeWriter(path, Meta(sources=(TOY,)))
     with pytest.raises(OptionError, match="other sources"):
         TapeWriter(path, Meta(), mode="append")
+
+
+@pytest.mark.parametrize("mode", ["append", "replace"])
+def test_two_writers_do_not_share_a_file(tmp_path: Path, mode: Literal["append", "replace"]) -> None:
+    """Whoever comes second is refused, and what is on the tape stays; once the first has closed, the second may write."""
+    path = tmp_path / "a.tape"
+    with TapeWriter(path, Meta(sources=(TOY,))) as writer:
+        writer.write([(BEGIN, 1, 0, 0, b"first")])
+        with pytest.raises(StorageError, match="by another program"):
+            TapeWriter(path, Meta(sources=(TOY,)), mode=mode)
+    with Tape(path) as tape:
+        assert [entry.payload for entry in tape.entries()] == [b"first"]
+    TapeWriter(path, Meta(sources=(TOY,)), mode=mode).close()
+
+
+def test_replacing_leaves_nothing_of_the_old_tape(tmp_path: Path) -> None:
+    """A longer file is cut to the new one."""
+    path = write_tape(tmp_path / "a.tape", [(n, "x" * 1000) for n in range(5)])
+    TapeWriter(path, Meta(sources=(TOY,)), mode="replace").close()
+    with Tape(path) as tape:
+        assert (list(tape.entries()), tape.torn_bytes) == ([], 0)

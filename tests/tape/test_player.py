@@ -10,6 +10,7 @@ import pytest
 
 from tests.conftest import Runner
 from tests.tape.tapes import BEGIN, SECOND, play, record, trade, write_tape
+from wsexample.errors import ConnectionClosed
 from wsexample.records.fields import decode_json
 from wsexample.session.events import EndOfFeed
 from wsexample.tape.player import Player
@@ -96,5 +97,21 @@ def test_topics_come_from_the_notes(run: Runner[None], tmp_path: Path) -> None:
         await record(tmp_path / "day.tape", breaks=False)
         with Tape(tmp_path / "day.tape") as tape:
             assert tape.topics() == ("A",)
+
+    run(main())
+
+
+def test_a_recorder_that_was_killed_and_started_again_leaves_a_gap(run: Runner[None], tmp_path: Path) -> None:
+    """Between the two runs data may be missing, and the replayed stream says so."""
+
+    async def main() -> None:
+        path = tmp_path / "day.tape"
+        recorded = await record(path, breaks=False)
+        os.truncate(path, path.stat().st_size - 1)  # the notes of its end are gone
+        await record(path, breaks=False, mode="append")
+        played = await play(path)
+        gaps = [decode_json(line) for line in played if b'"gap"' in line]
+        assert [line for line in played if b'"gap"' not in line] == recorded * 2
+        assert [gap.reason for gap in gaps] == [str(ConnectionClosed(code=1006))]  # type: ignore[union-attr]
 
     run(main())

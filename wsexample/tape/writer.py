@@ -6,8 +6,10 @@ It blocks; `wsexample.tape.recorder` calls it in a thread.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Literal, Self
@@ -17,6 +19,10 @@ from wsexample.tape.format import CODECS, Meta, Row, pack_block, pack_head
 from wsexample.tape.reader import Tape
 
 __all__ = ["TapeWriter"]
+
+_TAKEN = {errno.EACCES, errno.EAGAIN, errno.EDEADLK}
+_LOCKED_BYTE = 1 << 62
+"""Locked on Windows, where a locked byte cannot be read either; no tape is as long as that."""
 
 
 class TapeWriter:
@@ -30,7 +36,7 @@ class TapeWriter:
 
     Raises:
         OptionError: no such codec or mode; or the file has other sources.
-        StorageError: the file is there already, is no tape, or cannot be written.
+        StorageError: the file is there already, is no tape, is being written by another program, or cannot be written.
     """
 
     def __init__(
@@ -67,8 +73,11 @@ class TapeWriter:
             raise self._failed(error) from error
 
     def _begin(self, meta: Meta, mode: str) -> None:
-        self._file = self.path.open("xb" if mode == "new" else "wb", buffering=0)
+        # Not truncated on opening: another program may be writing to it.
+        self._file = self.path.open("xb" if mode == "new" or not self.path.exists() else "r+b", buffering=0)
         try:
+            _lock(self._file, self.path)
+            self._file.truncate(0)
             self._put(pack_head(meta))
             os.fsync(self._file.fileno())
             _sync_folder(self.path)
@@ -77,6 +86,15 @@ class TapeWriter:
             raise
 
     def _go_on(self, meta: Meta) -> None:
+        self._file = self.path.open("r+b", buffering=0)
+        try:
+            _lock(self._file, self.path)
+            self._cut_tail(self._file, meta)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _cut_tail(self, file: BinaryIO, meta: Meta) -> None:
         with Tape(self.path) as tape:
             if tape.meta.sources != meta.sources and _identities(tape.meta) != _identities(meta):
                 raise OptionError(f"{self.path} holds other sources; record to another file", option="append")
@@ -84,10 +102,9 @@ class TapeWriter:
             self.first_connection = max((mark.last_connection for mark in marks), default=0) + 1
             self.torn_bytes = tape.torn_bytes
             end = tape.end
-        self._file = self.path.open("r+b", buffering=0)
         if self.torn_bytes:
-            self._file.truncate(end)
-        self._file.seek(end)
+            file.truncate(end)
+        file.seek(end)
         self._end = end
 
     # -- writing -------------------------------------------------------------------------------------------------
@@ -169,3 +186,31 @@ def _sync_folder(path: Path) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _lock(file: BinaryIO, path: Path) -> None:
+    """Keep a tape for this writer alone, until it is closed; raises `StorageError` when another one has it.
+
+    It is advice among writers: readers do not ask. Where a file system knows no locks, nothing is kept.
+    """
+    if sys.platform == "win32":
+        import msvcrt
+
+        file.seek(_LOCKED_BYTE)
+        with _refusal(path):
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        file.seek(0)
+    else:
+        import fcntl
+
+        with _refusal(path):
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@contextlib.contextmanager
+def _refusal(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _TAKEN:
+            raise StorageError(f"{path} is being written by another program", url=str(path)) from None
