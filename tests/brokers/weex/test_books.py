@@ -160,6 +160,7 @@ ODD = {
     "three in a pair": json.dumps({**PLAIN, "b": [["1.5", "2", "3"]]}, separators=(",", ":")),
     "no time": json.dumps({**PLAIN, "E": None}, separators=(",", ":")),
     "a symbol with a quote in it": json.dumps({**PLAIN, "s": 'B"'}, separators=(",", ":")),
+    "a time beyond 64 bits of nanoseconds": json.dumps({**PLAIN, "E": 9_795_000_000_226}, separators=(",", ":")),
     "another stream": json.dumps({**PLAIN, "l": 200}, separators=(",", ":")),
     "another number": json.dumps({**PLAIN, "U": 101}, separators=(",", ":")),
     "a number without end": json.dumps({**PLAIN, "U": 10**30}, separators=(",", ":")),

@@ -21,6 +21,8 @@ cdef enum:
     MAX_CHANGES = 512  # of one side in one frame; a book has 200 levels
     MAX_NAME = 64
 
+cdef long long LAST_MS = 9_000_000_000_000  # in nanoseconds such a time still fits 64 bits
+
 
 cdef struct Change:
     double price
@@ -229,7 +231,7 @@ def read_change(payload, dict books not None):
     at = _skip(at, end, b'{"e":"depth","E":', 17)
     at = _whole(at, end, &time_ms)
     at = _skip(at, end, b',"s":"', 6)
-    if at == NULL:
+    if at == NULL or time_ms > LAST_MS:
         return None
     symbol = at
     while at < end and (c'A' <= at[0] <= c'Z' or c'0' <= at[0] <= c'9' or at[0] == c'_'):
