@@ -50,11 +50,11 @@ async def run_upstream(port: int) -> None:
         print("ready", flush=True)
         while True:
             now_ns = time.time_ns()
-            count = chance.randrange(1, 4)
+            count = chance.randrange(1, 20)
             hub.publish(
                 Quote(venue="up", symbol=chance.choice(SYMBOLS), received_ns=now_ns + one) for one in range(count)
             )
-            await asyncio.sleep(chance.choice([0.001, 0.01, 0.05]))
+            await asyncio.sleep(chance.choice([0.001, 0.005, 0.05]))
 
 
 async def run_hub(port: int, servers: str, upstream: str, replicas: int) -> None:
