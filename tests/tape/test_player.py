@@ -17,7 +17,7 @@ from wsexample.tape.player import Player
 from wsexample.tape.reader import Tape
 
 
-def test_a_played_tape_gives_the_records_of_the_recorded_session(run: Runner[None], tmp_path: Path) -> None:
+def test_a_played_tape_gives_the_records_of_the_recorded_session(run_grid: Runner[None], tmp_path: Path) -> None:
     """Trades, the gap between two connections and every time are the same to the byte, twice."""
 
     async def main() -> None:
@@ -26,7 +26,7 @@ def test_a_played_tape_gives_the_records_of_the_recorded_session(run: Runner[Non
         assert await play(tmp_path / "day.tape") == recorded
         assert await play(tmp_path / "day.tape") == recorded
 
-    run(main())
+    run_grid(main())
 
 
 def test_pace_changes_no_record(run: Runner[None], tmp_path: Path) -> None:
