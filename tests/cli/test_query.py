@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.commands import Launch
+from wsexample.cli import query_engine
 from wsexample.cli.query import main
 from wsexample.records.market import Board, Quote, Record, Trade
 from wsexample.sinks.base import open_sink
@@ -100,6 +101,26 @@ def test_exports_give_the_rows_back(ticks: Path, tmp_path: Path, name: str) -> N
 
         read = parquet.read_table if name.endswith("parquet") else feather.read_table
         assert [(one["symbol"], one["price"]) for one in read(tmp_path / name).to_pylist()] == expected
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("select null as a union all select 1 union all select 2.5", [None, 1.0, 2.5]),
+        ("select 1 as a union all select 'x'", ["1", "x"]),
+        ("select 1 as a where 1 = 0", []),
+    ],
+)
+def test_columns_of_several_types_become_one(
+    ticks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sql: str, expected: list[object]
+) -> None:
+    """SQLite lets a column hold anything; a file has one type, found over all batches."""
+    from pyarrow import parquet
+
+    for batch in (10_000, 1):
+        monkeypatch.setattr(query_engine, "BATCH", batch)
+        assert run(ticks, sql, "-o", tmp_path / "out.parquet").exit_code == 0
+        assert parquet.read_table(tmp_path / "out.parquet")["a"].to_pylist() == expected
 
 
 def test_a_format_for_people(ticks: Path, tmp_path: Path) -> None:

@@ -113,14 +113,9 @@ def write_arrow(answer: Answer, path: Path, wanted: str) -> int:
         StorageError: the file cannot be written.
     """
     arrow = need("pyarrow", "archive", f"writing {wanted}")
-    columns: list[list[Any]] = [[] for _ in answer.columns]
-    for batch in answer.batches:
-        for column, values in zip(columns, zip(*batch, strict=True), strict=True):
-            column.extend(values)
     aside = path.with_name(f"{path.name}.tmp")
     try:
-        arrays = [_array(arrow, column) for column in columns]
-        table = arrow.Table.from_arrays(arrays, names=list(answer.columns))
+        table = _table_of(arrow, answer)
         if wanted == "parquet":
             need("pyarrow.parquet", "archive", "writing Parquet").write_table(table, aside, compression="zstd")
         else:
@@ -132,7 +127,24 @@ def write_arrow(answer: Answer, path: Path, wanted: str) -> int:
     return int(table.num_rows)
 
 
-def _array(arrow: Any, values: list[Any]) -> Any:
+def _table_of(arrow: Any, answer: Answer) -> Any:
+    """Return the rows of an answer as an Arrow table; Python's own objects are let go batch by batch."""
+    names = list(answer.columns)
+    parts = [
+        arrow.Table.from_arrays([_array(arrow, column) for column in zip(*batch, strict=True)], names=names)
+        for batch in answer.batches
+        if batch
+    ]
+    if not parts:
+        return arrow.Table.from_arrays([arrow.array([]) for _ in names], names=names)
+    try:
+        return arrow.concat_tables(parts, promote_options="permissive")
+    except arrow.ArrowException:  # a column holds text here and numbers there
+        text = arrow.schema([(name, arrow.string()) for name in names])
+        return arrow.concat_tables([part.cast(text) for part in parts])
+
+
+def _array(arrow: Any, values: Sequence[Any]) -> Any:
     try:
         return arrow.array(values)
     except arrow.ArrowException:  # SQLite lets a column hold several types
