@@ -87,6 +87,7 @@ class WeexWebSocketClient(ByHand):
         ping_timeout: seconds to wait for the answer to one (default 10).
         limit: messages that may wait for a stream (default 10,000).
         clock: what stamps signatures, paces attempts and measures silence (default the machine's).
+        on_session: called with the session behind each socket before it connects, such as to attach a tape's tap.
     """
 
     PUBLIC_ENDPOINT: ClassVar[str] = f"wss://ws-contract.weex.com{PUBLIC_PATH}"
@@ -105,6 +106,7 @@ class WeexWebSocketClient(ByHand):
         ping_timeout: float = 10.0,
         limit: int = 10_000,
         clock: Clock | None = None,
+        on_session: Callable[[Session], None] | None = None,
     ) -> None:
         if limit < 1:
             raise OptionError(f"limit must be at least 1, not {limit!r}", option="limit")
@@ -122,6 +124,7 @@ class WeexWebSocketClient(ByHand):
             ping_timeout_s=ping_timeout,
         )
         self._limit = limit
+        self._on_session = on_session
         super().__init__(Sockets(self._opened))
         self._rest: WeexRest | None = None
         self._overhearing: set[Outlet] = set()
@@ -236,6 +239,8 @@ class WeexWebSocketClient(ByHand):
             backfill_timeout_s=BACKFILL_TIMEOUT_S,
             journal=True,
         )
+        if self._on_session is not None:
+            self._on_session(session)
         line = Line(session, dialect, self._overhear)
         await line.open()
         return line
