@@ -62,7 +62,7 @@ async def run_hub(port: int, servers: str, upstream: str, replicas: int) -> None
     from wsexample.doors.hub import connect_hub
     from wsexample.hub.backplane import backplane_at
     from wsexample.hub.desk import Desk, DeskOptions
-    from wsexample.hub.nats_backplane import NatsOptions
+    from wsexample.hub.nats_options import NatsOptions
     from wsexample.hub.server import Hub
     from wsexample.records.market import Quote, Record
     from wsexample.session.options import Retry
@@ -246,8 +246,8 @@ class Field:
         """Let some readers go on at the other hub."""
         for place, reader in enumerate(self.readers):
             if reader.wanders:
-                self._reading[place].cancel()
-                await asyncio.gather(self._reading[place], return_exceptions=True)
+                await reader.session.close()
+                await self._reading[place]  # takes what has come, so that the numbers are those of what was taken
                 reader.url = self.urls[(self.urls.index(reader.url) + 1) % 2]
                 reader.breaks += 1
                 self._begin(place)

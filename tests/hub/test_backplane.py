@@ -20,8 +20,9 @@ from tests.hub.parts import fill, quote
 from wsexample.errors import ConnectError, MissingExtraError, OptionError, StateError
 from wsexample.hub.backplane import LocalBackplane, backplane_at
 from wsexample.hub.desk import Desk, DeskOptions
-from wsexample.hub.nats_backplane import NatsBackplane, NatsOptions
+from wsexample.hub.nats_backplane import NatsBackplane
 from wsexample.hub.nats_messages import Batch, decode_record, encode, read_batch
+from wsexample.hub.nats_options import NatsOptions
 from wsexample.hub.nats_owner import Owner
 from wsexample.ports import Backplane
 from wsexample.records.market import Record

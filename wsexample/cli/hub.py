@@ -153,7 +153,7 @@ async def _backplane(chosen: dict[str, Any], desk: Desk) -> AsyncIterator[Backpl
             raise click.UsageError("--lease and --replicas are for hubs with a --backplane")
         backplane = backplane_at(None, desk)
     else:
-        from wsexample.hub.nats_backplane import NatsOptions
+        from wsexample.hub.nats_options import NatsOptions
 
         options = NatsOptions(lease=chosen["lease"] or "hub", replicas=chosen["replicas"] or 1)
         backplane = backplane_at(chosen["backplane"], desk, options)

@@ -13,7 +13,7 @@ from wsexample.ports import Backplane
 from wsexample.records.market import Record
 
 if TYPE_CHECKING:
-    from wsexample.hub.nats_backplane import NatsOptions
+    from wsexample.hub.nats_options import NatsOptions
 
 __all__ = ["LocalBackplane", "backplane_at"]
 

@@ -11,88 +11,30 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import re
 import secrets
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from wsexample.errors import OptionError, StateError, StorageError
+from wsexample.errors import StateError, StorageError
 from wsexample.hub.desk import Desk
 from wsexample.hub.nats_client import failures, need, open_client, shown
 from wsexample.hub.nats_lease import Lease
 from wsexample.hub.nats_messages import Batch, decode_record, read_batch, read_kept, read_takeover
+from wsexample.hub.nats_options import NatsOptions, NatsStats
 from wsexample.hub.nats_owner import DeposedError, Owner
 from wsexample.ports import Backplane
 from wsexample.records.market import Record
 
-__all__ = ["NatsBackplane", "NatsOptions", "NatsStats"]
+__all__ = ["NatsBackplane"]
 
 log = logging.getLogger("wsexample.hub")
 
 SIDE_BY_SIDE = 64
 """Messages of the stream that are asked for at once."""
 DUPLICATE_WINDOW_S = 120
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NatsOptions:
-    """How hubs meet on NATS; the first hub of a group decides about the stream and the lease."""
-
-    lease: str = "hub"
-    """Name of the group: hubs with the same one share topics and take turns at the upstream."""
-    lease_s: float = 5.0
-    """How long an owner may be silent before another hub takes over, seconds."""
-    replicas: int = 1
-    """On how many servers the stream is kept; 3 for a cluster that may lose one."""
-    kept_messages: int = 100_000
-    """Messages that the stream keeps, each of one batch or many."""
-    read_messages: int = 5_000
-    """How many of them a hub reads when it starts."""
-    beat_s: float = 0.5
-    """How often an owner that has nothing to say shows that it is there, seconds."""
-    gather_s: float = 0.3
-    """How long a new owner waits for what others have heard of the former one, seconds."""
-    timeout_s: float = 10.0
-    """How long the servers may take to answer at the start, seconds."""
-    max_waiting_bytes: int = 32 * 1024 * 1024
-    """How much may wait for the stream before the upstream is waited for."""
-
-    def __post_init__(self) -> None:
-        for name in ("lease_s", "replicas", "beat_s", "gather_s", "timeout_s", "max_waiting_bytes"):
-            if getattr(self, name) <= 0:
-                raise OptionError(f"{name} must be more than 0, not {getattr(self, name)}", option=name)
-        for name in ("kept_messages", "read_messages"):  # so that a message with all counts is among them
-            if getattr(self, name) < 3000:
-                raise OptionError(f"{name} must be at least 3000, not {getattr(self, name)}", option=name)
-        if not _NAME.fullmatch(self.lease):
-            raise OptionError(f"a lease is named by letters, digits, _ and -, not {self.lease!r}", option="lease")
-
-
-@dataclass(slots=True)
-class NatsStats:
-    """Plain counters."""
-
-    heard: int = 0
-    """Batches that came live."""
-    fetched: int = 0
-    """Batches that were read from the stream: at the start, or because they were missing."""
-    doubled: int = 0
-    """Batches that came again."""
-    void: int = 0
-    """Batches of an owner that was one no more."""
-    lost: int = 0
-    """Batches that the stream did not have any more."""
-    forked: int = 0
-    """Batches that were shown to readers here, and that the next owner never heard of."""
-    unread: int = 0
-    """Records of a kind that this version does not know."""
-    turns: int = 0
-    """Times that this hub became the owner."""
 
 
 class NatsBackplane(Backplane):
@@ -180,12 +122,12 @@ class NatsBackplane(Backplane):
                 self.subject("live"), cb=self._hear, pending_msgs_limit=1 << 20, pending_bytes_limit=1 << 28
             )
             await self.client.subscribe(self.subject("turn"), cb=self._hear_takeover)
-            async with asyncio.timeout(options.timeout_s):
-                state = (await self._persist(self._find_stream)).state
-                self._lease = await self._persist(self._find_lease)
+            state = (await self._persist(self._find_stream)).state
+            self._lease = await self._persist(self._find_lease)
             self.kept_at = max(state.first_seq - 1, state.last_seq - options.read_messages, 0)
             while self.kept_at < state.last_seq:
-                await self.read_on()
+                async with asyncio.timeout(options.timeout_s):
+                    await self._read_some()
             self.number = self.number or 0
             self._drain()
         except Exception as error:
@@ -203,10 +145,14 @@ class NatsBackplane(Backplane):
     async def _persist(self, ask: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         """Ask until an answer comes; a cluster that chooses a leader gives none for some seconds."""
         errors = need("nats.errors"), need("nats.js.errors")
+        loop = asyncio.get_running_loop()
+        ends_s = loop.time() + self.options.timeout_s
         while True:
             try:
                 return await ask()
             except (errors[0].TimeoutError, errors[0].NoRespondersError, errors[1].ServerError):
+                if loop.time() > ends_s:
+                    raise
                 await asyncio.sleep(0.1)
 
     async def _find_stream(self) -> Any:
@@ -375,6 +321,13 @@ class NatsBackplane(Backplane):
                 self._take_kept(place, message.data)
             return len(asked)
 
+    async def _read_some(self) -> None:
+        """Read at least one message of the stream; there is one."""
+        while True:
+            if await self.read_on():
+                return
+            await asyncio.sleep(0.05)
+
     async def message_at(self, place: int, *, at_once: bool = True) -> Any:
         """Return a message of the stream; None where there is none, or nobody answers.
 
@@ -401,9 +354,15 @@ class NatsBackplane(Backplane):
     def _take_kept(self, place: int, data: bytes) -> None:
         if place <= self.kept_at:
             return
-        kept = read_kept(data)
+        try:
+            kept = read_kept(data)
+            batches = [(read_batch(one), one) for one in kept.batches]
+        except msgspec.DecodeError:
+            self.stats.unread += 1
+            log.exception("message %d of the stream %s is not one of this version", place, self.stream_name)
+            self.kept_at = place
+            return
         self.adopt(kept.term)
-        batches = [(read_batch(one), one) for one in kept.batches]
         first = batches[0][0].number if batches else kept.number + 1
         if self.number is None:
             self.number = first - 1

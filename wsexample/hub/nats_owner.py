@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -36,6 +37,8 @@ KEPT_BYTES = 512 * 1024
 COUNT_EVERY = 1000
 """Messages of the stream after which it is written again which topic had reached which number."""
 COUNTS_IN_ONE = 2500
+PATIENCE_S = 15.0
+"""How long a stream may be silent before that is logged: longer than choosing a leader takes."""
 WRONG_PLACE = (10071, 10164)
 """NATS server, error codes of "wrong last sequence"."""
 
@@ -90,13 +93,18 @@ class Owner:
         await self._has_room.wait()
         rows: list[tuple[str, int, msgspec.Raw]] = []
         size = 0
+        most_bytes = self._hub.client.max_payload // 2
         for record in records:
+            data = encode(record)
+            if len(data) > most_bytes:
+                self._hub.stats.oversized += 1
+                log.error("a record of %d bytes is too large for these NATS servers: left out", len(data))
+                continue
             topic = self._hub.desk.name_of(record)
             seq = self._counts[topic] = self._counts.get(topic, 0) + 1
-            data = encode(record)
             rows.append((topic, seq, msgspec.Raw(data)))
             size += len(data)
-            if size >= LIVE_BYTES:
+            if size >= min(LIVE_BYTES, most_bytes // 2):
                 await self._say(rows)
                 rows, size = [], 0
         if rows:
@@ -148,7 +156,7 @@ class Owner:
     async def _write_waiting(self) -> None:
         size, count = 0, 0
         for _, data in self._waiting:
-            if count and size + len(data) > KEPT_BYTES:
+            if count and size + len(data) > min(KEPT_BYTES, self._hub.client.max_payload // 2):
                 break
             size += len(data) + 5
             count += 1
@@ -190,6 +198,7 @@ class Owner:
         headers = {"Nats-Msg-Id": identity, "Nats-Expected-Last-Sequence": str(self._place)}
         errors = need("nats.js.errors")
         data = encode(kept)
+        began_s = time.monotonic()
         while True:
             if self._is_deposed:
                 raise DeposedError("another hub owns the upstream")
@@ -203,7 +212,13 @@ class Owner:
                 else:
                     log.warning("the stream %s does not take a message: %s", hub.stream_name, error.description)
                     await asyncio.sleep(0.2)
-            except failures():  # no answer: the servers are choosing a leader, or the connection goes to another server
+            except failures() as error:
+                # No answer: the servers are choosing a leader, or the connection goes to another server.
+                if time.monotonic() - began_s > PATIENCE_S:
+                    began_s = time.monotonic()
+                    log.warning(
+                        "the stream %s does not answer (%s): readers hear, nothing is kept", hub.stream_name, error
+                    )
                 await asyncio.sleep(0.05)
         self._place, self._kept_number = place, kept.number
 
