@@ -1,4 +1,4 @@
-"""Build the optional extensions, the compiled lane and the compiled readers of books and quotes; everything declarative is in pyproject.toml.
+"""Build the optional extensions: the compiled lane, the compiled readers of books and quotes; the rest is in pyproject.toml.
 
 ``WSEXAMPLE_LANE=require`` fails the build when an extension cannot be built, ``WSEXAMPLE_LANE=skip`` does
 not try; without it, a machine that has no compiler gets their pure-Python twins and a warning.

@@ -1,7 +1,7 @@
 """The HTTP side of a hub: the page, health, metrics.
 
-``GET /`` is the page, ``/page/...`` what belongs to it, ``/health`` one JSON object, ``/metrics`` the counters for Prometheus. Nothing
-here tells what is in a record; the page gets those over the WebSocket, with the rights of whoever looks.
+``GET /`` is the page, ``/page/...`` what belongs to it, ``/health`` one JSON object, ``/metrics`` counters for Prometheus.
+Nothing here tells what is in a record; the page gets those over the WebSocket, with the rights of whoever looks.
 """
 
 from __future__ import annotations
