@@ -200,6 +200,15 @@ def test_a_reader_that_does_not_read_loses_no_record(kabu: SimulatedKabu, tmp_pa
     assert counts[0] == counts[1] == f"{len(rows(file)):,}"
 
 
+def test_a_reader_that_reads_gets_everything_with_newest_too(kabu: SimulatedKabu, launch: Launch) -> None:
+    """``--newest`` passes boards over only while the reader is behind; one that keeps up gets each, once."""
+    client = launch("kclient", kabu.token, "9433", "7203", *kabu.arguments, "--newest", "--duration", "1500ms")
+    assert client.finish() == 0, client.story
+    counts = figures(client)
+    assert counts["received"] == counts["delivered"] == len(client.out) > 0
+    assert len(set(printed(client))) == len(client.out)
+
+
 def test_quiet_stores_and_prints_nothing(kabu: SimulatedKabu, launch: Launch, tmp_path: Path) -> None:
     """With -q only the file tells what happened."""
     file = tmp_path / "boards.db"
