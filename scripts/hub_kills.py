@@ -24,6 +24,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -163,8 +164,8 @@ class Reader:
     got: dict[str, list[int]] = field(default_factory=dict)
     newest_ns: int = 0
     session: Any = None
-    missed: int = 0
-    breaks: int = 0
+    heard_s: float = 0.0
+    longest_silence_s: float = 0.0
 
     async def read(self) -> None:
         """Read until the session ends."""
@@ -185,6 +186,13 @@ class Reader:
                 if isinstance(record, Quote):
                     self.got.setdefault(record.symbol, []).append(record.received_ns)
                     self.newest_ns = max(self.newest_ns, record.received_ns)
+                    self.note_silence()
+
+    def note_silence(self) -> None:
+        """Take the time since the last record."""
+        now_s = time.monotonic()
+        self.longest_silence_s = max(self.longest_silence_s, now_s - self.heard_s)
+        self.heard_s = now_s
 
     @property
     def dialect(self) -> Any:
@@ -249,7 +257,6 @@ class Field:
                 await reader.session.close()
                 await self._reading[place]  # takes what has come, so that the numbers are those of what was taken
                 reader.url = self.urls[(self.urls.index(reader.url) + 1) % 2]
-                reader.breaks += 1
                 self._begin(place)
 
     async def has_owner(self) -> bool:
@@ -277,8 +284,12 @@ class Field:
             return True
         return found is not None and bool(found.leader) and all(one.current for one in found.replicas or ())
 
-    async def kill(self, target: str, chance: random.Random) -> None:
-        """Kill one, start it again after a while, and wait until every reader gets fresh records."""
+    async def kill(self, target: str, chance: random.Random) -> float:
+        """Kill one, start it again after a while, and wait until every reader gets fresh records.
+
+        Returns:
+            The longest silence meanwhile for a reader whose own hub went on, seconds.
+        """
         if target in ("hub", "owner"):
             hubs = [hub for hub in self.hubs if (hub is self.owner()) == (target == "owner")]
             victim = chance.choice(hubs or self.hubs)
@@ -288,6 +299,13 @@ class Field:
             leader = await self.leader()
             others = [node for node in self.nodes.values() if (node is leader) == (target == "leader")]
             victim = chance.choice(others or list(self.nodes.values()))
+        staying = [
+            reader
+            for reader in self.readers
+            if not reader.wanders and victim is not self.hubs[self.urls.index(reader.url)]
+        ]
+        for reader in staying:
+            reader.heard_s, reader.longest_silence_s = time.monotonic(), 0.0
         await victim.kill()
         await asyncio.sleep(chance.random() * 1.5)
         await self.wander()
@@ -295,6 +313,7 @@ class Field:
         await victim.wait_ready()
         await until(self.is_whole, f"the stream is not whole after {victim.name}")
         await self.readers_hear(time.time_ns(), f"after {target} {victim.name}")
+        return max(reader.longest_silence_s for reader in staying)
 
     async def readers_hear(self, since_ns: int, words: str) -> None:
         """Wait until every reader has got something that is newer."""
@@ -432,20 +451,24 @@ async def check_kills(
     chance = random.Random(seed)
     made = Field(folder, nodes, readers, program)
     began_s = time.monotonic()
-    done: dict[str, int] = {}
+    silences: dict[str, list[float]] = {}
     async with made.run():
         await made.readers_hear(0, "in the beginning")
         for one in range(kills):
             if time.monotonic() - began_s > seconds:
                 break
             target = targets[one % len(targets)]
-            await made.kill(target, chance)
-            done[target] = done.get(target, 0) + 1
+            silences.setdefault(target, []).append(await made.kill(target, chance))
             forked = [hub.stats.get("forked", 0) for hub in made.hubs]
-            say(f"kill {one + 1} ({target}), {time.monotonic() - began_s:.0f} s; forked {forked}")
+            words = f"longest silence {silences[target][-1]:.1f} s, forked {forked}"
+            say(f"kill {one + 1} ({target}), {time.monotonic() - began_s:.0f} s: {words}")
         count, wrong = await made.check()
+    for target, waits in silences.items():
+        say(
+            f"{target}: {len(waits)} kills, median of the longest silences {median(waits):.2f} s, longest {max(waits):.2f} s"
+        )
     say(
-        f"{sum(done.values())} kills {done}, {count:,} records, {readers} readers, {time.monotonic() - began_s:.0f} s: "
+        f"{sum(map(len, silences.values()))} kills, {count:,} records, {readers} readers, {time.monotonic() - began_s:.0f} s: "
         + ("; ".join(wrong[:20]) or "every reader has each number once, as the stream has it")
     )
     return wrong

@@ -17,7 +17,7 @@ import pytest
 from scripts.sink_kills import nats_server
 from tests.conftest import missing
 from tests.hub.parts import fill, quote
-from wsexample.errors import ConnectError, MissingExtraError, OptionError, StateError
+from wsexample.errors import ConnectError, MissingExtraError, OptionError, StateError, StorageError
 from wsexample.hub.backplane import LocalBackplane, backplane_at
 from wsexample.hub.desk import Desk, DeskOptions
 from wsexample.hub.nats_backplane import NatsBackplane
@@ -163,6 +163,17 @@ def test_a_server_that_does_not_answer_is_an_error_without_the_password(run: Run
         with pytest.raises(ConnectError, match=r"nats://127\.0\.0\.1:1") as caught:
             await backplane.open()
         assert "secret" not in str(caught.value) + repr(backplane)
+
+    run(main())
+
+
+def test_replicas_that_the_servers_cannot_keep_are_refused_in_their_words(server: str, run: Run) -> None:
+    """One server by itself keeps one copy."""
+
+    async def main() -> None:
+        backplane = NatsBackplane(server, Desk(), NatsOptions(lease="three", replicas=3))
+        with pytest.raises(StorageError, match="replicas > 1 not supported"):
+            await backplane.open()
 
     run(main())
 

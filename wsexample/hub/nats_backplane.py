@@ -35,6 +35,8 @@ log = logging.getLogger("wsexample.hub")
 SIDE_BY_SIDE = 64
 """Messages of the stream that are asked for at once."""
 DUPLICATE_WINDOW_S = 120
+NO_CLUSTER = 10074
+"""NATS server, error code of "replicas > 1 not supported in non-clustered mode"."""
 
 
 class NatsBackplane(Backplane):
@@ -150,8 +152,8 @@ class NatsBackplane(Backplane):
         while True:
             try:
                 return await ask()
-            except (errors[0].TimeoutError, errors[0].NoRespondersError, errors[1].ServerError):
-                if loop.time() > ends_s:
+            except (errors[0].TimeoutError, errors[0].NoRespondersError, errors[1].ServerError) as error:
+                if loop.time() > ends_s or getattr(error, "err_code", None) == NO_CLUSTER:
                     raise
                 await asyncio.sleep(0.1)
 
