@@ -216,8 +216,9 @@ def test_what_did_not_come_live_is_fetched_before_anything_later(server: str, ru
                 if chance.random() >= loss:
                     await hear(message)
 
-            member.backplane._hear = hear  # type: ignore[method-assign]
-            await member.backplane.open()
+            backplane: Any = member.backplane
+            backplane._hear = hear
+            await backplane.open()
         made[0].stand_by(upstream)
         for number in range(1, 301):
             upstream.say(quote(number))
@@ -326,6 +327,8 @@ def test_an_owner_that_was_replaced_unawares_cannot_write_any_more(server: str, 
     async def main() -> None:
         upstream, other = Upstream(), Upstream()
         async with members(server, "void", 2) as (first, second):
+            lease: Any = first.backplane._lease
+            lease.hold = asyncio.Event().wait  # it does not notice
             first.stand_by(upstream)
             upstream.say(quote(1))
             await until(lambda: second.has() == numbered(1, 1))
