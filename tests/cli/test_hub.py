@@ -119,3 +119,13 @@ def test_flags_that_do_not_go_together_are_refused(words: list[str], said: str, 
     key.write_text("{}")
     done = wsexample("hub", "--listen", "0", *(str(key) if word == "KEY" else word for word in words))
     assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [(["--lease", "a"], "--backplane"), (["--backplane", "http://127.0.0.1"], "nats://")]
+)
+def test_a_backplane_that_cannot_be_is_a_wrong_command_line(words: list[str], said: str) -> None:
+    """A flag that needs another one, and the address of something else."""
+    ended = wsexample("hub", "--listen", "0", *words)
+    assert ended.returncode == 2, ended.stderr
+    assert said in ended.stderr

@@ -150,7 +150,7 @@ async def _backplane(chosen: dict[str, Any], desk: Desk) -> AsyncIterator[Backpl
 
     if chosen["backplane"] is None:
         if chosen["lease"] is not None or chosen["replicas"] is not None:
-            raise click.UsageError("--lease and --replicas are for hubs with a --backplane")
+            raise OptionError("--lease and --replicas are for hubs with a --backplane", option="backplane")
         backplane = backplane_at(None, desk)
     else:
         from wsexample.hub.nats_options import NatsOptions
