@@ -9,7 +9,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -130,6 +130,53 @@ def test_who_ends_the_program_gets_what_came(run: Runner[int], capfd: pytest.Cap
 
     assert run(main()) == 130
     assert prices(capfd.readouterr().out) == [1, 2]
+
+
+def test_a_server_that_does_not_answer_the_close_keeps_nobody(
+    run: Runner[int], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who ends the program gets what came, although no server answers a close frame any more."""
+    monkeypatch.setattr("wsexample.cli.feed.run.LEAVING_S", 0.01)
+
+    async def main() -> int:
+        dialer, stop = toy_dialer(), Stop()
+        sessions = {name: Session(ToyDialect(), ["A"], dial=dialer) for name in ("one", "other")}
+        feeding = asyncio.ensure_future(Feed(FeedPlan(), sessions, stop, place="toy").run())
+        await dialer.opened(2)
+        for session in sessions.values():
+            await session.wait_live()
+        for connection in dialer.connections:
+            monkeypatch.setattr(connection, "start_close", lambda code=1000, reason="": None)
+            connection.say(said("A", 1))
+        while not all(session.stats.messages for session in sessions.values()):
+            await asyncio.sleep(0)
+        stop.ask(2)
+        return await feeding
+
+    assert run(main()) == 130
+    assert prices(capfd.readouterr().out) == [1, 1]
+
+
+def test_what_is_done_on_the_way_out_keeps_nobody(run: Runner[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who ends the program does not wait for a client that clears up at a server which says nothing."""
+    monkeypatch.setattr("wsexample.cli.feed.run.LEAVING_S", 0.01)
+
+    async def main() -> int:
+        dialer, stop = toy_dialer(), Stop()
+        session = Session(ToyDialect(), ["A"], dial=dialer)
+
+        @contextlib.asynccontextmanager
+        async def client() -> AsyncIterator[None]:
+            async with session:
+                yield
+            await asyncio.Event().wait()
+
+        feeding = asyncio.ensure_future(Feed(FeedPlan(), {"toy": session}, stop, place="toy", opened_by=client()).run())
+        await session.wait_live()
+        stop.ask(2)
+        return await feeding
+
+    assert run(main()) == 130
 
 
 def test_an_end_while_it_connects_is_an_end(run: Runner[int]) -> None:

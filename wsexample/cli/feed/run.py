@@ -42,6 +42,8 @@ LIMIT = 100_000
 """Records that may wait for the store or for a reader of the pipe; beyond it the oldest are dropped, and counted."""
 PATIENCE_S = 10.0
 """How long a reader of the pipe may read nothing once the stream is over by itself."""
+LEAVING_S = 1.5
+"""How long a server may take to answer a close, and whatever else is done on the way out, once the user wants the end."""
 QUIET_S = 10.0
 """After how long without a record the user is told why that may be."""
 
@@ -206,10 +208,11 @@ class Feed:
                 await place.close()
 
     async def _close(self) -> None:
-        """Close every session; what came until then can still be taken."""
-        await self._opened.aclose()
-        for session in self._sessions.values():
-            await session.close()
+        """Close every session; what came until then can still be taken. Who ends the program waits `LEAVING_S` at most."""
+        closing = (self._opened.aclose(), *(session.close() for session in self._sessions.values()))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(None if self._stop.signal is None else LEAVING_S):
+                await asyncio.gather(*closing)
 
     # -- records ---------------------------------------------------------------------------------------------------
 
