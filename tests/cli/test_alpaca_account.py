@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +66,8 @@ def test_the_past_is_read_and_stored(launch: Launch, alpaca: SimulatedBroker, tm
     bars = [json.loads(line) for line in command.out]
     assert len(bars) >= 2
     assert [bar["exchange_ns"] for bar in bars] == sorted(bar["exchange_ns"] for bar in bars)
-    with sqlite3.connect(store) as database:
+    with closing(sqlite3.connect(store)) as database:
         assert database.execute("SELECT count(*) FROM bars").fetchone() == (len(bars),)
-    database.close()
     assert f"{len(bars)} bars stored in {store}" in command.err[-1]
 
 
@@ -182,6 +182,5 @@ def test_no_execution_is_lost_over_a_break(launch: Launch, alpaca: SimulatedBrok
     assert command.finish() == 130, command.err
     fills = [json.loads(line) for line in command.out if mine in line]
     assert len({fill["fill_id"] for fill in fills}) == len(fills) == 200
-    with sqlite3.connect(store) as database:
+    with closing(sqlite3.connect(store)) as database:
         assert database.execute("SELECT count(*) FROM fills WHERE symbol = 'TSLA'").fetchone() == (200,)
-    database.close()

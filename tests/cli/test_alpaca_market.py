@@ -6,6 +6,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +67,8 @@ def test_stocks_and_crypto_share_a_stream(
     store, tape = tmp_path / "ticks.db", tmp_path / "day.tape"
     keeping = ("--store", str(store), "--record", str(tape), "--duration", "700ms")
     assert run_here(capfd, "alpaca", "quotes", "AAPL", "BTC/USD", alpaca.here, *keeping).status == 0
-    with sqlite3.connect(store) as database:
+    with closing(sqlite3.connect(store)) as database:
         symbols = {row[0] for row in database.execute("SELECT symbol FROM quotes")}
-    database.close()
     assert symbols == {"AAPL", "BTC/USD"}
     assert alpaca.facts["secret"].encode() not in tape.read_bytes()
     replayed = {json.loads(line)["symbol"] for line in run_here(capfd, "replay", str(tape)).out}
@@ -91,10 +91,9 @@ def test_a_break_is_told_journalled_and_survived(launch: Launch, alpaca: Simulat
     assert json.loads(gap)["venue"] == "alpaca"
     events = [json.loads(line) for line in journal.read_text().splitlines()]
     assert {"opened", "live", "failed", "retried"} <= {event.get("event") for event in events}
-    with sqlite3.connect(store) as database:
+    with closing(sqlite3.connect(store)) as database:
         (quotes,) = database.execute("SELECT count(*) FROM quotes").fetchone()
         (gaps,) = database.execute("SELECT count(*) FROM gaps").fetchone()
-    database.close()
     assert quotes == sum(record["kind"] == "quote" for record in lines_of(command))
     assert gaps == 1
 

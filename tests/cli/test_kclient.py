@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -26,9 +27,8 @@ TOKEN = "0123456789abcdef0123456789abcdef"
 
 def rows(file: Path) -> set[tuple[str, int]]:
     """Return what the store holds."""
-    with sqlite3.connect(file) as connection:
+    with closing(sqlite3.connect(file)) as connection:
         found = connection.execute("select symbol, received_ns from boards").fetchall()
-    connection.close()
     assert len(set(found)) == len(found)
     return set(found)
 

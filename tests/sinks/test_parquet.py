@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Coroutine
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -196,5 +197,5 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
 def test_the_lock_is_gone_with_its_program(tmp_path: Path, run: Run) -> None:
     """Nothing but an open transaction holds a directory, so a killed program holds none."""
     run(keep(tmp_path, [quote(1)]))
-    with sqlite3.connect(tmp_path / "running" / "writer.lock", isolation_level=None) as connection:
+    with closing(sqlite3.connect(tmp_path / "running" / "writer.lock", isolation_level=None)) as connection:
         connection.execute("BEGIN EXCLUSIVE")

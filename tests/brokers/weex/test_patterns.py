@@ -6,6 +6,7 @@ import asyncio
 import re
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -71,7 +72,7 @@ def test_an_example_runs(
     lines = capsys.readouterr().out.splitlines()
     assert all(re.match(PRINTED[title], line) for line in lines), lines
     if title == "Storage":
-        with sqlite3.connect(tmp_path / "weex.db") as store:
+        with closing(sqlite3.connect(tmp_path / "weex.db")) as store:
             assert store.execute("SELECT count(*) FROM tickers").fetchone()[0] >= 30
     else:
         assert lines
