@@ -34,7 +34,7 @@ from scripts.sink_kills import free_port  # noqa: E402 - needs the path above
 
 DEADLINE_S = 60.0
 SYMBOLS = ("A", "B", "C")
-LEASE, LEASE_S = "kills", 2.0
+LEASE = "kills"
 TARGETS = ("hub", "owner", "node", "leader", "upstream")
 
 
@@ -58,7 +58,7 @@ async def run_upstream(port: int) -> None:
             await asyncio.sleep(chance.choice([0.001, 0.005, 0.05]))
 
 
-async def run_hub(port: int, servers: str, upstream: str, replicas: int) -> None:
+async def run_hub(port: int, servers: str, upstream: str, replicas: int, lease_s: float) -> None:
     """Be one of several hubs; say when it serves, and what it counts."""
     from wsexample.doors.hub import connect_hub
     from wsexample.hub.backplane import backplane_at
@@ -74,7 +74,7 @@ async def run_hub(port: int, servers: str, upstream: str, replicas: int) -> None
                 yield [record for record in batch if isinstance(record, Quote)]
 
     desk = Desk(DeskOptions(history=100_000))
-    options = NatsOptions(lease=LEASE, lease_s=LEASE_S, replicas=replicas, timeout_s=40.0)
+    options = NatsOptions(lease=LEASE, lease_s=lease_s, replicas=replicas, timeout_s=40.0)
     backplane = backplane_at(servers, desk, options)
     await backplane.open()
     async with Hub("127.0.0.1", port, desk=desk, epoch=backplane.epoch):
@@ -203,13 +203,13 @@ class Reader:
 class Field:
     """Everything that runs: servers, upstream, hubs, readers."""
 
-    def __init__(self, folder: Path, nodes: int, readers: int, program: str) -> None:
+    def __init__(self, folder: Path, nodes: int, readers: int, program: str, lease_s: float) -> None:
         self.nodes = _nodes(folder, nodes, program)
         self.servers = ",".join(f"nats://127.0.0.1:{port}" for port in self.nodes)
         upstream_port, ports = free_port(), [free_port() for _ in range(2)]
         me = [sys.executable, str(Path(__file__).resolve())]
         self.upstream = Program("upstream", [*me, "--run-upstream", str(upstream_port)])
-        facts = [self.servers, f"ws://127.0.0.1:{upstream_port}", str(nodes)]
+        facts = [self.servers, f"ws://127.0.0.1:{upstream_port}", str(nodes), str(lease_s)]
         self.hubs = [Program(f"hub {port}", [*me, "--run-hub", str(port), *facts]) for port in ports]
         self.urls = [f"ws://127.0.0.1:{port}" for port in ports]
         self.readers = [Reader(self.urls[one % 2], wanders=one % 4 > 1) for one in range(readers)]
@@ -433,6 +433,7 @@ async def check_kills(
     targets: Sequence[str] = TARGETS,
     program: str = "nats-server",
     seconds: float = 1e9,
+    lease_s: float = 2.0,
     say: Callable[[str], None] = lambda words: None,
 ) -> list[str]:
     """Kill by turns; returns what is wrong, which is nothing when every reader has each number once.
@@ -446,10 +447,11 @@ async def check_kills(
         targets: what is killed, by turns.
         program: the server's path.
         seconds: after how many no more kills are begun.
+        lease_s: how long an owner may be silent, seconds.
         say: called with a line now and then.
     """
     chance = random.Random(seed)
-    made = Field(folder, nodes, readers, program)
+    made = Field(folder, nodes, readers, program, lease_s)
     began_s = time.monotonic()
     silences: dict[str, list[float]] = {}
     async with made.run():
@@ -482,15 +484,19 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the moments (default 0)")
     parser.add_argument("--readers", type=int, default=8, help="readers on both hubs together (default 8)")
     parser.add_argument("--seconds", type=float, default=1e9, help="begin no kill after so many (default: no limit)")
+    parser.add_argument(
+        "--target", choices=TARGETS, action="append", help="kill only this; repeat (default: all by turns)"
+    )
+    parser.add_argument("--lease-s", type=float, default=2.0, help="how long an owner may be silent (default 2)")
     parser.add_argument("--run-upstream", type=int, metavar="PORT", help=argparse.SUPPRESS)
-    parser.add_argument("--run-hub", nargs=4, help=argparse.SUPPRESS)
+    parser.add_argument("--run-hub", nargs=5, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.run_upstream:
         asyncio.run(run_upstream(asked.run_upstream))
         return 0
     if asked.run_hub:
-        port, servers, upstream, replicas = asked.run_hub
-        asyncio.run(run_hub(int(port), servers, upstream, int(replicas)))
+        port, servers, upstream, replicas, lease_s = asked.run_hub
+        asyncio.run(run_hub(int(port), servers, upstream, int(replicas), float(lease_s)))
         return 0
     program = shutil.which("nats-server") or str(Path(sys.executable).with_name("nats-server"))
     with tempfile.TemporaryDirectory() as folder:
@@ -502,7 +508,9 @@ def main() -> int:
                 seed=asked.seed,
                 readers=asked.readers,
                 program=program,
+                targets=asked.target or TARGETS,
                 seconds=asked.seconds,
+                lease_s=asked.lease_s,
                 say=lambda words: print(words, flush=True),
             )
         )

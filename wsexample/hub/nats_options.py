@@ -18,8 +18,9 @@ class NatsOptions:
 
     lease: str = "hub"
     """Name of the group: hubs with the same one share topics and take turns at the upstream."""
-    lease_s: float = 5.0
-    """How long an owner may be silent before another hub takes over, seconds."""
+    lease_s: float = 10.0
+    """How long an owner may be silent before another hub takes over, seconds; longer than the servers take to choose a leader
+    (about 6 s), or else the owner changes with every one of those."""
     replicas: int = 1
     """On how many servers the stream is kept; 3 for a cluster that may lose one."""
     kept_messages: int = 100_000
