@@ -46,6 +46,7 @@ kclient, wseclient and wseserver are commands of their own as well. Each command
         "Live data": ("kclient", "alpaca", "weex"),
         "Kept data": ("record", "replay", "tape", "query"),
         "Trading": ("paper",),
+        "Many readers": ("hub", "hub-token", "watch"),
         "WebSocket": ("wseclient", "wseserver", "dump"),
         "This machine": ("sim", "doctor"),
     },
