@@ -232,6 +232,32 @@ def test_what_did_not_come_live_is_fetched_before_anything_later(server: str, ru
     run(main())
 
 
+def test_what_neither_came_live_nor_is_stored_yet_is_said_again(
+    server: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the stream takes nothing, a hub that missed something gets it from the owner, and goes on."""
+
+    async def main() -> None:
+        upstream = Upstream()
+        async with members(server, "repeat", 2) as (first, second):
+            first.stand_by(upstream)
+            await until(lambda: first.backplane.is_owner)
+            with monkeypatch.context() as patch:
+                patch.setattr(Owner, "_write_waiting", lambda self: asyncio.sleep(0.01))
+                backplane: Any = second.backplane
+                take, lost = backplane.take, [1, 2]
+                backplane.take = lambda batch, data: (
+                    lost.remove(batch.number) if batch.number in lost else take(batch, data)
+                )
+                upstream.say(quote(1))
+                upstream.say(quote(2))
+                upstream.say(quote(3))
+                await until(lambda: first.has() == second.has() == numbered(1, 3))
+                assert (lost, backplane.kept_number) == ([], 0)
+
+    run(main())
+
+
 def test_a_hub_that_starts_remembers_what_was_published_before(server: str, run: Run) -> None:
     """History comes from the stream when every hub was gone, and numbers go on after it."""
 

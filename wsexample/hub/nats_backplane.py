@@ -2,7 +2,7 @@
 
 Every hub hears the owner's batches in the order of their numbers, the owner's own hub too; what is missing it reads from the
 stream before it goes on. How the owner writes and how it becomes one is `wsexample.hub.nats_owner`. Of a group named NAME the
-subjects are ``wsxhub.NAME.live``, ``.kept`` and ``.turn``. Account records travel like all others: give these subjects to
+subjects are ``wsxhub.NAME.live``, ``.kept``, ``.turn`` and ``.again``. Account records travel like all others: give these to
 hubs alone, by NATS users or accounts, and take ``tls://`` where the network is not yours.
 """
 
@@ -22,7 +22,16 @@ from wsexample.errors import StateError, StorageError
 from wsexample.hub.desk import Desk
 from wsexample.hub.nats_client import failures, need, open_client, shown
 from wsexample.hub.nats_lease import Lease
-from wsexample.hub.nats_messages import Batch, decode_record, read_batch, read_kept, read_takeover
+from wsexample.hub.nats_messages import (
+    Again,
+    Batch,
+    decode_record,
+    encode,
+    read_again,
+    read_batch,
+    read_kept,
+    read_takeover,
+)
 from wsexample.hub.nats_options import NatsOptions, NatsStats
 from wsexample.hub.nats_owner import DeposedError, Owner
 from wsexample.ports import Backplane
@@ -34,6 +43,9 @@ log = logging.getLogger("wsexample.hub")
 
 SIDE_BY_SIDE = 64
 """Messages of the stream that are asked for at once."""
+ASK_EVERY_S = 0.25
+MOST_AGAIN = 500
+"""Batches that an owner is asked for at once."""
 DUPLICATE_WINDOW_S = 120
 NO_CLUSTER = 10074
 """NATS server, error code of "replicas > 1 not supported in non-clustered mode"."""
@@ -75,6 +87,7 @@ class NatsBackplane(Backplane):
         self._held: dict[int, bytes] = {}
         self._target = 0
         self._heard_s = 0.0
+        self._asked_s = 0.0
         self._wanted = asyncio.Event()
         self._reading = asyncio.Lock()
         self._at_once = 1
@@ -103,7 +116,7 @@ class NatsBackplane(Backplane):
         return f"WSXHUB_{self.options.lease}"
 
     def subject(self, word: str) -> str:
-        """Return a subject of the group: "live", "kept" or "turn"."""
+        """Return a subject of the group: "live", "kept", "turn" or "again"."""
         return f"wsxhub.{self.options.lease}.{word}"
 
     # -- life ------------------------------------------------------------------------------------------------------
@@ -124,6 +137,7 @@ class NatsBackplane(Backplane):
                 self.subject("live"), cb=self._hear, pending_msgs_limit=1 << 20, pending_bytes_limit=1 << 28
             )
             await self.client.subscribe(self.subject("turn"), cb=self._hear_takeover)
+            await self.client.subscribe(self.subject("again"), cb=self._hear_again)
             state = (await self._persist(self._find_stream)).state
             self._lease = await self._persist(self._find_lease)
             self.kept_at = max(state.first_seq - 1, state.last_seq - options.read_messages, 0)
@@ -294,7 +308,24 @@ class NatsBackplane(Backplane):
             self._wanted.clear()
             while self.number is None or self._target > self.number:
                 if not await self.read_on():
+                    await self._ask_again()
                     await asyncio.sleep(0.05)
+
+    async def _ask_again(self) -> None:
+        """Ask the owner for what is missing: a stream that is choosing a leader takes seconds to get it."""
+        loop = asyncio.get_running_loop()
+        if self.number is None or loop.time() - self._asked_s < ASK_EVERY_S:
+            return
+        self._asked_s = loop.time()
+        first = self.number + 1
+        last = min([*self._held, self._target + 1]) - 1
+        with suppress(*failures()):  # asked again soon
+            await self.client.publish(self.subject("again"), encode(Again(first, min(last, first + MOST_AGAIN))))
+
+    async def _hear_again(self, message: Any) -> None:
+        asked = read_again(message.data)
+        if self._owner is not None and self._owner.is_ready:
+            await self._owner.say_again(asked.first, asked.last)
 
     async def _watch(self) -> None:
         """Look into the stream when nothing is heard of an owner: the last word may have been missed."""

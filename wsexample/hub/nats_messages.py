@@ -14,7 +14,18 @@ import msgspec
 from wsexample.records.kinds import record_kinds
 from wsexample.records.market import Record
 
-__all__ = ["Batch", "Kept", "Takeover", "decode_record", "encode", "read_batch", "read_kept", "read_takeover"]
+__all__ = [
+    "Again",
+    "Batch",
+    "Kept",
+    "Takeover",
+    "decode_record",
+    "encode",
+    "read_again",
+    "read_batch",
+    "read_kept",
+    "read_takeover",
+]
 
 
 class Batch(msgspec.Struct, array_like=True, frozen=True):
@@ -51,8 +62,16 @@ class Takeover(msgspec.Struct, array_like=True, frozen=True):
     term: int
 
 
+class Again(msgspec.Struct, array_like=True, frozen=True):
+    """A hub that misses batches which the stream has not got either asks the owner to say them again."""
+
+    first: int
+    last: int
+
+
 _encoder = msgspec.msgpack.Encoder()
 encode = _encoder.encode
+read_again = msgspec.msgpack.Decoder(Again).decode
 read_batch = msgspec.msgpack.Decoder(Batch).decode
 read_kept = msgspec.msgpack.Decoder(Kept).decode
 read_takeover = msgspec.msgpack.Decoder(Takeover).decode

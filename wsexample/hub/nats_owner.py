@@ -127,6 +127,12 @@ class Owner:
             with suppress(*failures()):  # not heard live, it is fetched from the stream
                 await self._hub.client.publish(self._hub.subject("live"), data)
 
+    async def say_again(self, first: int, last: int) -> None:
+        """Say batches again that the stream has not got yet."""
+        for number, data in list(self._waiting):
+            if first <= number <= last:
+                await self._live(data)
+
     async def settle(self) -> None:
         """Return when everything that was said is in the stream."""
         await self._settled.wait()
