@@ -155,10 +155,10 @@ def test_credentials_that_are_revoked_end_the_wait(run: Runner[None], tmp_path: 
 
 
 def test_nobody_there_is_a_deadline(tmp_path: Path) -> None:
-    """connect gives up after its timeout and leaves nothing behind."""
+    """connect gives up after its timeout, says what was in the way, and leaves nothing behind."""
     client = AlpacaWebsocketClient(DEFAULT_KEY, DEFAULT_SECRET, store_of(tmp_path), url="ws://127.0.0.1:9/stream")
-    with pytest.raises(DeadlineError, match=r"not connected within 0\.2 s"):
-        client.connect(timeout_s=0.2)
+    with pytest.raises(DeadlineError, match=r"not connected within 2 s: .*refused"):
+        client.connect(timeout_s=2)
     assert "alpaca-stream" not in {thread.name for thread in threading.enumerate()}
 
 

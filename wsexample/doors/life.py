@@ -19,7 +19,7 @@ from typing import Any
 
 from wsexample.brokers.alpaca import AlpacaTradingStream
 from wsexample.errors import DeadlineError, StateError, StorageError
-from wsexample.ports import Record
+from wsexample.ports import ConnectionEvent, Record
 from wsexample.sinks.batching import BatchingSink
 
 __all__ = ["Life"]
@@ -59,6 +59,7 @@ class Life:
         self._stop = threading.Event()
         self._wake: asyncio.Event | None = None
         self._drain_s = 10.0
+        self._trouble = ""
         self._sink: BatchingSink | None = None
         self.stream: AlpacaTradingStream | None = None
         """The stream, once it has begun."""
@@ -82,7 +83,8 @@ class Life:
     def wait_live(self, timeout_s: float) -> None:
         """Wait until updates flow; raises what prevented it."""
         if not _done(self._live, timeout_s):
-            raise DeadlineError(f"not connected within {timeout_s:g} s", step="connect", timeout_s=timeout_s)
+            why = f": {self._trouble}" if self._trouble else ""
+            raise DeadlineError(f"not connected within {timeout_s:g} s{why}", step="connect", timeout_s=timeout_s)
         self._live.result()
 
     def wait_over(self, timeout_s: float | None) -> bool:
@@ -158,6 +160,8 @@ class Life:
 
     async def _pump(self, stream: AlpacaTradingStream) -> None:
         async for record in stream:
+            if isinstance(record, ConnectionEvent) and record.event == "failed":
+                self._trouble = record.detail
             await self._take(self, record)
 
     async def _drain(self, pumping: asyncio.Future[None], stream: AlpacaTradingStream) -> None:

@@ -85,7 +85,11 @@ def error_from(reply: Reply, what: str, *, now_s: float = 0.0) -> BrokerError:
     kind, what_to_do = rest_error_of(reply.status, said.code, words)
     code = f", {said.code}" if said.code is not None else ""
     sentence = f"Alpaca refused {what} (HTTP {reply.status}{code})"
-    sentence = f"{sentence}: {words}{_extras(reply.body)}; {what_to_do}" if words else f"{sentence}; {what_to_do}"
+    sentence = (
+        f"{sentence}: {words.removesuffix('.')}{_extras(reply.body)}; {what_to_do}"
+        if words
+        else f"{sentence}; {what_to_do}"
+    )
     facts: dict[str, Any] = {"venue": VENUE, "code": said.code, "words": words, "http_status": reply.status}
     if kind is RateLimitError:
         return RateLimitError(sentence, wait_s=wait_in(reply, now_s), **facts)
