@@ -139,6 +139,7 @@ async def _run(source: Sequence[str], chosen: dict[str, Any], stop: Stop, *, is_
             host, port, access=access, tls=_tls(chosen), http=pages, options=options, desk=desk, epoch=backplane.epoch
         )
         pages.hub = hub
+        pages.backplane = backplane if chosen["backplane"] is not None else None
         await _serve(hub, backplane, source, chosen, stop, is_quiet=is_quiet)
     return stop.exit_code
 

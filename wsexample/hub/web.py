@@ -10,6 +10,7 @@ import json
 import mimetypes
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from aiohttp import web
 
 if TYPE_CHECKING:
     from wsexample.hub.server import Hub
+    from wsexample.ports import Backplane
 
 __all__ = ["HubPages"]
 
@@ -41,6 +43,8 @@ class HubPages:
     def __init__(self, *, has_page: bool = True) -> None:
         self.hub: Hub | None = None
         """Whose counters are shown; set by whoever makes the hub."""
+        self.backplane: Backplane | None = None
+        """What joins it to other hubs, so that health can say which one reads the upstream; None for a hub alone."""
         self._has_page = has_page
         self._started_s = time.time()
 
@@ -67,8 +71,9 @@ class HubPages:
             "hub": self.hub.options.name,
             "epoch": self.hub.epoch,
             "topics": len(desk.topics),
-            "readers": desk.stats.readers,
-            "published": desk.stats.published,
+            **asdict(desk.stats),
+            "refused": self.hub.refused,
+            "is_owner": None if self.backplane is None else self.backplane.is_owner,
             "silence_s": silence_s,
             "uptime_s": time.time() - self._started_s,
         }
