@@ -28,7 +28,7 @@ def seed(request: pytest.FixtureRequest) -> int:
 def fault_proxy(request: pytest.FixtureRequest) -> Iterator[MakeProxy]:
     """Return what makes a proxy before a port, with the test's seed; they stop when the test is over."""
     chosen = request.getfixturevalue("seed") if "seed" in request.fixturenames else 0
-    print(f"fault proxy with seed {chosen}")  # pytest shows it when the test fails
+    print(f"fault proxy with seed {chosen}")  # noqa: T201 - pytest shows it when the test fails
     with contextlib.ExitStack() as stack:
         yield lambda port: stack.enter_context(FaultProxy(port, seed=chosen))
 

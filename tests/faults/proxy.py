@@ -125,7 +125,12 @@ class FaultProxy:
 
     def heal(self) -> None:
         """End every fault; connections that live go on, and what was held or stalled arrives."""
-        self._do(lambda: [way.heal() for way in self._ways.values()])
+
+        def heal() -> None:
+            for way in self._ways.values():
+                way.heal()
+
+        self._do(heal)
 
     def passed_bytes(self, way: str) -> int:
         """Bytes that went this way so far."""
@@ -147,7 +152,11 @@ class FaultProxy:
         return list(self._ways.values()) if name == "both" else [self._ways[name]]
 
     def _change(self, way: str, field: str, value: float) -> None:
-        self._do(lambda: [setattr(each, field, value) for each in self._ways_named(way)])
+        def change() -> None:
+            for each in self._ways_named(way):
+                setattr(each, field, value)
+
+        self._do(change)
 
     def _gate(self, way: str, *events: str) -> None:
         self._do(lambda: [getattr(each, event).clear() for each in self._ways_named(way) for event in events])
