@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
-import importlib.util
 import json
 import os
 import sys
@@ -107,9 +106,9 @@ def main(arguments: list[str]) -> int:
     workloads = (
         chosen(",".join(options.workloads) or None, list(WORKLOADS), "workload") if options.workloads else default
     )
-    installed = [name for name, subject in SUBJECTS.items() if importlib.util.find_spec(subject.needs)]
+    installed = [name for name, subject in SUBJECTS.items() if subject.is_installed]
     subjects = chosen(options.peers or ("ours" if options.transports else None), installed, "subject")
-    loops = chosen(options.loop, [*ALL_LOOPS, "blocking", "none"], "loop")
+    loops = chosen(options.loop, [*ALL_LOOPS, "blocking", "node", "none"], "loop")
     repeat = options.repeat or (1 if options.quick or options.profile else 5)
     cpus = pinning(options.cpus)
     document: dict[str, object] = {"machine": describe_machine(cpus), "arguments": arguments}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
+import dataclasses
 import inspect
+import json
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -19,6 +20,8 @@ sys.path.append(str(SCRIPTS))
 
 # The folder above is on the path only now.
 Job: Any = import_module("bench.job").Job
+check_records: Any = import_module("bench.subscribers").check_records
+server_frame: Any = import_module("bench.payloads").server_frame
 runner: Any = import_module("bench.runner")
 SUBJECTS: Any = import_module("bench.subjects").SUBJECTS
 WORKLOADS: Any = import_module("bench.workloads").WORKLOADS
@@ -30,11 +33,16 @@ SOCKET = [
     ("run-forever", "ours-blocking"),
     ("alpaca-stream-20", "ours-stream"),
     ("alpaca-stream-20", "alpaca-py"),
+    ("hub", "ours-hub"),
+    ("hub-conflated", "ours-hub"),
+    ("hub-conflated", "websockets-relay"),
+    ("hub", "websockets-joined"),
+    ("hub", "node-ws"),
 ]
 
 
 def operation_of(workload: str, subject: str) -> Any:
-    if importlib.util.find_spec(SUBJECTS[subject].needs) is None:
+    if not SUBJECTS[subject].is_installed:
         missing(f"{SUBJECTS[subject].needs} is not installed")
     module = import_module(f"bench.subjects.{SUBJECTS[subject].module}")
     return getattr(module, WORKLOADS[workload].operation, None)
@@ -57,9 +65,26 @@ def test_rows_without_a_socket_do_their_work(workload: str, subject: str, monkey
 
 @pytest.mark.integration
 @pytest.mark.parametrize(("workload", "subject"), SOCKET)
-def test_rows_over_a_socket_do_their_work(workload: str, subject: str, tmp_path: Path) -> None:
-    """Load and process under test find each other, and the latter counts what it got."""
+def test_rows_over_a_socket_do_their_work(
+    workload: str, subject: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Load and process under test find each other, and what went between them is counted."""
+    cache = request.config.cache
+    if cache is not None:  # where the integration tests of Node keep its packages
+        monkeypatch.setenv("NODE_PATH", str(cache.mkdir("node_ws") / "node_modules"))
     assert operation_of(workload, subject) is not None
     plan = runner.Plan(runner.write_certificate(tmp_path), None, None, window_s=0.001, warm_s=0.0, connections=10)
-    result = runner.measure(workload, WORKLOADS[workload], runner.Row(subject, SUBJECTS[subject].loops[0]), plan)
+    row = WORKLOADS[workload]
+    row = dataclasses.replace(row, load={**row.load, "readers": 5})
+    result = runner.measure(workload, row, runner.Row(subject, SUBJECTS[subject].loops[0]), plan)
     assert result.get("messages", 0) > 0, result
+
+
+def test_a_hub_that_loses_a_record_fails() -> None:
+    """A number that was passed over ends the measurement, unless the newest are all that was asked for."""
+    record = {"symbol": "A", "bid_size": 300}
+    data = [{"op": "data", "topic": "v.A.quote", "seq": seq, "record": record} for seq in (1, 2, 4)]
+    received = bytearray(server_frame(json.dumps(data).encode(), 1))
+    assert check_records(received, is_whole=False) == 3
+    with pytest.raises(SystemExit, match="from 2 to 4"):
+        check_records(received, is_whole=True)

@@ -17,6 +17,7 @@ import ssl
 import struct
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -33,6 +34,7 @@ from bench.payloads import (
     server_frame,
 )
 
+Opener = Callable[[dict[str, Any], int], list[socket.socket]]
 BLOCK_BYTES = 256 * 1024
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -43,7 +45,21 @@ def main() -> None:
     if spec["role"] == "server":
         serve_one(spec, load)
     else:
-        print(json.dumps({"blast": blast, "readers": read_broadcasts, "idle": hold_idle}[spec["act"]](spec, load)))
+        print(json.dumps(act_as_client(spec, load)))
+
+
+def act_as_client(spec: dict[str, Any], load: Payloads) -> dict[str, Any]:
+    """Do what is asked for; returns what was found."""
+    match spec["act"]:
+        case "blast":
+            return blast(spec, load)
+        case "readers":
+            return read_broadcasts(spec, load)
+        case "idle":
+            return hold_idle(spec, open_many)
+    from bench.subscribers import open_subscribers, read_hub
+
+    return read_hub(spec) if spec["act"] == "subscribers" else hold_idle(spec, open_subscribers)
 
 
 # -- as a server ----------------------------------------------------------------------------------------------------
@@ -211,8 +227,9 @@ def open_client(spec: dict[str, Any]) -> socket.socket:
         context = ssl.create_default_context(cafile=spec["certificate"].split(":")[2])
         connection = context.wrap_socket(connection, server_hostname="127.0.0.1")
     connection.sendall(
-        b"GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n\r\n" % (spec["port"], base64.b64encode(os.urandom(16)))
+        b"GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        % (spec["path"].encode(), spec["port"], base64.b64encode(os.urandom(16)))
     )
     return connection
 
@@ -349,16 +366,16 @@ def memory_of(pid: int) -> dict[str, int]:
     return found
 
 
-def hold_idle(spec: dict[str, Any], load: Payloads) -> dict[str, Any]:
+def hold_idle(spec: dict[str, Any], open_so_many: Opener) -> dict[str, Any]:
     """Open a few connections to warm the server up, then many; returns what one of the many costs the server."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     wanted = min(spec["connections"], hard - 200)
-    warm = open_many(spec, 200)
+    warm = open_so_many(spec, 200)
     time.sleep(0.5)
     before = memory_of(spec["pid"])
     cpu0, wall0 = cpu_of(spec["pid"]), time.perf_counter()
-    many = open_many(spec, wanted)
+    many = open_so_many(spec, wanted)
     cpu1, wall1 = cpu_of(spec["pid"]), time.perf_counter()
     time.sleep(1.0)
     after = memory_of(spec["pid"])

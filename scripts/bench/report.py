@@ -64,7 +64,7 @@ def describe_machine(cpus: list[int] | None) -> dict[str, Any]:
 
 def value_name(workload: str) -> str:
     """Return which field of a result is this workload's figure."""
-    return "pss_per_connection" if workload == "memory" else "us"
+    return "pss_per_connection" if WORKLOADS[workload].is_memory else "us"
 
 
 def summarize(workload: str, results: dict[Row, list[dict[str, Any]]]) -> list[dict[str, Any]]:
@@ -114,7 +114,7 @@ def table(workload: str, lines: list[dict[str, Any]]) -> str:
     """Return the table of one workload as Markdown, which is readable in a terminal too."""
     spec = WORKLOADS[workload]
     ours = _best(lines, spec.ours)
-    memory = workload == "memory"
+    memory = spec.is_memory
     heads = (
         ["subject", "loop", "B/conn (PSS)", "min", "max", "RSS", "handshake us", "/ ours", "note"]
         if memory
@@ -175,7 +175,7 @@ def digest(lines: list[dict[str, Any]]) -> str:
         mine = [line for line in lines if line["workload"] == workload]
         best = [_best(mine, subject) for subject in subjects]
         cells = ["" if line is None else _figure(line["median"]) for line in best]
-        unit = "B" if workload == "memory" else "us"
+        unit = "B" if WORKLOADS[workload].is_memory else "us"
         rows.append([workload, f"{unit}/{WORKLOADS[workload].unit}", *cells])
     return _markdown(rows)
 

@@ -100,6 +100,7 @@ def measure(workload_name: str, workload: Workload, row: Row, plan: Plan) -> dic
     load = {
         "role": "server" if workload.under_test == "client" else "client",
         "act": workload.act,
+        "path": "/",
         "kind": workload.kind,
         "certificate": job["certificate"],
         "deflate": workload.deflate,
@@ -113,10 +114,10 @@ def measure(workload_name: str, workload: Workload, row: Row, plan: Plan) -> dic
         "detail": workload.job.get("detail", {}),
         **workload.load,
     }
-    if workload.act == "idle":
+    if workload.is_memory:
         load["connections"] = plan.connections
     processes: list[subprocess.Popen[str]] = []
-    deadline = threading.Timer(240.0 if workload.act == "idle" else 60.0, lambda: [p.kill() for p in processes])
+    deadline = threading.Timer(240.0 if workload.is_memory else 60.0, lambda: [p.kill() for p in processes])
     deadline.daemon = True
     deadline.start()
     try:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.blocking import blocking_rows
+from bench.hub_rows import hub_rows
 from bench.local import local_rows
 
 __all__ = ["TRANSPORT_WORKLOADS", "WORKLOADS", "Target", "Workload"]
@@ -48,6 +49,11 @@ class Workload:
     job: dict[str, Any] = field(default_factory=dict)
     load: dict[str, Any] = field(default_factory=dict)
     subjects: tuple[str, ...] = ()
+
+    @property
+    def is_memory(self) -> bool:
+        """Whether what many idle connections cost is measured, not what messages do."""
+        return self.act in {"idle", "subscribed"}
 
 
 SMALL = {"chunk": 997}
@@ -188,7 +194,7 @@ WORKLOADS: dict[str, Workload] = {
     **_bursts("feed", "silence", "reads handed to the protocol"),
     **{
         name: Workload(**{**row, "targets": tuple(Target(*pair) for pair in row.get("targets", ()))})
-        for name, row in {**blocking_rows(SMALL, ONE_BY_ONE), **local_rows()}.items()
+        for name, row in {**hub_rows(), **blocking_rows(SMALL, ONE_BY_ONE), **local_rows()}.items()
     },
 }
 

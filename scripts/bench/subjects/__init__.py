@@ -8,13 +8,21 @@ Libraries are imported inside the functions, so that a process holds only what i
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import shutil
 from dataclasses import dataclass, field
+from pathlib import Path
 
-__all__ = ["ALL_LOOPS", "PLAIN_LOOPS", "SUBJECTS", "Subject"]
+__all__ = ["ALL_LOOPS", "NODE_MODULES", "PLAIN_LOOPS", "SUBJECTS", "Subject"]
+
+NODE_MODULES = Path(__file__).resolve().parents[3] / "build" / "node" / "node_modules"
+"""Where Node's packages are looked for besides NODE_PATH."""
 
 PLAIN_LOOPS = ("asyncio", "uvloop")
 ALL_LOOPS = ("asyncio", "uvloop", "asyncio+fastnet", "uvloop+fastnet")
 BLOCKING = ("blocking",)
+NODE = ("node",)
 NONE = ("none",)
 """Nothing waits for anything: a function is called."""
 
@@ -25,7 +33,7 @@ class Subject:
 
     Attributes:
         module: file in this folder.
-        needs: the module that must be installed.
+        needs: the module that must be installed; "node:NAME" is a package of Node.
         note: what is handed over for a text message, and what was checked on the way.
         variant: told to the module.
         loops: loops it runs on.
@@ -38,6 +46,15 @@ class Subject:
     variant: str = ""
     loops: tuple[str, ...] = PLAIN_LOOPS
     env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether what it needs is there."""
+        kind, _, package = self.needs.partition(":")
+        if kind != "node":
+            return importlib.util.find_spec(self.needs) is not None
+        folders = [NODE_MODULES, *map(Path, filter(None, os.environ.get("NODE_PATH", "").split(os.pathsep)))]
+        return shutil.which("node") is not None and any((folder / package).is_dir() for folder in folders)
 
 
 SUBJECTS = {
@@ -55,6 +72,12 @@ SUBJECTS = {
     "picows-websockets": Subject("websockets_style", "picows", "await recv; str", "picows"),
     "websockets": Subject("websockets_style", "websockets", "await recv; str", "websockets"),
     "aiohttp": Subject("with_aiohttp", "aiohttp", "await receive; str"),
+    "ours-hub": Subject("our_hub", "wsexample", "Hub; what comes in a turn of the loop is one message"),
+    "websockets-relay": Subject("websockets_relay", "websockets", "broadcast of each; newest kept for each client"),
+    "websockets-joined": Subject(
+        "websockets_relay", "websockets", "broadcast of a burst as one message; newest kept once for all", "joined"
+    ),
+    "node-ws": Subject("node_relay", "node:ws", "send of each to each; newest kept for each client", loops=NODE),
     "ours-blocking": Subject("our_blocking", "wsexample", "blocking recv; str", loops=BLOCKING),
     "websocket-client": Subject("websocket_client", "websocket", "blocking recv; str", loops=BLOCKING),
     "websockets-sync": Subject("websockets_sync", "websockets", "blocking recv; str", loops=BLOCKING),
