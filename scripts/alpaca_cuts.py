@@ -166,6 +166,10 @@ async def cut(
         else:
             sim.stop_streams(1.0)
         done[way] += 1
+        if sys.stderr.isatty():
+            print(
+                f"\r{done.total()} of {cuts} cuts, {happened:,} of {fills:,} fills", end="", file=sys.stderr, flush=True
+            )
         await sim.wait_for("logins", logins + clients, START_S + SETTLE_S)
         await sim.wait_for("listening", clients, START_S)
     return done
