@@ -46,6 +46,15 @@ def test_other_headers_are_shown(name: str) -> None:
         ("wss://h/x?api_key=abc#f", "wss://h/x?api_key=***#f"),
         ("wss://h/x?y", "wss://h/x?y"),
         ("wss://me:pw@[::1", "wss://***@[::1"),
+        ("wss://h/x#token=abc", "wss://h/x#token=***"),
+        ("wss://[h/?token=abc", "wss://[h/?token=***"),
+        ("me:pw@proxy:3128", "***@proxy:3128"),
+        ("wss://me:p/w@h/x", "wss://***@h/x"),
+        ("wss://me:p#w@h:port/x", "wss://***@h:port/x"),
+        ("wss://me:pw@h/x?mail=a@b", "wss://***@h/x?mail=a@b"),
+        ("wss://h:9000/@me", "wss://h:9000/@me"),
+        ("ws+unix:@app:/x?token=abc", "ws+unix:@app:/x?token=***"),
+        ("localhost:9100", "localhost:9100"),
     ],
 )
 def test_urls_lose_their_secrets(url: str, shown: str) -> None:
@@ -61,6 +70,7 @@ def test_urls_lose_their_secrets(url: str, shown: str) -> None:
             '{"op":"login","args":[{"apiKey":"x","sign":"y","t":1}]}',
             '{"op":"login","args":[{"apiKey":"***","sign":"***","t":1}]}',
         ),
+        ('{"data":{"oauth_token":"abc"}}', '{"data":{"oauth_token":"***"}}'),
         ('{"secret" : "cut o', '{"secret" : "***"'),
         ('{"auth":12345,"b":2}', '{"auth":"***","b":2}'),
         ('{"token":["a","b"],"c":1}', '{"token":"***","c":1}'),

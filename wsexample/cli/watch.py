@@ -51,6 +51,7 @@ def main(
         from wsexample.cli.feed.table import MarketTable
         from wsexample.doors.hub import connect_hub
         from wsexample.session.options import Retry
+        from wsexample.wire.masking import mask_url
 
         session = connect_hub(
             url,
@@ -60,7 +61,7 @@ def main(
             retry=Retry(max_attempts=None if feed.reconnects else 1),
         )
         view = MarketTable([])
-        return await Feed(feed, {"hub": session}, stop, place=f"hub {url}", view=view).run()
+        return await Feed(feed, {"hub": session}, stop, place=f"hub {mask_url(url)}", view=view).run()
 
     run_command(program, debug=feed.is_debug)
 

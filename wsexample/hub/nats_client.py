@@ -68,4 +68,4 @@ async def _quiet(error: Exception) -> None:
 
 def shown(url: str) -> str:
     """Return addresses without user, password or token."""
-    return ",".join(re.sub(r"//[^/@]*@", "//", one) for one in url.split(","))
+    return ",".join(re.sub(r"^(\w+://)?.*@", r"\1", one) for one in url.split(","))

@@ -50,7 +50,7 @@ class SinkAddress:
         """
         if not self.location.startswith("/") or len(self.location) < 2:
             raise OptionError(
-                f"{self.scheme}://{self.location} names no file; "
+                f"{self.scheme}://{_without_user(self.location)} names no file; "
                 f"write {self.scheme}:///relative/path or {self.scheme}:////absolute/path",
                 option="url",
             )
@@ -107,14 +107,23 @@ def _address(url: str, options: Mapping[str, Any]) -> SinkAddress:
             if url.lower().endswith(suffix):
                 return SinkAddress(scheme, "/" + url.replace("%", "%25"), dict(options))
         raise OptionError(
-            f"cannot tell what kind of sink {url!r} is; write one of {_known()}, or a path ending in .db", option="url"
+            f"cannot tell what kind of sink {_without_user(url)!r} is; write one of {_known()}, or a path ending in .db",
+            option="url",
         )
     scheme = url.partition("://")[0].lower()
     if scheme not in SCHEMES:
         raise OptionError(f"there is no sink for {scheme}://; known are {_known()}", option="url")
     parts = urlsplit(url)
+    port = parts.netloc.rpartition(":")[2]
+    if "@" not in parts.netloc and "@" in url and ":" in parts.netloc and not port.isdecimal():
+        raise OptionError("in user and password / ? # are written %2F %3F %23", option="url")
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     return SinkAddress(scheme, parts.netloc + parts.path, {**query, **options})
+
+
+def _without_user(location: str) -> str:
+    """Return an address that can be shown."""
+    return location.rpartition("@")[2]
 
 
 def _known() -> str:

@@ -19,6 +19,7 @@ __all__ = [
     "mask_log",
     "mask_text",
     "mask_url",
+    "url_trouble",
 ]
 
 MASK = "***"
@@ -34,9 +35,10 @@ _HARMLESS_HEADER_PREFIXES = ("access-control-",)
 # Names under which brokers and login frames carry what must not be seen; compared without case, "-" and "_".
 _SECRET_KEYS = frozenset(
     {
-        "accesskey", "accesspassphrase", "accesssign", "accesstoken", "apikey", "apipassword", "apisecret", "auth",
-        "authorization", "key", "keyid", "listenkey", "passphrase", "passwd", "password", "privatekey", "secret",
-        "secretkey", "sessionkey", "sign", "signature", "token", "xapikey",
+        "accesskey", "accesspassphrase", "accesssign", "accesstoken", "apikey", "apipassword", "apisecret", "apitoken",
+        "auth", "authorization", "authtoken", "bearertoken", "clientsecret", "idtoken", "key", "keyid", "listenkey",
+        "oauthtoken", "passphrase", "passwd", "password", "privatekey", "refreshtoken", "secret", "secretkey",
+        "sessionkey", "sessiontoken", "sign", "signature", "token", "xapikey",
     }
 )  # fmt: skip
 
@@ -57,6 +59,18 @@ _HEADER = re.compile(
     r"(?:^|(?<=\\n))(?P<name>[A-Za-z][\w-]*)(?P<colon>:[ \t]*)(?P<value>.*?)(?=\\r\\n|\r|\n|$)", re.MULTILINE
 )
 _PAIR = re.compile(r"(?P<name>[A-Za-z][\w-]*)=(?P<value>[^&\s\"',;]+)")
+# User info where it is not found by taking a URL apart: without a scheme, or with a / ? # in it that should be escaped.
+_LOOSE_USER = re.compile(
+    r"""
+    ^(?!wss?\+unix:)                                      # where "@" begins an abstract name
+    (?:
+      (?P<scheme>[\w.+-]*://)(?![^/?#]*@)                 # no user info as the rules have it,
+      [^/?#\[\]]*:(?!\d*(?:[/?#]|$)).*                    # but a port that is none
+    | [^/?#]*                                             # or no scheme
+    )@
+    """,
+    re.DOTALL | re.VERBOSE,
+)
 _SCHEME = re.compile(r"\b(?P<scheme>Bearer|Basic)\s+[\w.~+/=-]+", re.IGNORECASE)
 _NAMES_IN_BYTES = re.compile(
     rb"(?i)(?<![a-z])(?:api|access|secret|private|session|listen|x)?[-_]?"
@@ -89,18 +103,27 @@ def mask_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> list
 
 def mask_url(url: str) -> str:
     """Return the URL without user info and with the values of secret query parameters replaced."""
+    url = _LOOSE_USER.sub(lambda match: f"{match['scheme'] or ''}{MASK}@", url)
     try:
         parts = urlsplit(url)
     except ValueError:
-        return re.sub(r"//[^/@]*@", f"//{MASK}@", url)
+        return mask_text(re.sub(r"//[^/]*@", f"//{MASK}@", url))
     netloc = parts.netloc
     if "@" in netloc:
         netloc = f"{MASK}@{netloc.rpartition('@')[2]}"
-    query = "&".join(
+    return urlunsplit((parts.scheme, netloc, parts.path, _mask_pairs(parts.query), _mask_pairs(parts.fragment)))
+
+
+def url_trouble(url: str, error: ValueError) -> str:
+    """Return why a URL cannot be taken apart; where that would quote a part of a password, how to write one."""
+    return "in user and password / ? # are written %2F %3F %23" if _LOOSE_USER.match(url) else str(error)
+
+
+def _mask_pairs(query: str) -> str:
+    return "&".join(
         f"{name}{equals}{MASK if equals and is_secret_key(name) else value}"
-        for name, equals, value in (pair.partition("=") for pair in parts.query.split("&"))
+        for name, equals, value in (pair.partition("=") for pair in query.split("&"))
     )
-    return urlunsplit((parts.scheme, netloc, parts.path, query, parts.fragment))
 
 
 def mask_head(head: str) -> str:

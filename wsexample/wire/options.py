@@ -57,11 +57,11 @@ def checked_headers(headers: object) -> tuple[tuple[str, str], ...]:
     items = headers.items() if isinstance(headers, Mapping) else headers
     if isinstance(items, str | bytes):
         raise OptionError("headers must be a mapping or a list, not one string", option="headers")
-    for item in items:  # type: ignore[attr-defined]
+    for number, item in enumerate(items, start=1):  # type: ignore[arg-type, var-annotated]
         if isinstance(item, str):
             name, separator, value = item.partition(":")
             if not separator:
-                raise OptionError(f"header {name!r} has no colon; write 'Name: value'", option="headers")
+                raise OptionError(f"header {number} has no colon; write 'Name: value'", option="headers")
             pair = (name.strip(), value.strip())
         else:
             name, value = item
@@ -100,8 +100,8 @@ def _masked_repr(options: Any) -> str:
             value = MASK
         elif item.name in ("url", "proxy") and isinstance(value, str):
             value = mask_url(value)
-        elif item.name == "headers" and not callable(value):
-            value = mask_headers(value)
+        elif item.name == "headers":
+            value = MASK if callable(value) else mask_headers(value)
         shown.append(f"{item.name}={value!r}")
     return f"{type(options).__name__}({', '.join(shown)})"
 

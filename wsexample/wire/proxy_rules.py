@@ -13,7 +13,7 @@ from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 from wsexample.errors import OptionError
-from wsexample.wire.masking import MASK, mask_url
+from wsexample.wire.masking import MASK, mask_url, url_trouble
 from wsexample.wire.target import Target
 
 __all__ = ["Proxy", "ProxyOptions", "choose_proxy", "is_exempt"]
@@ -51,7 +51,8 @@ class Proxy:
             parts = urlsplit(text if "://" in text else f"http://{text}")
             port = parts.port
         except ValueError as error:
-            raise OptionError(f"{option}: {mask_url(text)!r} is not a proxy address: {error}", option=option) from None
+            why = url_trouble(text, error)
+            raise OptionError(f"{option}: {mask_url(text)!r} is not a proxy address: {why}", option=option) from None
         if parts.scheme not in PROXY_PORTS:
             known = ", ".join(PROXY_PORTS)
             raise OptionError(f"{option}: {parts.scheme!r} is not a kind of proxy; known are {known}", option=option)

@@ -43,7 +43,7 @@ class Request:
 
     path: str
     """Path of the request line, without the query."""
-    query: Mapping[str, list[str]]
+    query: Mapping[str, list[str]] = field(repr=False)
     """Query parameters; each may occur more than once."""
     headers: Mapping[str, str] = field(repr=False)
     """Request headers, lower-case names."""
@@ -68,6 +68,7 @@ class Reject:
 
 
 Accept = Callable[[Request], Awaitable[str | Reject | None]]
+Refused = Callable[[str, str], None]
 
 
 class ServerConnection(Connection):
@@ -109,6 +110,7 @@ class Server:
         accept: Accept | None,
         http: HttpHandler | None,
         tls: ssl.SSLContext | None,
+        refused: Refused | None = None,
         options: ServeOptions,
     ) -> None:
         from wsexample import __version__
@@ -120,6 +122,7 @@ class Server:
         self._accept = accept
         self._http = http
         self._tls = tls
+        self._refused = refused
         self._options = options
         self._server_header = f"wsexample/{__version__}" if options.server_header is None else options.server_header
         self._listener: asyncio.Server | None = None
@@ -144,7 +147,9 @@ class Server:
         if self._http is not None:
             from wsexample.wire.http import HttpServer
 
-            self._web = HttpServer(self._http, factory, head_timeout_s=self._options.handshake_timeout_s)
+            self._web = HttpServer(
+                self._http, factory, head_timeout_s=self._options.handshake_timeout_s, late=self.head_is_late
+            )
             factory = self._web
         arguments: dict[str, Any] = {"ssl": self._tls, "backlog": self._options.backlog}
         if self._tls is not None:
@@ -323,6 +328,14 @@ class Server:
         """Know of a connection; called by the link, and never for one whose TLS handshake failed."""
         self._links.add(link)
 
+    def head_is_late(self, transport: asyncio.BaseTransport) -> None:
+        """Know that a connection is dropped because no request came in time; called by whoever drops it."""
+        self._tell_refused("handshake", _remote(transport))
+
+    def _tell_refused(self, reason: str, remote: str) -> None:
+        if self._refused is not None:
+            self._refused(reason, remote)
+
     async def link_asked(self, link: ServerLink, request: Any) -> str | None:
         """Decide about an opening handshake; called by the link."""
         asked = self._request(link, request)
@@ -338,6 +351,7 @@ class Server:
             return self._refuse(link, Reject(403, "pages of this origin may not connect\n"))
         status = self._census.admit(link, address)
         if status:
+            self._tell_refused("limit", asked.remote)
             return self._refuse(link, Reject(status, "too many connections\n", {"Retry-After": "5"}))
         answer = await self._ask(asked)
         if self._is_closing:
@@ -362,7 +376,7 @@ class Server:
             path=request.path,
             query=request.params,
             headers=request.headers,
-            remote=_forwarded(request.headers, self._options.forwarded_by) or _remote(link),
+            remote=_forwarded(request.headers, self._options.forwarded_by) or _remote(transport),
             subprotocols=tuple(request.protocols),
             certificate=(speaker.getpeercert() or None) if speaker is not None else None,
         )
@@ -441,8 +455,8 @@ def _compression(options: ServeOptions) -> dict[str, Any]:
     return server_deflate(DeflateOptions() if options.compression is True else options.compression)
 
 
-def _remote(link: ServerLink) -> str:
-    name = link.transport.get_extra_info("peername") if link.transport is not None else None
+def _remote(transport: asyncio.BaseTransport | None) -> str:
+    name = transport.get_extra_info("peername") if transport is not None else None
     if isinstance(name, tuple) and len(name) >= 2:
         return f"[{name[0]}]:{name[1]}" if ":" in str(name[0]) else f"{name[0]}:{name[1]}"
     return "unix"
@@ -501,6 +515,7 @@ def serve(
     accept: Accept | None = None,
     http: HttpHandler | None = None,
     tls: ssl.SSLContext | None = None,
+    refused: Refused | None = None,
     options: ServeOptions | None = None,
 ) -> _Serving:
     """Serve WebSockets: ``async with serve(handler, port=9000) as server`` or ``server = await serve(...)``.
@@ -515,6 +530,9 @@ def serve(
             subprotocol, or a `Reject`.
         http: aiohttp handler for requests that are not upgrades, on the same port and on kept-alive connections too.
         tls: server context for ``wss``; `wsexample.wire.tls.server_context` makes one from files.
+        refused: told, for logs and counters, whom ``accept`` never hears of: "handshake" where no request came in time,
+            "limit" where there were too many connections, and the client's ``host:port``. With TLS, clients that do not
+            finish its handshake go unmentioned.
         options: further `ServeOptions`.
 
     Raises:
@@ -528,6 +546,7 @@ def serve(
         accept=accept,
         http=http,
         tls=tls,
+        refused=refused,
         options=options or ServeOptions(),
     )
     return _Serving(server)

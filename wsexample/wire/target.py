@@ -7,7 +7,7 @@ from typing import Self
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from wsexample.errors import OptionError
-from wsexample.wire.masking import mask_url
+from wsexample.wire.masking import mask_url, url_trouble
 
 __all__ = ["DEFAULT_PORTS", "Target"]
 
@@ -55,7 +55,7 @@ class Target:
             parts: SplitResult = urlsplit(url)
             port = parts.port
         except ValueError as error:
-            raise OptionError(f"{mask_url(url)!r} is not a URL: {error}", option="url") from None
+            raise OptionError(f"{mask_url(url)!r} is not a URL: {url_trouble(url, error)}", option="url") from None
         if parts.scheme not in DEFAULT_PORTS:
             raise OptionError(
                 f"{mask_url(url)!r} does not begin with ws:// or wss://; write for example ws://127.0.0.1:9000",
