@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,26 @@ def test_a_reader_needs_its_token(launch: Callable[..., Running], day: Path, tmp
     assert "wsx_guess" not in refused.stderr
     none = wsexample("watch", url)
     assert (none.returncode, "wants a token" in none.stderr) == (67, True)
+
+
+def test_what_happens_can_be_noted_as_json(launch: Callable[..., Running], day: Path, tmp_path: Path) -> None:  # noqa: F811
+    """Every line of stderr is an object with time and event; readers and refusals have address and reason, no token."""
+    path = tmp_path / "tokens.json"
+    token = wsexample("hub-token", "add", path, "anna").stdout.strip()
+    hub = launch("main", "hub", "--listen", "0", "--log-format", "json", "--tokens", str(path), str(day))
+    url = json.loads(hub.wait_for("listening"))["url"]
+    for secret in (token, "wsx_guess"):
+        wsexample("watch", url, "--count", "1", env={"WSEXAMPLE_HUB_TOKEN": secret})
+    hub.wait_for('"gone"')
+    hub.wait_for('"refused"')
+    hub.interrupt()
+    assert hub.finish() == 130
+    noted = {line["event"]: line for line in map(json.loads, hub.err)}
+    assert {"listening", "source_ended", "connected", "gone", "refused", "stopped"} == set(noted)
+    assert all(datetime.fromisoformat(line["time"]).tzinfo for line in noted.values())
+    assert (noted["connected"]["reader"], noted["connected"]["rights"]) == ("hub-1", "anna")
+    assert (noted["refused"]["reason"], noted["refused"]["remote"][:10]) == ("token", "127.0.0.1:")
+    assert not [secret for secret in (token, "wsx_guess") if secret in hub.story]
 
 
 @pytest.mark.parametrize(

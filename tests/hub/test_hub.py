@@ -279,6 +279,22 @@ def test_a_revoked_token_ends_its_readers(run: Run, tmp_path: Path) -> None:
     run(main())
 
 
+def test_a_reader_too_many_is_refused_and_noted(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    """It is answered 503, counted and logged; the one before it is served on."""
+
+    async def main() -> None:
+        async with hub(max_readers=1) as made:
+            client = await Client.to(made)
+            with pytest.raises(HandshakeError) as caught:
+                await connect(made.url)
+            assert caught.value.status == 503
+            assert made.refused == {"limit": 1}
+            await client.subscribe(TOPIC)
+
+    run(main())
+    assert "there are too many readers" in caplog.text
+
+
 def test_doors_that_are_not_open_answer_with_a_status(run: Run) -> None:
     """A foreign page, a wrong path, a wrong token in the header: 403, 404, 401; the hub's own page may connect."""
 

@@ -192,7 +192,7 @@ def test_a_reader_that_is_gone_is_not_cut_again(run: RunGrid) -> None:
     """The timer of a client that left before its head is late does nothing."""
 
     async def scenario() -> int:
-        server = HttpServer(answer, lambda: None, head_timeout_s=0.001)
+        server = HttpServer(answer, lambda: None, head_timeout_s=0.001, late=lambda transport: None)
         server()
         await until(lambda: not server._waiting)
         await server.shutdown(1)

@@ -15,6 +15,7 @@ import click
 
 from wsexample.cli.exit_codes import ExitCode
 from wsexample.cli.help_text import epilog
+from wsexample.cli.hub_log import FORMATS, show_log
 from wsexample.cli.options import ADDRESS, CONTEXT, Command, debug_option, option, quiet_option
 from wsexample.cli.running import Stop, run_command, say
 from wsexample.cli.tape_options import pace_options
@@ -36,6 +37,8 @@ COMMANDS = {
     "watch": ("wsexample.cli.main", "watch"),
 }
 """Streaming commands that may stand where a file does."""
+log = logging.getLogger("wsexample.hub")
+
 GOODBYE_S = 10.0
 SERVING, READERS, OTHERS = "Serving", "Readers", "Other hubs"
 
@@ -78,6 +81,8 @@ a hub never does. Account records travel there too: let only hubs read wsxhub.> 
 )
 @option("--key", type=click.Path(exists=True, dir_okay=False), section=SERVING, help="Its key, when in another file.")
 @option("--no-page", is_flag=True, section=SERVING, help="Serve no page.")
+@option("--log-format", type=click.Choice(FORMATS), default="text", show_default=True, section=SERVING,
+        help="How what happens with readers is noted on stderr: for people, or as JSON lines.")  # fmt: skip
 @option("--history", type=click.IntRange(min=1), default=1000, show_default=True, section=SERVING,
         help="Records of each topic that are kept for readers who resume.")  # fmt: skip
 @option("--tokens", type=click.Path(dir_okay=False), section=READERS,
@@ -118,6 +123,8 @@ async def _run(source: Sequence[str], chosen: dict[str, Any], stop: Stop, *, is_
         raise OptionError("name a source, or pipe records in; --help has examples")
     if source and source[0] in COMMANDS and {"-q", "--quiet"} & set(source):
         raise OptionError("a source with --quiet prints no records; give --quiet to the hub")
+    if not is_quiet:
+        show_log(chosen["log_format"])
     host, port = chosen["listen"]
     host = {None: "127.0.0.1", "*": "0.0.0.0"}.get(host, host)
     access = _access(chosen, host)
@@ -131,8 +138,6 @@ async def _run(source: Sequence[str], chosen: dict[str, Any], stop: Stop, *, is_
         min_interval_ms=chosen["min_interval"],
         allowed_origins=origins,
     )
-    if not is_quiet:
-        _show_audit()
     desk = Desk(options.desk)
     async with _backplane(chosen, desk) as backplane:
         hub = Hub(
@@ -169,22 +174,25 @@ async def _serve(
     hub: Hub, backplane: Backplane, source: Sequence[str], chosen: dict[str, Any], stop: Stop, *, is_quiet: bool
 ) -> None:
     """Publish the source while readers are served; serve them on when it has ended."""
+    form, stats = chosen["log_format"], hub.desk.stats
     async with hub:
         if not is_quiet:
             page = "" if chosen["no_page"] else f", the page is {_page_of(hub.url)}"
-            say(f"readers connect to {hub.url}{page}; Ctrl-C stops", color="green")
+            words = f"readers connect to {hub.url}{page}; Ctrl-C stops"
+            _tell(form, words, event="listening", color="green", url=hub.url)
         ended = False
         if source or chosen["backplane"] is None:
             ended = await stop.race(backplane.publish_from(lambda: _batches(source, chosen)), grace_s=0.0)
         else:
             await stop.wait()
         if ended and not is_quiet:
-            say(f"the source has ended after {hub.desk.stats.published:,} records; readers are still served")
+            words = f"the source has ended after {stats.published:,} records; readers are still served"
+            _tell(form, words, event="source_ended", published=stats.published)
         if ended:
             await stop.wait()
         if not is_quiet:
-            stats = hub.desk.stats
-            say(f"{stats.published:,} records published, {stats.conflated:,} passed over for slow readers")
+            words = f"{stats.published:,} records published, {stats.conflated:,} passed over for slow readers"
+            _tell(form, words, event="stopped", published=stats.published, conflated=stats.conflated)
 
 
 def _access(chosen: dict[str, Any], host: str) -> Access:
@@ -200,7 +208,8 @@ def _access(chosen: dict[str, Any], host: str) -> Access:
         return Access(TokenFile(path), anybody=None)
     if host not in ("127.0.0.1", "::1", "localhost"):
         what = "orders and accounts" if chosen["account"] else "market data"
-        say(f"everybody who reaches {host} may read {what}; --tokens limits that", color="yellow")
+        words = f"everybody who reaches {host} may read {what}; --tokens limits that"
+        _tell(chosen["log_format"], words, event="note", color="yellow", level=logging.WARNING)
     return Access(anybody=EVERYTHING if chosen["account"] else MARKET_DATA)
 
 
@@ -218,15 +227,14 @@ def _page_of(url: str) -> str:
     return url.replace("ws", "http", 1).removesuffix("v1/stream")
 
 
-def _show_audit() -> None:
-    """Print what the hub notes about readers, one line each."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
-    for name in ("wsexample.hub.audit", "wsexample.hub"):
-        logger = logging.getLogger(name)
-        logger.setLevel(logging.INFO)
-        logger.propagate = False
-        logger.addHandler(handler)
+def _tell(
+    form: str, sentence: str, *, event: str, color: str | None = None, level: int = logging.INFO, **facts: Any
+) -> None:
+    """Say something to people, or note it where everything else is noted as JSON."""
+    if form == "json":
+        log.log(level, sentence, extra={"event": event, **facts})
+    else:
+        say(sentence, color=color)
 
 
 # -- sources -----------------------------------------------------------------------------------------------------------

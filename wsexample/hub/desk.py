@@ -332,7 +332,8 @@ class Desk:
             self._drop_if_empty(group)
         if self._look is None:
             self._look = loop.call_later(self.options.look_s, self._look_at_stragglers)
-        log.info("%s is slow: it gets the newest of each topic for now", reader.name)
+        facts = {"event": "slow", "reader": reader.name}
+        log.info("%s is slow: it gets the newest of each topic for now", reader.name, extra=facts)
 
     def _end_straggler(self, straggler: Straggler) -> None:
         reader = straggler.reader
@@ -352,7 +353,9 @@ class Desk:
             elif straggler.is_lost or now_s - straggler.since_s > self.options.stall_s:
                 self._end_straggler(straggler)
                 self.stats.closed_slow += 1
-                log.warning("%s is too slow: closed", reader.name)
+                log.warning(
+                    "%s is too slow: closed", reader.name, extra={"event": "closed_slow", "reader": reader.name}
+                )
                 reader.connection.start_close(1013, "too slow")
         self._look = loop.call_later(self.options.look_s, self._look_at_stragglers) if self._stragglers else None
 

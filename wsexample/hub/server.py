@@ -73,11 +73,21 @@ class HubOptions:
     """How long a reader that needs a token may take to send it, seconds."""
     rights_look_s: float = 5.0
     """How often it is looked whether readers' tokens still hold, seconds."""
+    handshake_timeout_s: float = 10.0
+    """How long a new connection may take to say what it wants, seconds; then it is dropped."""
     allowed_origins: Sequence[str] | None = ()
     """Origins of pages that may connect besides the hub's own; None for any."""
 
     def __post_init__(self) -> None:
-        for name in ("max_readers", "max_topics", "ops_per_s", "bad_ops", "auth_timeout_s", "rights_look_s"):
+        for name in (
+            "max_readers",
+            "max_topics",
+            "ops_per_s",
+            "bad_ops",
+            "auth_timeout_s",
+            "rights_look_s",
+            "handshake_timeout_s",
+        ):
             if getattr(self, name) <= 0:
                 raise OptionError(f"{name} must be more than 0, not {getattr(self, name)}", option=name)
 
@@ -140,7 +150,9 @@ class Hub:
             accept=self._accept,
             http=self._http,
             tls=self._tls,
+            refused=self._refused_unheard,
             options=ServeOptions(
+                handshake_timeout_s=options.handshake_timeout_s,
                 subprotocols=SUBPROTOCOLS,
                 max_connections=options.max_readers,
                 max_connections_per_address=options.max_readers_per_address,
@@ -218,9 +230,18 @@ class Hub:
         return origin.partition("://")[2] == request.headers.get("host") or origin in self._origins
 
     def _refused(self, reason: str, answer: Reject, request: Request) -> Reject:
-        self.refused[reason] = self.refused.get(reason, 0) + 1
-        audit.warning("refused %s: %s", request.remote, answer.body)
+        self._note_refusal(reason, answer.body, remote=request.remote)
         return answer
+
+    def _refused_unheard(self, reason: str, remote: str) -> None:
+        words = "it said nothing in time" if reason == "handshake" else "there are too many readers"
+        self._note_refusal(reason, words, remote=remote)
+
+    def _note_refusal(self, reason: str, words: str, *, remote: str, reader: str | None = None) -> None:
+        self.refused[reason] = self.refused.get(reason, 0) + 1
+        who = remote if reader is None else f"{reader} ({remote})"
+        facts = {"event": "refused", "reader": reader, "remote": remote, "reason": reason}
+        audit.warning("refused %s: %s", who, words, extra=facts)
 
     async def _serve(self, connection: ServerConnection) -> None:
         self._count += 1
@@ -232,7 +253,8 @@ class Hub:
             await self._say(reader, self._welcome(reader, needs_token=needs_token))
             if needs_token and not await self._wait_for_token(reader):
                 return
-            audit.info("%s is %s from %s", name, reader.rights.name, connection.request.remote)
+            who = {"reader": name, "remote": connection.request.remote, "rights": reader.rights.name}
+            audit.info("%(reader)s is %(rights)s from %(remote)s", who, extra={"event": "connected", **who})
             self.readers[connection] = reader
             self.desk.stats.readers += 1
             try:
@@ -241,7 +263,8 @@ class Hub:
                 self.readers.pop(connection, None)
                 self.desk.stats.readers -= 1
                 self.desk.forget(reader)
-                audit.info("%s has gone (%s)", name, connection.close_code)
+                code = connection.close_code
+                audit.info("%s has gone (%s)", name, code, extra={"event": "gone", **who, "code": code})
         except ConnectionClosed:
             return
         except (TimeoutError, DeadlineError):
@@ -344,8 +367,7 @@ class Hub:
         await send_all(reader, [reader.codec.encode(message)], self.options.desk.stall_s)
 
     def _count_refusal(self, reason: str, reader: Reader, words: str) -> None:
-        self.refused[reason] = self.refused.get(reason, 0) + 1
-        audit.warning("refused %s (%s): %s", reader.name, reader.connection.request.remote, words)
+        self._note_refusal(reason, words, remote=reader.connection.request.remote, reader=reader.name)
 
     async def _look_at_rights(self) -> None:
         """End readers whose token was revoked or has expired."""

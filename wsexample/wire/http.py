@@ -35,12 +35,21 @@ class HttpServer:
         handler: answers what is no upgrade.
         make_link: makes the protocol of a WebSocket.
         head_timeout_s: seconds that a new connection has for its first request head.
+        late: told of each that has not sent it by then, before it is dropped.
     """
 
-    def __init__(self, handler: HttpHandler, make_link: Callable[[], Any], *, head_timeout_s: float) -> None:
+    def __init__(
+        self,
+        handler: HttpHandler,
+        make_link: Callable[[], Any],
+        *,
+        head_timeout_s: float,
+        late: Callable[[asyncio.BaseTransport], None],
+    ) -> None:
         self._handler = handler
         self._make_link = make_link
         self._head_timeout_s = head_timeout_s
+        self._late = late
         self._waiting: dict[Any, asyncio.TimerHandle] = {}
         self._server = web.Server(self._route, access_log=None, keepalive_timeout=KEEP_ALIVE_S)
 
@@ -62,6 +71,7 @@ class HttpServer:
     def _too_late(self, reader: Any) -> None:
         self._waiting.pop(reader, None)
         if reader.transport is not None:
+            self._late(reader.transport)
             reader.transport.abort()
 
     async def _route(self, request: web.BaseRequest) -> web.StreamResponse:

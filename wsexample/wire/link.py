@@ -347,6 +347,7 @@ class ServerLink(_Link, WebSocketServerProtocol):
 
     def _head_is_late(self) -> None:
         if not self.is_asked and self.transport is not None:
+            self.server.head_is_late(self.transport)
             self.transport.abort()
 
     def processHandshake(self) -> Any:
