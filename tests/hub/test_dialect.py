@@ -200,3 +200,17 @@ def test_a_topic_that_speaks_late_in_a_new_life_of_the_hub_is_heard_from_its_fir
                 assert (session.dialect.positions, session.dialect.epoch) == ({"t.A.quote": 2}, made.epoch)
 
     run(main())
+
+
+def test_a_topic_that_first_speaks_during_a_break_is_heard_from_its_first_record(run: Run) -> None:
+    """A reader that was promised a topic before it spoke asks for all of it when it is back."""
+
+    async def main() -> None:
+        async with hub() as made, connect_hub(made.url, "t.A.quote", retry=SOON) as session:
+            for connection in list(made.readers):
+                connection.abort()
+            made.publish([quote(1), quote(2), quote(3)])
+            assert await market(session, 3) == [quote(1), quote(2), quote(3)]
+            assert session.stats.reconnects == 1
+
+    run(main())

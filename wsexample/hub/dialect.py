@@ -150,7 +150,9 @@ class HubDialect(Dialect):
                     phase = "subscribing"
                 elif isinstance(message.id, int):
                     self._enter_epoch()
-                    confirmed += self._asked.pop(message.id, [])
+                    asked = self._asked.pop(message.id, [])
+                    self._begin(asked)
+                    confirmed += asked
             elif isinstance(message, Failed):
                 part, failure = self._failed(message)
                 refused += part
@@ -177,6 +179,12 @@ class HubDialect(Dialect):
         if self.epoch != self._next_epoch:
             self._former, self.positions = self.positions, {}
             self.epoch = self._next_epoch
+
+    def _begin(self, asked: Iterable[str]) -> None:
+        """Count from the beginning what the hub gives from now on and has said nothing of, so that a break cannot hide it."""
+        for topic in asked:
+            if "*" not in topic and ">" not in topic:
+                self.positions.setdefault(topic, 0)
 
     def _failed(self, message: Failed) -> tuple[list[tuple[str, Exception]], Failure | None]:
         facts: dict[str, Any] = {"venue": self.venue, "code": message.code, "words": message.message}
