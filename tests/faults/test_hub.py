@@ -15,7 +15,7 @@ from wsexample.records.market import Quote
 from wsexample.session.options import Retry
 from wsexample.wire.options import ConnectOptions
 
-COUNT = 600
+COUNT = 400
 SOON_S = 0.2
 
 
@@ -25,7 +25,7 @@ def test_every_number_comes_exactly_once_over_faults(run: Runner[Any], fault_pro
     Corruption is left out: a changed digit is a number that nobody published.
     """
     chance = random.Random(seed)
-    faults = chance.sample(list(ENDING | SILENCING | SLOWING), 8)
+    faults = chance.sample(list(ENDING | SILENCING | SLOWING), 5)
 
     async def main() -> None:
         async with hub(desk={"history": 10_000}, ops_per_s=10_000) as made:
@@ -39,7 +39,7 @@ def test_every_number_comes_exactly_once_over_faults(run: Runner[Any], fault_pro
                     ping_timeout_s=SOON_S,
                     close_timeout_s=0.1,
                 ),
-                "t.A.quote",
+                "t.>",
                 retry=Retry(first_s=0.01, max_s=0.05, interval_s=0.001),
                 login_timeout_s=SOON_S,
                 subscribe_timeout_s=SOON_S,
@@ -72,6 +72,6 @@ def test_every_number_comes_exactly_once_over_faults(run: Runner[Any], fault_pro
                         seen.append(record.received_ns)
                 await publishing
             assert seen == list(range(1, COUNT + 1))
-            assert session.stats.reconnects >= 1
+            assert session.stats.reconnects >= len(set(faults) - set(SLOWING) - {"cut inside a frame"})
 
     run(main())

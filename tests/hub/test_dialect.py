@@ -202,11 +202,12 @@ def test_a_topic_that_speaks_late_in_a_new_life_of_the_hub_is_heard_from_its_fir
     run(main())
 
 
-def test_a_topic_that_first_speaks_during_a_break_is_heard_from_its_first_record(run: Run) -> None:
+@pytest.mark.parametrize("asked", ["t.A.quote", "t.>"])
+def test_a_topic_that_first_speaks_during_a_break_is_heard_from_its_first_record(run: Run, asked: str) -> None:
     """A reader that was promised a topic before it spoke asks for all of it when it is back."""
 
     async def main() -> None:
-        async with hub() as made, connect_hub(made.url, "t.A.quote", retry=SOON) as session:
+        async with hub() as made, connect_hub(made.url, asked, retry=SOON) as session:
             for connection in list(made.readers):
                 connection.abort()
             made.publish([quote(1), quote(2), quote(3)])

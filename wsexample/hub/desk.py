@@ -178,7 +178,7 @@ class Desk:
             reader: who.
             patterns: topics and patterns.
             interval_ms: how often at most; None leaves it as it is.
-            since: the last numbers that were seen.
+            since: the last numbers that were seen; that of one of ``patterns`` counts for topics that are not named.
             is_same_epoch: whether those numbers are of this hub's life.
             snapshot: whether the newest comes first where ``since`` says nothing.
             first: encoded messages that go before everything else.
@@ -195,10 +195,14 @@ class Desk:
             reader.interval_ms = interval_ms
         messages = [*waiting, *first]
         self.stats.resumed += since is not None
+        numbers = since if isinstance(since, dict) else {}
+        resumed = [pattern for pattern in new if pattern in numbers]
         for name, topic in self.topics.items():
             if not reader.rights.allow(name) or not any(matches(pattern, name) for pattern in new):
                 continue
-            seen = since if isinstance(since, int) else None if since is None else since.get(name)
+            seen = since if isinstance(since, int) else numbers.get(name)
+            if seen is None:
+                seen = next((numbers[pattern] for pattern in resumed if matches(pattern, name)), None)
             if seen is None:
                 if name not in heard:
                     positions[name] = max(topic.seq - 1, 0) if snapshot else topic.seq

@@ -47,7 +47,7 @@ class HubDialect(Dialect):
         self._token = token
         self._interval_ms = interval_ms
         self.positions: dict[str, int] = dict(since or {})
-        """The last number of each topic: what ``since`` is next time."""
+        """The last number of each topic, and 0 for each topic and pattern asked for: what ``since`` is next time."""
         self.epoch = epoch
         """The hub's life that `positions` are of."""
         self.conflated = 0
@@ -183,8 +183,7 @@ class HubDialect(Dialect):
     def _begin(self, asked: Iterable[str]) -> None:
         """Count from the beginning what the hub gives from now on and has said nothing of, so that a break cannot hide it."""
         for topic in asked:
-            if "*" not in topic and ">" not in topic:
-                self.positions.setdefault(topic, 0)
+            self.positions.setdefault(topic, 0)
 
     def _failed(self, message: Failed) -> tuple[list[tuple[str, Exception]], Failure | None]:
         facts: dict[str, Any] = {"venue": self.venue, "code": message.code, "words": message.message}

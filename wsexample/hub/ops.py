@@ -59,7 +59,8 @@ class Subscribe(msgspec.Struct, tag_field="op", tag="subscribe", forbid_unknown_
     id: int | str | None = None
     """Comes back in the answer."""
     since: dict[str, int] | int | None = None
-    """The last sequence number that was seen, by topic: what is newer comes first. A number counts for every topic."""
+    """The last sequence number that was seen, by topic: what is newer comes first. A number counts for every topic; that of
+    a pattern which is asked for counts for its topics that are not named, such as those that had not spoken yet."""
     epoch: str | None = None
     """The hub's life that those numbers are of, from its welcome; with another one they say nothing, and a gap is reported."""
     snapshot: bool = True
