@@ -14,6 +14,7 @@ from wsexample.errors import ConnectionClosed, HandshakeError
 from wsexample.hub.access import MARKET_DATA, Access, Rights, TokenFile
 from wsexample.hub.ops import SUBPROTOCOLS
 from wsexample.hub.server import Hub, HubOptions
+from wsexample.hub.web import HubPages
 from wsexample.wire.connection import connect
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
@@ -277,6 +278,35 @@ def test_a_revoked_token_ends_its_readers(run: Run, tmp_path: Path) -> None:
             assert (await two.take())["op"] == "pong"
 
     run(main())
+
+
+@pytest.mark.parametrize("has_page", [True, False])
+def test_connections_that_ask_for_nothing_are_dropped_and_noted(
+    run: Run, caplog: pytest.LogCaptureFixture, has_page: bool
+) -> None:
+    """Three hundred, silent or in the middle of a request, go at their deadline; a reader meanwhile gets everything."""
+
+    async def main() -> None:
+        options = HubOptions(handshake_timeout_s=1.0)
+        async with Hub(access=Access(anybody=OWNER), http=HubPages() if has_page else None, options=options) as made:
+            client = await Client.to(made)
+            await client.subscribe(TOPIC)
+            crowd = [await asyncio.open_connection("127.0.0.1", made.port) for _ in range(300)]
+            for _, writer in crowd[::2]:
+                writer.write(b"GET /v1/stream HTTP/1.1\r\nHost: hub\r\n")
+            made.publish(quote(number) for number in range(100))
+            assert await client.data(100) == [(TOPIC, seq) for seq in range(1, 101)]
+            async with asyncio.timeout(10):
+                ends = await asyncio.gather(*(reader.read() for reader, _ in crowd), return_exceptions=True)
+            assert all(end == b"" or isinstance(end, ConnectionResetError) for end in ends)
+            assert made.refused == {"handshake": 300}
+            made.publish([quote(0)])
+            assert await client.data(1) == [(TOPIC, 101)]
+            for _, writer in crowd:
+                writer.close()
+
+    run(main())
+    assert len([line for line in caplog.messages if line.endswith("it said nothing in time")]) == 300
 
 
 def test_a_reader_too_many_is_refused_and_noted(run: Run, caplog: pytest.LogCaptureFixture) -> None:
