@@ -84,7 +84,7 @@ def test_a_hub_that_loses_a_record_fails() -> None:
     """A number that was passed over ends the measurement, unless the newest are all that was asked for."""
     record = {"symbol": "A", "bid_size": 300}
     data = [{"op": "data", "topic": "v.A.quote", "seq": seq, "record": record} for seq in (1, 2, 4)]
-    received = bytearray(server_frame(json.dumps(data).encode(), 1))
+    received = bytearray(server_frame(b"ping", 9) + server_frame(json.dumps(data).encode(), 1))
     assert check_records(received, is_whole=False) == 3
     with pytest.raises(SystemExit, match="from 2 to 4"):
         check_records(received, is_whole=True)

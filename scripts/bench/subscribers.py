@@ -107,8 +107,11 @@ def check_records(received: bytearray, *, is_whole: bool) -> int:
             size, head = int.from_bytes(received[at + 2 : at + 10], "big"), 10
         if at + head + size > len(received):
             break
-        found = msgspec.json.decode(received[at + head : at + head + size])
+        opcode, payload = received[at] & 0x0F, received[at + head : at + head + size]
         at += head + size
+        if opcode >= 8:
+            continue  # a ping of a longer window
+        found = msgspec.json.decode(payload)
         for message in found if isinstance(found, list) else [found]:
             topic, seq, record = message["topic"], message["seq"], message["record"]
             before = seen.get(topic, 0)
