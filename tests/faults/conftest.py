@@ -47,7 +47,6 @@ def open_sockets() -> set[int]:
 @pytest.fixture(autouse=True)
 def _no_socket_left() -> Iterator[None]:
     """Fail a test after which more sockets are open than before it, before the garbage collector comes to help."""
-    gc.collect()
     before = open_sockets()
     gc.disable()
     yield

@@ -279,7 +279,7 @@ SILENCING: dict[str, Fault] = {
 """Faults that let nothing through until they are healed."""
 SLOWING: dict[str, Fault] = {
     "throttled": lambda proxy: proxy.throttle(20_000),
-    "delayed": lambda proxy: proxy.delay(0.02),
+    "delayed": lambda proxy: proxy.delay(0.01),
     "split": FaultProxy.split,
 }
 """Faults through which everything comes, whole and in order."""

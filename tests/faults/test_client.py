@@ -16,7 +16,7 @@ from wsexample.wire.connection import Connection, connect
 from wsexample.wire.options import ConnectOptions, ServeOptions
 from wsexample.wire.server import Server, ServerConnection, serve
 
-SOON_S = 0.1
+SOON_S = 0.05
 """A deadline that is meant to pass."""
 LATE_S = 10.0
 """A deadline that is not."""

@@ -16,7 +16,7 @@ from wsexample.session.options import Retry
 from wsexample.wire.options import ConnectOptions
 
 COUNT = 400
-SOON_S = 0.2
+SOON_S = 0.15
 
 
 def test_every_number_comes_exactly_once_over_faults(run: Runner[Any], fault_proxy: MakeProxy, seed: int) -> None:
@@ -37,7 +37,7 @@ def test_every_number_comes_exactly_once_over_faults(run: Runner[Any], fault_pro
                     handshake_timeout_s=SOON_S,
                     ping_interval_s=SOON_S,
                     ping_timeout_s=SOON_S,
-                    close_timeout_s=0.1,
+                    close_timeout_s=0.05,
                 ),
                 "t.>",
                 retry=Retry(first_s=0.01, max_s=0.05, interval_s=0.001),

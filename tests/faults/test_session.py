@@ -22,7 +22,7 @@ from wsexample.session.session import Session
 from wsexample.wire.options import ConnectOptions, ServeOptions
 from wsexample.wire.server import ServerConnection, serve
 
-SILENCE_S = 0.3
+SILENCE_S = 0.2
 """When the session gives a silent connection up; the market says something far more often."""
 
 
@@ -31,7 +31,7 @@ def session_through(proxy: FaultProxy) -> Session:
         ToyDialect(login=True, acks=True, silence=Silence(message_s=SILENCE_S)),
         ["A"],
         url=ConnectOptions(
-            url=proxy.url, proxy=None, handshake_timeout_s=SILENCE_S, ping_interval_s=0, close_timeout_s=0.1
+            url=proxy.url, proxy=None, handshake_timeout_s=SILENCE_S, ping_interval_s=0, close_timeout_s=0.05
         ),
         login_timeout_s=SILENCE_S,
         subscribe_timeout_s=SILENCE_S,
@@ -84,7 +84,7 @@ async def market_through(
         async for record in session:
             taken.append(record)  # noqa: PERF401 - the story looks at it meanwhile
 
-    async with serve(handle, options=ServeOptions(ping_interval_s=0, close_timeout_s=0.1)) as server:
+    async with serve(handle, options=ServeOptions(ping_interval_s=0, close_timeout_s=0.05)) as server:
         printing = asyncio.create_task(print_trades())
         proxy = make(server.port)
         async with session_through(proxy) as session:
@@ -154,7 +154,7 @@ def test_a_session_survives_a_row_of_faults(run: Runner[Any], fault_proxy: MakeP
         for fault in faults:
             print(fault, "after", len(taken), "records")  # noqa: T201 - pytest shows it when the test fails
             FAULTS[fault](proxy)
-            await asyncio.sleep(chance.random() * 0.1)
+            await asyncio.sleep(chance.random() * 0.05)
             proxy.heal()
             since = len(taken)
             await until(lambda since=since: session.is_live and len(taken) > since + 3, session)  # type: ignore[misc]

@@ -15,7 +15,7 @@ from tests.sync.peer import peer, run_in_thread
 from wsexample import sync as websocket
 from wsexample.errors import WsExampleError
 
-SOON_S = 0.1
+SOON_S = 0.05
 """A deadline that is meant to pass."""
 LATE_S = 10.0
 """A deadline that is not."""
