@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Hub", "HubOptions"]
 
-log = logging.getLogger("wsexample.hub")
 audit = logging.getLogger("wsexample.hub.audit")
 
 PATH = "/v1/stream"
