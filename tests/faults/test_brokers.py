@@ -74,7 +74,7 @@ def test_weex(run: Runner[None], fault_proxy: MakeProxy) -> None:
     async def main() -> None:
         async with WeexSimulator(step_s=0.01) as venue:
             proxy = fault_proxy(urlsplit(venue.public_url).port or 0)
-            settings = config(venue, public_url=through(proxy, venue.public_url), backoff_base=0.05)
+            settings = config(venue, public_url=through(proxy, venue.public_url))
             async with WeexWebSocketClient(settings) as client:
                 tickers: AsyncIterator[Any] = client.stream_tickers(["BTCUSDT"])
                 await anext(tickers)
