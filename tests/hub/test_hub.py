@@ -236,6 +236,31 @@ def test_tokens_give_rights(run: Run, tmp_path: Path) -> None:
     assert view not in (tmp_path / "tokens.json").read_text()
 
 
+def test_a_token_has_so_many_readers(run: Run, tmp_path: Path) -> None:
+    """One more is told and closed with 1008, by header and by op; when one has gone there is room again."""
+    tokens = TokenFile(tmp_path / "tokens.json")
+    token, other = tokens.add("me"), tokens.add("other")
+
+    async def main() -> None:
+        async with Hub(access=Access(tokens, anybody=None), options=HubOptions(max_readers_per_token=1)) as made:
+            first = await Client.to(made, headers={"Authorization": f"Bearer {token}"})
+            await first.subscribe(">")
+            await (await Client.to(made, headers={"Authorization": f"Bearer {other}"})).subscribe(">")
+            for headers in ({"Authorization": f"Bearer {token}"}, {}):
+                second = await Client.to(made, headers=headers)
+                if not headers:
+                    await second.say(op="auth", token=token)
+                assert await second.take() == {"op": "error", "code": "limit", "message": "me has 1 readers already"}
+                assert await second.close_code() == 1008
+            assert made.refused == {"limit": 2}
+            await first.connection.close()
+            while len(made.readers) > 1:
+                await asyncio.sleep(0.01)
+            await (await Client.to(made, headers={"Authorization": f"Bearer {token}"})).subscribe(">")
+
+    run(main())
+
+
 @pytest.mark.parametrize("case", ["wrong", "none", "expired", "late"])
 def test_a_token_that_does_not_hold_is_refused(run: Run, tmp_path: Path, case: str) -> None:
     """With a reason and with 1008; the token itself is in no message."""

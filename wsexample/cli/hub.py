@@ -93,6 +93,9 @@ a hub never does. Account records travel there too: let only hubs read wsxhub.> 
 @option(
     "--max-per-address", type=click.IntRange(min=0), default=0, section=READERS, help="Readers of one address at once."
 )
+@option(
+    "--max-per-token", type=click.IntRange(min=0), default=0, section=READERS, help="Readers with one token at once."
+)
 @option("--min-interval", type=click.IntRange(min=0), default=0, metavar="MS", section=READERS,
         help="Shortest interval of a reader; 0 lets it have everything.")  # fmt: skip
 @option("--origin", "origins", multiple=True, section=READERS, help="Let pages of this origin connect; repeat, or '*'.")
@@ -135,6 +138,7 @@ async def _run(source: Sequence[str], chosen: dict[str, Any], stop: Stop, *, is_
         desk=DeskOptions(history=chosen["history"]),
         max_readers=chosen["max_readers"],
         max_readers_per_address=chosen["max_per_address"],
+        max_readers_per_token=chosen["max_per_token"],
         min_interval_ms=chosen["min_interval"],
         allowed_origins=origins,
     )

@@ -60,6 +60,8 @@ class HubOptions:
     """Readers at once; more are answered 503."""
     max_readers_per_address: int = 0
     """Readers at once from one address; more are answered 429. 0 lifts the limit."""
+    max_readers_per_token: int = 0
+    """Readers at once with one token; more are closed with 1008. 0 lifts the limit."""
     max_topics: int = 1000
     """Topics and patterns of one reader."""
     min_interval_ms: int = 0
@@ -250,7 +252,7 @@ class Hub:
             rights, needs_token = self._first_rights(connection)
             reader = Reader(connection, codec, rights, name)
             await self._say(reader, self._welcome(reader, needs_token=needs_token))
-            if needs_token and not await self._wait_for_token(reader):
+            if not await self._lets_in(reader, needs_token=needs_token):
                 return
             who = {"reader": name, "remote": connection.request.remote, "rights": reader.rights.name}
             audit.info("%(reader)s is %(rights)s from %(remote)s", who, extra={"event": "connected", **who})
@@ -290,25 +292,43 @@ class Hub:
         }
         return Welcome(options.name, self.epoch, reader.name, __version__, limits, needs_token)
 
-    async def _wait_for_token(self, reader: Reader) -> bool:
+    async def _lets_in(self, reader: Reader, *, needs_token: bool) -> bool:
+        """Wait for the token that is needed, and see that its owner has room for another reader; says no with a reason."""
         try:
-            payload, _ = await reader.connection.receive_payload(self.options.auth_timeout_s)
-            op = reader.codec.decode(payload)
-            if not isinstance(op, Auth):
-                raise CredentialsError("this hub wants a token first", venue="hub", code="token")
-            await self._authenticate(reader, op)
+            if needs_token:
+                payload, _ = await reader.connection.receive_payload(self.options.auth_timeout_s)
+                op = reader.codec.decode(payload)
+                if not isinstance(op, Auth):
+                    raise CredentialsError("this hub wants a token first", venue="hub", code="token")
+                await self._authenticate(reader, op)
+            else:
+                self._check_room(reader.rights)
         except (CredentialsError, RequestError, DeadlineError) as error:
             words = str(error) if not isinstance(error, DeadlineError) else "no token came"
-            self._count_refusal("token", reader, words)
-            await self._say(reader, Failed("token", words))
-            await reader.connection.close(1008, "token")
+            code = "limit" if getattr(error, "code", None) == "limit" else "token"
+            self._count_refusal(code, reader, words)
+            await self._say(reader, Failed(code, words))
+            await reader.connection.close(1008, code)
             return False
         return True
+
+    def _check_room(self, rights: Rights) -> None:
+        """See that a token has not as many readers as it may have.
+
+        Raises:
+            RequestError: it has.
+        """
+        most = self.options.max_readers_per_token
+        if not most or rights is self.access.anybody:
+            return
+        if sum(reader.rights == rights for reader in self.readers.values()) >= most:
+            raise RequestError(f"{rights.name} has {most} readers already", venue="hub", code="limit")
 
     async def _authenticate(self, reader: Reader, op: Auth) -> None:
         rights = self.access.rights_of(op.token, time.time_ns())
         if reader.patterns:
             raise CredentialsError("a token comes before subscriptions", venue="hub", code="token")
+        self._check_room(rights)
         reader.rights = rights
         await self._say(reader, Ack(op.id))
 
