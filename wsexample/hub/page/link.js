@@ -109,7 +109,11 @@ export class Link {
 
   subscribe(epoch) {
     const op = { op: "subscribe", id: "all", topics: this.topics, interval_ms: this.intervalMs };
-    if (this.seen.size) Object.assign(op, { since: Object.fromEntries(this.seen), epoch: this.epoch });
+    if (this.seen.size) {
+      // A pattern counts for its topics that have not spoken yet: what they say first during a break comes too.
+      const fromTheBeginning = this.topics.map((topic) => [topic, 0]);
+      Object.assign(op, { since: Object.fromEntries([...fromTheBeginning, ...this.seen]), epoch: this.epoch });
+    }
     this.epoch = epoch;
     this.say(op);
   }
