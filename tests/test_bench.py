@@ -37,7 +37,6 @@ SOCKET = [
     ("hub-conflated", "ours-hub"),
     ("hub-conflated", "websockets-relay"),
     ("hub", "websockets-joined"),
-    ("hub", "node-ws"),
 ]
 
 
@@ -65,13 +64,8 @@ def test_rows_without_a_socket_do_their_work(workload: str, subject: str, monkey
 
 @pytest.mark.integration
 @pytest.mark.parametrize(("workload", "subject"), SOCKET)
-def test_rows_over_a_socket_do_their_work(
-    workload: str, subject: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_over_a_socket_do_their_work(workload: str, subject: str, tmp_path: Path) -> None:
     """Load and process under test find each other, and what went between them is counted."""
-    cache = request.config.cache
-    if cache is not None:  # where the integration tests of Node keep its packages
-        monkeypatch.setenv("NODE_PATH", str(cache.mkdir("node_ws") / "node_modules"))
     assert operation_of(workload, subject) is not None
     plan = runner.Plan(runner.write_certificate(tmp_path), None, None, window_s=0.001, warm_s=0.0, connections=10)
     row = WORKLOADS[workload]
