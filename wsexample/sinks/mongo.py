@@ -6,6 +6,7 @@ refuses what it has. Written against the protocol and pymongo's own client; `doc
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -26,6 +27,8 @@ __all__ = ["MongoOptions", "MongoSink", "sink_at"]
 
 FEATURE = "a MongoDB sink"
 DEFAULT_DATABASE = "wsexample"
+MONITOR_S = 0.1
+"""How long a monitor takes to find that nobody listens; it rests for half a second then."""
 _DUPLICATE_KEY = 11000
 
 
@@ -109,6 +112,9 @@ class MongoSink(BatchingSink):
             await self._client.admin.command("ping")
         except Exception as error:
             if self._client is not None:
+                # Its monitors have just been told to connect once more; pymongo 4.20 would leave the socket of one that
+                # is closed meanwhile to the garbage collector.
+                await asyncio.sleep(MONITOR_S)
                 await self._client.close()
             raise self._failed("cannot be opened", error) from error
 
