@@ -68,6 +68,20 @@ def test_a_streaming_command_can_be_the_source(launch: Callable[..., Running], d
     assert json.loads(watched.stdout)["ask_price"] == 105
 
 
+@pytest.mark.parametrize(
+    ("upstream", "words"),
+    [
+        ("kabu", ["KEY", "9433", "-q"]),
+        ("alpaca", ["quotes", "AAPL", "--quiet"]),
+        ("weex", ["tickers", "BTCUSDT", "-q"]),
+    ],
+)
+def test_from_names_the_command_whose_words_follow(upstream: str, words: list[str]) -> None:
+    """``--from kabu`` runs kclient, and so on; the words behind it are that command's own, flags too."""
+    done = wsexample("hub", "--listen", "0", "--from", upstream, *words)
+    assert (done.returncode, "a source with --quiet prints no records" in done.stderr) == (2, True), done.stderr
+
+
 def test_a_source_that_fails_ends_the_hub(launch: Callable[..., Running]) -> None:  # noqa: F811
     """With its status and one line; its own words stand above."""
     hub = launch("main", "hub", "--listen", "0", "--", "watch", "127.0.0.1:1", "--no-reconnect")

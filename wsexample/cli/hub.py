@@ -39,6 +39,8 @@ COMMANDS = {
 """Streaming commands that may stand where a file does."""
 log = logging.getLogger("wsexample.hub")
 
+_UPSTREAMS = {"kabu": ("kclient",), "alpaca": ("alpaca",), "weex": ("weex",), "tape": ()}
+"""What ``--from`` puts before the words of a source."""
 GOODBYE_S = 10.0
 SERVING, READERS, OTHERS = "Serving", "Readers", "Other hubs"
 
@@ -53,7 +55,7 @@ a hub never does. Account records travel there too: let only hubs read wsxhub.> 
     cls=Command,
     context_settings={**CONTEXT, "allow_interspersed_args": False},
     epilog=epilog(
-        "wsexample hub -- alpaca quotes AAPL MSFT",
+        "wsexample hub -- alpaca quotes AAPL MSFT             or: hub --from alpaca quotes AAPL MSFT",
         "wsexample hub --listen 9100 -- kclient KEY 9433 7203",
         "wsexample weex tickers BTCUSDT | wsexample hub",
         "wsexample hub --speed 1 day.tape                     yesterday, as it came",
@@ -74,6 +76,13 @@ a hub never does. Account records travel there too: let only hubs read wsxhub.> 
     ),
 )
 @click.argument("source", nargs=-1, type=click.UNPROCESSED, metavar="[SOURCE]...")
+@option(
+    "--from",
+    "upstream",
+    type=click.Choice(["kabu", "alpaca", "weex", "tape"]),
+    section=SERVING,
+    help="Whose arguments SOURCE has: kclient's, those of alpaca or weex, or the paths of tapes.",
+)
 @option("--listen", type=ADDRESS, default="127.0.0.1:9100", show_default=True, section=SERVING, help="Where to listen.")
 @option("--name", default="hub", show_default=True, section=SERVING, help="Its name, in logs and for readers.")
 @option(
@@ -108,8 +117,10 @@ a hub never does. Account records travel there too: let only hubs read wsxhub.> 
 @pace_options("1")
 @quiet_option
 @debug_option
-def main(source: tuple[str, ...], quiet: bool, debug: bool, **chosen: Any) -> None:
+def main(source: tuple[str, ...], upstream: str | None, quiet: bool, debug: bool, **chosen: Any) -> None:
     """Publish what SOURCE streams to any number of readers, with a page to look at."""
+
+    source = (*_UPSTREAMS.get(upstream, ()), *source) if upstream is not None else source
 
     async def program(stop: Stop) -> int:
         return await _run(source, chosen, stop, is_quiet=quiet)
