@@ -6,6 +6,7 @@ Pure. A reader chooses by subprotocol: ``wsexample.hub.v1+json`` (text frames, a
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -157,7 +158,7 @@ class Conflated(msgspec.Struct, tag_field="op", tag="conflated"):
 # -- codecs ------------------------------------------------------------------------------------------------------------
 
 
-class Codec:
+class Codec(ABC):
     """One way to write the language; holds its coders, which are dear to make."""
 
     name: ClassVar[str]
@@ -192,9 +193,9 @@ class Codec:
         encoded: bytes = self._encode(Data(topic, seq, record))
         return encoded
 
+    @abstractmethod
     def join(self, messages: Sequence[bytes]) -> bytes:
         """Return several encoded messages as one."""
-        raise NotImplementedError
 
 
 class _Json(Codec):
