@@ -36,7 +36,7 @@ class Limits:
         max_drawdown: fraction below the highest equity, 0 to 1, at which the kill switch trips.
         max_orders_per_minute: orders within any 60 s.
         price_band: farthest a limit or stop price may be from the market, as a fraction.
-        day_offset_s: seconds by which the account's day begins after midnight UTC (default 0; 32400 before it: -32400 for Tokyo).
+        day_offset_s: seconds by which the account's day begins after midnight UTC (default 0; -32400 is midnight in Tokyo).
     """
 
     max_position: Decimal | None = None

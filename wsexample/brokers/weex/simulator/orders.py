@@ -7,6 +7,7 @@ order, the venue does not document; every frame has its own number ``v``, rising
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -56,7 +57,7 @@ def _amount(body: dict[str, Any], key: str) -> Decimal:
     return value
 
 
-class OrderDesk:
+class OrderDesk(ABC):
     """The orders of one account in one market.
 
     Parameters:
@@ -85,17 +86,17 @@ class OrderDesk:
 
     # -- what each market does in its own way --------------------------------------------------------------------
 
+    @abstractmethod
     def order_row(self, body: dict[str, Any], order_id: str, now_ms: int) -> dict[str, Any]:
         """Return the row of a new order."""
-        raise NotImplementedError
 
+    @abstractmethod
     def settle(self, row: dict[str, Any], fill: dict[str, Any], size: Decimal, price: Decimal, now_ms: int) -> Changes:
         """Let a fill change money and positions, and fill in its fee; returns what follows the order's own frame."""
-        raise NotImplementedError
 
+    @abstractmethod
     def check_funds(self, body: dict[str, Any]) -> None:
         """Raise `Refused` when the account has not enough for an order."""
-        raise NotImplementedError
 
     def waits(self, row: dict[str, Any], now_ms: int) -> Frames:
         """Return the frames that follow when an order begins to wait, or waits no longer."""
