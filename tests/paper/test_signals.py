@@ -49,6 +49,16 @@ def test_bands_and_z_scores_are_those_of_the_window(prices: list[float], length:
             assert z == pytest.approx((price - mean) / deviation, rel=1e-2)
 
 
+def test_a_price_from_afar_leaves_nothing_behind() -> None:
+    """Once it is out of the window, average and deviation are those of what is left, to the last digits."""
+    bands, average = BollingerBands(2), SMA(2)
+    for price in (370730.0, 1.90234375, 2.0):
+        found, mean = bands.update(price), average.update(price)
+    assert found is not None
+    assert found.upper - found.middle == pytest.approx(0.09765625, rel=1e-12)
+    assert mean == pytest.approx(1.951171875, rel=1e-14)
+
+
 def test_an_exponential_average_follows_its_formula() -> None:
     """It begins with the simple average and moves by 2 / (length + 1) of the difference."""
     average = EMA(3)

@@ -2,7 +2,8 @@
 
 Pure. Each has ``update(price) -> value``, which is None until it has seen enough; ``value`` repeats the newest. Arithmetic is
 float: indicators look at market prices, which are float. Sums over a window are built anew once per window, so that rounding
-never adds up however long they run.
+never adds up however long they run, and at once when little is left of them, so that a price that was far away does not
+leave its rounding behind.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from wsexample.errors import OptionError
 
 __all__ = ["EMA", "SMA", "Bands", "BollingerBands", "Crossover", "Signal", "ZScore"]
 
+LITTLE = 1e-3
+"""The part of its largest value below which a sum is built anew: no more than three of sixteen digits are lost until then."""
 Signal = str | None
 """ "buy", "sell" or None for neither."""
 
@@ -27,13 +30,14 @@ def _window(length: int) -> int:
 class SMA:
     """Simple moving average of the last ``length`` prices."""
 
-    __slots__ = ("_age", "_sum", "_values", "length", "value")
+    __slots__ = ("_age", "_least", "_sum", "_values", "length", "value")
 
     def __init__(self, length: int) -> None:
         self.length = _window(length)
         self.value: float | None = None
         self._values: deque[float] = deque(maxlen=length)
         self._sum = 0.0
+        self._least = 0.0
         self._age = 0
 
     def update(self, price: float) -> float | None:
@@ -43,17 +47,24 @@ class SMA:
         if len(values) < length:
             values.append(price)
             if len(values) == length:
-                self._sum = math.fsum(values)
+                self._build()
                 self.value = self._sum / length
             return self.value
-        self._sum += price - values[0]
+        self._sum = total = self._sum + (price - values[0])
         values.append(price)
         self._age += 1
-        if self._age >= length:
-            self._age = 0
-            self._sum = math.fsum(values)
+        little = abs(total) * LITTLE
+        if self._age >= length or abs(total) < self._least:
+            self._build()
+        elif little > self._least:
+            self._least = little
         self.value = self._sum / length
         return self.value
+
+    def _build(self) -> None:
+        self._age = 0
+        self._sum = math.fsum(self._values)
+        self._least = abs(self._sum) * LITTLE
 
 
 class EMA:
@@ -114,7 +125,7 @@ class Crossover:
 class _Spread:
     """Mean and standard deviation of the last ``length`` prices, sample variance by Welford's way of updating."""
 
-    __slots__ = ("_age", "_m2", "_values", "length", "mean")
+    __slots__ = ("_age", "_least", "_m2", "_values", "length", "mean")
 
     def __init__(self, length: int) -> None:
         if length < 2:
@@ -122,6 +133,7 @@ class _Spread:
         self.length = length
         self.mean = 0.0
         self._m2 = 0.0
+        self._least = 0.0
         self._values: deque[float] = deque(maxlen=length)
         self._age = 0
 
@@ -142,13 +154,18 @@ class _Spread:
                 self._build()
             else:
                 self.mean = mean + (price - oldest) / length
-                self._m2 += (price - oldest) * (price - self.mean + oldest - mean)
+                self._m2 = m2 = self._m2 + (price - oldest) * (price - self.mean + oldest - mean)
+                if m2 < self._least:
+                    self._build()
+                elif m2 * LITTLE > self._least:
+                    self._least = m2 * LITTLE
         return math.sqrt(max(self._m2, 0.0) / length)
 
     def _build(self) -> None:
         self._age = 0
         self.mean = math.fsum(self._values) / self.length
         self._m2 = math.fsum((value - self.mean) ** 2 for value in self._values)
+        self._least = self._m2 * LITTLE
 
 
 class Bands(tuple[float, float, float]):
