@@ -13,6 +13,10 @@ from typing import Any, TypeVar
 
 import pytest
 
+from tests.property import profiles
+
+profiles.register()  # before pytest reads --hypothesis-profile
+
 T = TypeVar("T")
 Runner = Callable[[Coroutine[Any, Any, T]], T]
 

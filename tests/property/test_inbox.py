@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import deque
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.property.profiles import search
 from wsexample.ports import Gap, Record
 from wsexample.records.market import Quote, Trade
 from wsexample.session.inbox import Inbox
@@ -139,7 +139,7 @@ class InboxMachine(RuleBasedStateMachine):
         assert [record for record in self.taken if isinstance(record, Gap)] == list(self.gaps)
 
 
-InboxMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+InboxMachine.TestCase.settings = search(60)
 TestInbox = InboxMachine.TestCase
 TestInbox.__doc__ = "received == delivered + conflated + dropped + waiting, at every moment and for every policy."
 

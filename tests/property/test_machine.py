@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.property.profiles import search
 from wsexample.errors import StateError
 from wsexample.ports import Silence
 from wsexample.session.machine import TRANSITIONS, Machine, Phase, Signal
@@ -168,7 +169,7 @@ class SessionLife(RuleBasedStateMachine):
                 assert not machine.pending
 
 
-SessionLife.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+SessionLife.TestCase.settings = search(60)
 TestSessionLife = SessionLife.TestCase
 TestSessionLife.__doc__ = (
     "The table is kept, attempts keep their pace, counts reset only when proven, waits are bounded."

@@ -147,6 +147,19 @@ def test_fail_takes_what_fits_and_then_nothing() -> None:
     assert_adds_up(inbox)
 
 
+def test_what_is_held_back_counts_for_the_limit_of_fail() -> None:
+    """However records come in, no more than the limit wait; what is delivered has no hole, and a gap keeps its place."""
+    inbox = Inbox("fail", 2)
+    inbox.hold()
+    inbox.put([trade("A", 1), trade("A", 2)])
+    inbox.put_at_once([trade("A", 3)])
+    assert (inbox.waiting, inbox.has_failed) == (2, True)
+    inbox.release([gap()])
+    assert taken(inbox) == [gap(), trade("A", 1)]
+    assert inbox.dropped == 2
+    assert_adds_up(inbox)
+
+
 def test_held_records_come_after_what_is_put_before_them() -> None:
     """hold, put, release(first): first what waited, then first, then what was held back."""
     inbox = Inbox("block", 10)

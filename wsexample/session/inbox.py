@@ -8,7 +8,7 @@ Pure: it holds no loop and no clock. Nothing disappears silently:
 | block | `is_full` tells the session to stop reading | everything |
 | conflate | the newest record per key replaces the older in its place; beyond so many keys the oldest goes | the kinds below |
 | drop_oldest | the oldest record goes | the kinds below |
-| fail | `has_failed`: what comes then is dropped, what waited is still delivered | everything until then |
+| fail | `has_failed`: what comes then is dropped, what waited before it is still delivered | everything until then |
 
 Orders, fills, account records, gaps and connection events are always lossless. They are counted by themselves: market
 data never pushes them out, and when as many of them wait as the limit allows, `is_full` holds for any policy.
@@ -291,6 +291,13 @@ class Inbox:
 
     def put(self, records: Sequence[Record]) -> None:
         """Take records from the session, oldest first."""
+        self._put(records, self._held if self._held is not None else self._line)
+
+    def put_at_once(self, records: Sequence[Record]) -> None:
+        """Take records that are not held back with the others."""
+        self._put(records, self._line)
+
+    def _put(self, records: Sequence[Record], line: _Line) -> None:
         self.received += len(records)
         if self.is_closed:
             self._dropped += len(records)
@@ -301,15 +308,7 @@ class Inbox:
             self.is_closed = True
             self._dropped += len(records) - fitting
             records = records[:fitting]
-        (self._held if self._held is not None else self._line).put(records)
-
-    def put_at_once(self, records: Sequence[Record]) -> None:
-        """Take records that are not held back with the others."""
-        held, self._held = self._held, None
-        try:
-            self.put(records)
-        finally:
-            self._held = held
+        line.put(records)
 
     def take(self) -> Record:
         """Give the next record to the consumer; raises IndexError when none can be taken."""
@@ -342,12 +341,25 @@ class Inbox:
     def release(self, first: Sequence[Record] = ()) -> None:
         """Let go of what is held back, after these records."""
         held, self._held = self._held, None
-        if first:
+        if held is None:
             self.put(first)
-        if held is not None:
+        elif self.policy == "fail":
+            self._release_what_fits(first, held)
+        else:
+            self.put(first)
             self._dropped += held.dropped
             self._conflated += held.conflated
             self._line.put(held.take() for _ in range(len(held)))
+
+    def _release_what_fits(self, first: Sequence[Record], held: _Line) -> None:
+        """Let go of the oldest up to the limit, so that nothing is missing from between what is delivered."""
+        self.received += len(first)
+        records = [*first, *(held.take() for _ in range(len(held)))]
+        fitting = max(self.limit - len(self._line), 0)
+        self._line.put(records[:fitting])
+        if len(records) > fitting:
+            self.has_failed = self.is_closed = True
+            self._dropped += len(records) - fitting
 
     def hand_over(self) -> tuple[list[Record], list[Record]]:
         """Give up everything that waits, so that another inbox counts it: what can be taken, and what is held back."""
