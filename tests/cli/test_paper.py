@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.paper.parts import quote, trade
+from wsexample.cli import record_files
 from wsexample.cli.curve import curve_lines
 from wsexample.cli.record_files import records_from
 from wsexample.cli.tape_play import Playing
@@ -160,6 +163,30 @@ def test_records_come_from_every_kind_of_file(tmp_path: Path, day: Path, run: Ru
     assert run(kept(f"sqlite:///{tmp_path}/x.db")) == wave()
     assert run(kept(f"parquet:///{tmp_path}/archive")) == wave()
     assert run(lines()) == wave()
+
+
+def test_a_database_is_read_by_one_thread(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batch after batch comes, also when other threads are busy: SQLite gives a file's rows to one thread only."""
+    monkeypatch.setattr(record_files, "BATCH", 2)
+    release = threading.Event()
+
+    async def kept() -> list[Record]:
+        async with open_sink(f"sqlite:///{tmp_path}/x.db") as sink:
+            await sink.write(wave())
+        found: list[Record] = []
+        busy: list[asyncio.Task[bool]] = []
+        try:
+            async for batch in records_from([str(tmp_path / "x.db")], Playing()):
+                found += batch
+                if len(busy) < 3:  # from now on, whoever read the last batch in the loop's own threads is occupied
+                    busy.append(asyncio.create_task(asyncio.to_thread(release.wait, 20)))
+                    await asyncio.sleep(0)
+        finally:
+            release.set()
+            await asyncio.gather(*busy)
+        return found
+
+    assert run(kept()) == wave()
 
 
 def test_a_damaged_line_is_named(tmp_path: Path, run: Run) -> None:

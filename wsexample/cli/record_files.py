@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
@@ -48,9 +49,19 @@ async def records_from(
         async for batch in _lines():
             yield batch
         return
-    rows = _rows(Path(source), kind)
-    while batch := await asyncio.to_thread(lambda: list(islice(rows, BATCH))):
+    async for batch in _read_beside(_rows(Path(source), kind)):
         yield batch
+
+
+async def _read_beside(rows: Generator[Record, None, None]) -> AsyncIterator[list[Record]]:
+    """Yield batches that one thread reads from the first to the last: an open SQLite file belongs to its thread."""
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(1, "wsexample records") as thread:
+        try:
+            while batch := await loop.run_in_executor(thread, lambda: list(islice(rows, BATCH))):
+                yield batch
+        finally:
+            thread.submit(rows.close)
 
 
 def _kind(source: str) -> str:
@@ -69,16 +80,17 @@ def _kind(source: str) -> str:
     return "lines" if head.lstrip()[:1] == b"{" else "tape"
 
 
-def _rows(path: Path, kind: str) -> Iterator[Record]:
+def _rows(path: Path, kind: str) -> Generator[Record, None, None]:
     if kind == "sqlite":
         from wsexample.sinks.sqlite import read_records
 
-        return read_records(path)
-    if kind == "parquet":
+        yield from read_records(path)
+    elif kind == "parquet":
         from wsexample.sinks.parquet_archive import read_archive
 
-        return read_archive(path)
-    return _records_of(path)
+        yield from read_archive(path)
+    else:
+        yield from _records_of(path)
 
 
 def _records_of(path: Path) -> Iterator[Record]:
