@@ -33,6 +33,7 @@ def hop(url: str, location: str, *, followed: int = 0, status: int = 302, **opti
         ("ws://h/a", "https://other/c#f", "wss://other/c"),
         ("wss://h/a", "wss://other/c", "wss://other/c"),
         ("ws+unix:/run/a.sock:/x/y", "z", "ws+unix:/run/a.sock:/x/z"),
+        ("ws+unix:/run/a%3Ab.sock:/x/y", "z?q", "ws+unix:/run/a%3Ab.sock:/x/z?q"),
     ],
 )
 def test_the_next_address_follows_from_the_location(url: str, location: str, expected: str) -> None:
@@ -48,6 +49,9 @@ def test_the_next_address_follows_from_the_location(url: str, location: str, exp
         ("wss://h/a", "http://h/a", "TLS is not given up"),
         ("ws://h/a", "ftp://h/a", "no WebSocket address"),
         ("ws://h/a", "ws://:80/", "cannot be dialled"),
+        ("ws://h/a", "ws://h%0d%0aX:%20y/", "cannot be dialled"),
+        ("ws://h/a", "//[", "no address"),
+        ("ws+unix:/run/a.sock", "/a\x0bb", "cannot be dialled"),
     ],
 )
 def test_what_is_not_followed_says_why(url: str, location: str, words: str) -> None:

@@ -34,7 +34,13 @@ def test_user_info_is_decoded() -> None:
     assert (target.username, target.password) == ("me@home", "p:ss")
 
 
-@pytest.mark.parametrize("url", ["ws://localhost:9000/x?y=1", "ws://[::1]:9000/", "ws+unix:/run/a.sock:/x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("ws://localhost:9000/x?y=1", "ws://[::1]:9000/", "ws://[fe80::1%25aa]/", "ws+unix:/run/a.sock:/x"),
+        *("ws+unix:////run/a.sock", "ws+unix:/run/a.sock://[", "ws+unix:/run/a%3Ab.sock:/x:y"),
+    ],
+)
 def test_a_target_gives_its_url_back(url: str) -> None:
     """Reading the URL of a target gives the same target."""
     target = Target.parse(url)
@@ -53,6 +59,10 @@ def test_a_target_gives_its_url_back(url: str) -> None:
         ("ws://localhost/\r\nX: y", "control character"),
         ("ws+unix:", "names no unix socket"),
         (f"ws://{'ü' * 70}.example", "look up"),
+        ("ws://a%0d%0aX/", "look up"),
+        ("ws://a%2Fb%40c/", "look up"),
+        ("ws://localhost/\x1b", "control character"),
+        ("ws+unix:/run/a%00.sock", "names no unix socket"),
     ],
 )
 def test_a_wrong_url_says_what_is_wrong(url: str, words: str) -> None:

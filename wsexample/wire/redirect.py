@@ -6,11 +6,12 @@ Credentials, cookies and client certificates are for the host that they were giv
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from wsexample.errors import HandshakeError, OptionError
-from wsexample.wire.masking import is_secret_header, mask_url
+from wsexample.wire.masking import is_secret_header, mask_url, url_trouble
 from wsexample.wire.options import ConnectOptions
 from wsexample.wire.target import Target
 from wsexample.wire.tls import TlsOptions
@@ -41,21 +42,29 @@ def next_hop(options: ConnectOptions, refusal: HandshakeError, followed: int) ->
         )
     here = options.target
     base = here.url if here.unix_path is None else f"ws://localhost{here.resource}"
-    joined = urlsplit(urljoin(base, location))
+    try:
+        joined = urlsplit(urljoin(base, location))
+    except ValueError as error:
+        why = url_trouble(location, error)
+        raise _refused(refusal, f"redirected to {mask_url(location)}, which is no address: {why}") from None
     scheme = _SCHEMES.get(joined.scheme)
     if scheme is None:
         raise _refused(refusal, f"redirected to {mask_url(location)}, which is no WebSocket address")
     if here.is_secure and scheme == "ws":
         raise _refused(refusal, f"redirected from wss to {mask_url(location)}; TLS is not given up on the way")
     is_local = (here.unix_path or options.unix_path) and not urlsplit(location).netloc
-    if is_local and here.unix_path is not None:
+    stays_on_socket = is_local and here.unix_path is not None
+    if stays_on_socket:
         query = f"?{joined.query}" if joined.query else ""
-        return options.replace(url=f"{here.scheme}+unix:{here.unix_path}:{joined.path}{query}")
-    url = joined._replace(scheme=scheme, fragment="").geturl()
+        url = replace(here, resource=f"{joined.path}{query}").url
+    else:
+        url = joined._replace(scheme=scheme, fragment="").geturl()
     try:
         there = Target.parse(url)
     except OptionError as error:
         raise _refused(refusal, f"redirected to a place that cannot be dialled: {error}") from None
+    if stays_on_socket:
+        return options.replace(url=url)
     if is_local or _is_same_place(here, there):
         return _with_user(options, here, there).replace(url=url, sock=None)
     return _for_strangers(options, url)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import SplitResult, quote, unquote, urlsplit
@@ -13,6 +15,7 @@ __all__ = ["DEFAULT_PORTS", "Target"]
 
 DEFAULT_PORTS = {"ws": 80, "wss": 443}
 _UNIX_SCHEMES = {"ws+unix": "ws", "wss+unix": "wss"}
+_NOT_IN_NAMES = re.compile(r"""[^!-~]|["#%/<>?@\[\\\]^`{|}]""")
 _RESOURCE_SAFE = "/?&=%:@!$'()*+,;~-._[]"
 
 
@@ -46,7 +49,7 @@ class Target:
         if not isinstance(url, str):
             raise OptionError(f"the URL must be a string, not {type(url).__name__}", option="url")
         url = url.strip()
-        if any(character in url for character in " \r\n\t\0"):
+        if any(character <= " " or character == "\x7f" for character in url):
             raise OptionError("the URL holds a blank or a control character", option="url")
         scheme, _, rest = url.partition(":")
         if scheme.lower() in _UNIX_SCHEMES:
@@ -76,18 +79,19 @@ class Target:
 
     @classmethod
     def _parse_unix(cls, scheme: str, rest: str) -> Self:
-        path, _, resource = rest.removeprefix("//").partition(":")
-        if not path:
+        quoted, _, resource = rest.removeprefix("//").partition(":")
+        unix_path = unquote(quoted)
+        if not unix_path or "\0" in unix_path:
             raise OptionError(
                 "the URL names no unix socket; write for example ws+unix:/run/app.sock:/path", option="url"
             )
-        parts = urlsplit(resource)
+        path, _, query = resource.partition("#")[0].partition("?")
         return cls(
             scheme=scheme,
             host="localhost",
             port=DEFAULT_PORTS[scheme],
-            resource=_resource(parts.path, parts.query),
-            unix_path=unquote(path),
+            resource=_resource(path, query),
+            unix_path=unix_path,
         )
 
     @property
@@ -110,8 +114,10 @@ class Target:
     def url(self) -> str:
         """The URL again, without user info."""
         if self.unix_path is not None:
-            return f"{self.scheme}+unix:{quote(self.unix_path)}:{self.resource}"
-        return f"{self.scheme}://{self._bracketed}:{self.port}{self.resource}"
+            path = quote(self.unix_path)
+            return f"{self.scheme}+unix:{'//' if path.startswith('//') else ''}{path}:{self.resource}"
+        host = self._bracketed.replace("%", "%25")  # of the zone of an IPv6 address (RFC 6874)
+        return f"{self.scheme}://{host}:{self.port}{self.resource}"
 
     @property
     def _bracketed(self) -> str:
@@ -119,12 +125,19 @@ class Target:
 
 
 def _ascii_host(host: str) -> str:
-    if host.isascii():
-        return unquote(host)  # a zone of an IPv6 address is written %25 in a URL (RFC 6874)
     try:
-        return host.encode("idna").decode("ascii")
-    except UnicodeError as error:
-        raise OptionError(f"{host!r} is not a name that the network can look up: {error}", option="url") from None
+        # A zone of an IPv6 address is written %25 in a URL (RFC 6874).
+        name = unquote(host) if host.isascii() else host.encode("idna").decode("ascii")
+        address, percent, zone = name.partition("%")
+        if ":" in address:
+            ipaddress.IPv6Address(address)
+        # What was escaped may not begin another line of the request, nor another part of the URL.
+        if _NOT_IN_NAMES.search(address + zone) or (percent and ":" not in address):
+            raise ValueError("it holds a character that no name has")
+    except ValueError as error:
+        words = f"{host!r} is not a name that the network can look up: {error}"
+        raise OptionError(words, option="url") from None
+    return name
 
 
 def _resource(path: str, query: str) -> str:
