@@ -21,8 +21,8 @@ from wsexample.tape.reader import Tape
 __all__ = ["TapeWriter"]
 
 _TAKEN = {errno.EACCES, errno.EAGAIN, errno.EDEADLK}
-_LOCKED_BYTE = 1 << 62
-"""Locked on Windows, where a locked byte cannot be read either; no tape is as long as that."""
+_LOCKED_BYTE = 1 << 43
+"""Locked on Windows, where a locked byte cannot be read either; no tape is as long as that, and file systems go so far."""
 
 
 class TapeWriter:
