@@ -142,8 +142,8 @@ def last(pattern: str, said: str) -> int:
     return int(found[-1]) if found else 0
 
 
-MOST_FILES = 64
-MOST_OCTETS = 24_000
+MOST_FILES = 48
+MOST_OCTETS = 16_000
 """How much of a corpus is kept in the repository: it is read by everybody, and run by every test run."""
 FOUND = "found-"
 """Inputs with such a name once broke a promise: they are never put out again."""
@@ -152,27 +152,53 @@ FOUND = "found-"
 def minimise(target: str, *, into: Path, also: Sequence[Path] = ()) -> tuple[int, int]:
     """Put the kept corpus of a target together anew, from itself and other folders; returns its files and octets.
 
-    libFuzzer leaves out what reaches nothing new, smallest first; what is over the bounds of the repository is left out too.
+    What reaches most that is not yet reached, for its size, comes first, until nothing is left that reaches more, or the bounds
+    of the repository are met. What the target's seeds reach needs no file.
     """
-    home, fresh = CORPORA / target, into / "merged"
+    home, fresh, control = CORPORA / target, into / "merged", into / "merged.txt"
     shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    home.mkdir(parents=True, exist_ok=True)
-    read = [str(folder) for folder in (home, *also) if folder.exists()]
-    exit_code, said = tell(target, into, ["-merge=1", str(fresh), *read], deadline_s=600 + START_S)
-    if exit_code:
+    control.unlink(missing_ok=True)
+    for folder in (fresh, home):
+        folder.mkdir(parents=True, exist_ok=True)
+    seeds_folder = into / "seeds"
+    read = [str(folder) for folder in (home, *also, seeds_folder) if folder.exists()]
+    flags = ["-set_cover_merge=1", f"-merge_control_file={control}", str(fresh), *read]
+    exit_code, said = tell(target, into, flags, deadline_s=600 + START_S)
+    if exit_code or not control.exists():
         raise SystemExit(f"{target} could not be minimised:\n{said[-2000:]}")
-    spared = [file for file in corpus(target) if file.name.startswith(FOUND)]
-    files, octets = len(spared), sum(file.stat().st_size for file in spared)
-    chosen = []
-    for file in sorted(fresh.iterdir(), key=lambda file: (file.stat().st_size, file.name)):
-        size = file.stat().st_size
-        if files < MOST_FILES and octets + size <= MOST_OCTETS:
-            chosen.append(file)
-            files, octets = files + 1, octets + size
+    reach = reached(control)
+    kept = {file for file in reach if file.parent == home and file.name.startswith(FOUND)}
+    covered = set().union(*(found for file, found in reach.items() if file in kept or file.parent == seeds_folder))
+    octets = sum(file.stat().st_size for file in kept)
+    sizes = {file: file.stat().st_size for file in reach}
+    while len(kept) < MOST_FILES:
+        worth = {
+            file: len(found - covered) / (OCTETS_OF_A_FILE + sizes[file])
+            for file, found in reach.items()
+            if octets + sizes[file] <= MOST_OCTETS
+        }
+        best = max(worth, key=lambda file: (worth[file], file.name), default=None)
+        if best is None or not worth[best]:
+            break
+        kept.add(best)
+        covered |= reach[best]
+        octets += sizes[best]
+    chosen = {file.name if file.name.startswith(FOUND) else file.name[:12]: file.read_bytes() for file in kept}
     for file in corpus(target):
-        if file not in spared:
-            file.unlink()
-    for file in chosen:
-        shutil.copyfile(file, home / file.name[:12])
-    return files, octets
+        file.unlink()
+    for name, data in chosen.items():
+        (home / name).write_bytes(data)
+    return len(chosen), octets
+
+
+OCTETS_OF_A_FILE = 32
+"""What a file costs beside its content, when inputs are compared by what they reach."""
+
+
+def reached(control: Path) -> dict[Path, set[int]]:
+    """Read libFuzzer's control file of a merge: which features each input reaches."""
+    lines = control.read_text(encoding="utf-8").splitlines()
+    count = int(lines[0])
+    files = [Path(line) for line in lines[2 : 2 + count]]
+    features = (line.split() for line in lines[2 + count :] if line.startswith("FT "))
+    return {files[int(number)]: {int(feature) for feature in found} for _, number, *found in features}
