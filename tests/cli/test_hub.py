@@ -57,7 +57,7 @@ def test_what_a_hub_publishes_can_be_watched(launch: Callable[..., Running], day
 
 def test_a_streaming_command_can_be_the_source(launch: Callable[..., Running], day: Path) -> None:  # noqa: F811
     """A hub reads another hub by running ``watch`` beside itself."""
-    first = launch("main", "hub", "--listen", "0", str(day))
+    first = launch("main", "hub", "--port", "0", str(day))
     first.wait_for("the source has ended")
     second = launch("main", "hub", "--listen", "0", "--no-page", "--", "watch", address_of(first))
     url = address_of(second)

@@ -83,7 +83,8 @@ a hub never does. Account records travel there too: let only hubs read wsxhub.> 
     section=SERVING,
     help="Whose arguments SOURCE has: kclient's, those of alpaca or weex, or the paths of tapes.",
 )
-@option("--listen", type=ADDRESS, default="127.0.0.1:9100", show_default=True, section=SERVING, help="Where to listen.")
+@option("--listen", type=ADDRESS, default="127.0.0.1:9100", show_default=True, section=SERVING, aliases=["-l", "--port"],
+        help="Where to listen.")  # fmt: skip
 @option("--name", default="hub", show_default=True, section=SERVING, help="Its name, in logs and for readers.")
 @option(
     "--cert", type=click.Path(exists=True, dir_okay=False), section=SERVING, help="Certificate for wss and https (PEM)."
