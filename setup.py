@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 
 LANE = os.environ.get("WSEXAMPLE_LANE", "")
 SOURCES = (
@@ -39,4 +40,19 @@ def extensions() -> list[Extension]:
     return translated
 
 
-setup(ext_modules=extensions())
+class BuildExtensions(build_ext):
+    """Say what could not be compiled, and what follows from that; ``pip install -v`` shows it."""
+
+    def run(self) -> None:
+        """Build all, then look at what is there."""
+        super().run()
+        missing = [each.name for each in self.extensions if not Path(self.get_ext_fullpath(each.name)).exists()]
+        if missing:
+            self.warn(
+                f"wsexample is built without its compiled parts ({', '.join(missing)}): they could not be compiled. Their "
+                "twins in Python do the same, only slower; for speed, install a C compiler and then wsexample again. "
+                "'wsexample doctor' says which are in use."
+            )
+
+
+setup(ext_modules=extensions(), cmdclass={"build_ext": BuildExtensions})

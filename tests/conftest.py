@@ -29,7 +29,12 @@ def run_with_deadline(
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
     deadline_s: float = DEADLINE_S,
 ) -> T:
-    """Run a coroutine on a fresh loop; fail when it hangs or when it leaves a task behind."""
+    """Run a coroutine on a fresh loop; fail when it hangs or when it leaves a task behind.
+
+    Without a factory it is the standard loop, or the one that ``WSEXAMPLE_LOOP`` names.
+    """
+    if loop_factory is None:
+        loop_factory = loop_factory_named(os.environ.get("WSEXAMPLE_LOOP", ""))
 
     async def bounded() -> T:
         async with asyncio.timeout(deadline_s):
@@ -46,7 +51,7 @@ def run_with_deadline(
 
 @pytest.fixture
 def run() -> Runner[Any]:
-    """Run a coroutine on the standard loop under a deadline of 30 s."""
+    """Run a coroutine on the standard loop, or the one that ``WSEXAMPLE_LOOP`` names, under a deadline of 30 s."""
     return run_with_deadline
 
 
@@ -54,13 +59,13 @@ def _loops() -> list[str]:
     return ["asyncio"] + (["uvloop"] if importlib.util.find_spec("uvloop") else [])
 
 
-def loop_factory_named(name: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return the factory of an event loop by its name in the grid."""
+def loop_factory_named(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
+    """Return the factory of an event loop by its name in the grid; without a name the standard one."""
     if name == "uvloop":
         import uvloop
 
         return uvloop.new_event_loop
-    return None
+    return asyncio.new_event_loop
 
 
 @pytest.fixture(params=_loops())
