@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.wire.lane.twins import implementations, play
+from tests.wire.lane.twins import implementations, play, unmasked
 from wsexample.wire.autobahn import deflate_client_options, deflate_server_options
 
 KEY = b"\x12\x34\x56\x78"
@@ -28,7 +28,7 @@ def frame(first: int, payload: bytes, *, masked: bool, size_as: int | None = Non
     else:
         head = bytes((first, bit | (126 if width == 2 else 127))) + size.to_bytes(width, "big")
     if masked:
-        payload = bytes(byte ^ KEY[i & 3] for i, byte in enumerate(payload))
+        payload = unmasked(payload, KEY)
         head += KEY
     return head + payload
 
