@@ -36,6 +36,7 @@ def run_logged(
         CommandFailedError: it ended with an error, or not within its time.
     """
     shown = " ".join(map(str, command))
+    argv = [str(part) for part in command]
     started_s = time.monotonic()
     with log.open("a+", encoding="utf-8") as file:
         file.write(f"\n$ {shown}\n")
@@ -43,9 +44,15 @@ def run_logged(
         begins = file.tell()
         try:
             code = subprocess.run(
-                list(map(str, command)), stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, cwd=cwd,
-                env=None if env is None else dict(env), timeout=timeout_s, check=False,
-            ).returncode  # fmt: skip
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                cwd=cwd,
+                env=None if env is None else dict(env),
+                timeout=timeout_s,
+                check=False,
+            ).returncode
         except subprocess.TimeoutExpired:
             code = -1
     with log.open("rb") as written:
@@ -69,7 +76,7 @@ class Environment:
     @classmethod
     def make(cls, interpreter: Interpreter, folder: Path) -> Environment:
         """Make an environment that has pip and nothing else."""
-        command = [interpreter.executable, "-m", "venv", str(folder)]
+        command = [str(interpreter.executable), "-m", "venv", str(folder)]
         subprocess.run(command, check=True, capture_output=True, timeout=300)
         return cls(folder, _programs(folder) / ("python.exe" if os.name == "nt" else "python"))
 

@@ -19,8 +19,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 DEADLINE_S = 40.0
@@ -179,7 +180,7 @@ def missing_extras(place: Place) -> str:
     token = "0" * 32
     (place.folder / "archive").mkdir()
     (place.folder / "archive" / "a.parquet").touch()
-    tries = {
+    tries: dict[str, list[tuple[str, ...]]] = {
         "archive": [
             ("kclient", token, "9433", "--port", "1", "--store", "parquet:///archive"),
             ("wsexample", "query", "archive", "select 1"),
@@ -212,17 +213,18 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         place = Place(Path(folder), is_windows=options.windows)
-        tries = [
-            lambda: is_installed(place, options.lane),
-            *(lambda part=part: part(place) for part in (helps, doctor, echo, feed)),
+        tries: list[tuple[str, Callable[[Place], str]]] = [
+            ("package", partial(is_installed, lane=options.lane)),
+            ("commands", helps),
+            ("doctor", doctor),
+            ("echo", echo),
+            ("feed", feed),
         ]
         if options.without_extras:
-            tries.append(lambda: missing_extras(place))
-        for name, attempt in zip(
-            ("package", "commands", "doctor", "echo", "feed", "missing extras"), tries, strict=False
-        ):
+            tries.append(("missing extras", missing_extras))
+        for name, attempt in tries:
             try:
-                print(f"{name}: {attempt()}", flush=True)
+                print(f"{name}: {attempt(place)}", flush=True)
             except (BrokenError, subprocess.SubprocessError) as error:
                 print(f"{name}: BROKEN: {error}", flush=True)
                 return 1

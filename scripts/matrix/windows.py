@@ -64,26 +64,20 @@ class _SelectorLoop(asyncio.selector_events.BaseSelectorEventLoop):
 class _DefaultLoop(_SelectorLoop):
     """Windows' default loop as far as calls go: no readers and writers either."""
 
-    def add_reader(self, *given: Any) -> Any:
-        """Refuse callers other than asyncio itself."""
-        return self._for_asyncio(super().add_reader, *given)
 
-    def add_writer(self, *given: Any) -> Any:
-        """Refuse callers other than asyncio itself."""
-        return self._for_asyncio(super().add_writer, *given)
+def _for_asyncio(name: str) -> Callable[..., Any]:
+    """Return a method of the loop that refuses callers other than asyncio itself."""
 
-    def remove_reader(self, *given: Any) -> Any:
-        """Refuse callers other than asyncio itself."""
-        return self._for_asyncio(super().remove_reader, *given)
-
-    def remove_writer(self, *given: Any) -> Any:
-        """Refuse callers other than asyncio itself."""
-        return self._for_asyncio(super().remove_writer, *given)
-
-    def _for_asyncio(self, method: Callable[..., Any], *given: Any) -> Any:
-        if not sys._getframe(2).f_globals["__name__"].startswith("asyncio."):
+    def method(loop: Any, *given: Any) -> Any:
+        if not sys._getframe(1).f_globals["__name__"].startswith("asyncio."):
             raise NotImplementedError
-        return method(*given)
+        return getattr(_SelectorLoop, name)(loop, *given)
+
+    return method
+
+
+for _name in ("add_reader", "add_writer", "remove_reader", "remove_writer"):
+    setattr(_DefaultLoop, _name, _for_asyncio(_name))
 
 
 def _pair(*_: Any) -> tuple[socket.socket, socket.socket]:
@@ -129,14 +123,16 @@ def become_windows() -> None:
         for name in names:
             if hasattr(module, name):
                 delattr(module, name)
-    anything: Any = types.SimpleNamespace(signal=signal, socket=socket, ssl=ssl, events=asyncio.events)
+    anything: Any = types.SimpleNamespace(
+        signal=signal, socket=socket, ssl=ssl, events=asyncio.events, selectors=selectors
+    )
     anything.signal.SIGBREAK = SIGBREAK
     anything.socket.socketpair = _pair
     anything.ssl.enum_certificates = anything.ssl.enum_crls = lambda _store: []
-    anything.events.new_event_loop = asyncio.new_event_loop = _DefaultLoop  # type: ignore[misc, assignment]
-    asyncio.SelectorEventLoop = _SelectorLoop  # type: ignore[misc, assignment]
+    anything.events.new_event_loop = asyncio.new_event_loop = _DefaultLoop
+    asyncio.SelectorEventLoop = _SelectorLoop  # type: ignore[assignment]
     select.select = _select_sockets(select.select)
-    selectors.DefaultSelector = selectors.SelectSelector  # type: ignore[misc, assignment]
+    anything.selectors.DefaultSelector = selectors.SelectSelector
     os.rename = _rename(os.rename)
     locking: Any = types.ModuleType("msvcrt")
     locking.LK_NBLCK, locking.LK_UNLCK, locking.locking = 2, 0, lambda *_: None
