@@ -442,7 +442,8 @@ def test_a_book_equals_a_reference_book(seed: int) -> None:
             reference = {"b": {}, "a": {}}
         message: dict[str, Any] = {"T": "o", "S": "BTC/USD"} | ({"r": True} if is_whole else {})
         for side in "ba":
-            levels = [(rng.randint(1, 30) / 4, rng.choice([0, 1, 2.5])) for _ in range(rng.randint(0, 4))]
+            lowest = 1 if side == "b" else 31  # a crossed book would not be handed over
+            levels = [(rng.randint(lowest, lowest + 29) / 4, rng.choice([0, 1, 2.5])) for _ in range(rng.randint(0, 4))]
             message[side] = [{"p": price, "s": size} for price, size in levels]
             for price, size in levels:
                 reference[side][price] = size

@@ -41,6 +41,8 @@ __all__ = ["AlpacaDataDialect", "Codec", "stream_error"]
 
 Codec = Literal["json", "msgpack"]
 
+BOOKS_PAUSE_NS = 5 * 10**9
+"""Least time between two requests for books that are broken."""
 SYMBOLS_PER_REQUEST = 100
 """Symbols asked for in one message, as the C# SDK does: larger requests were cut off or lost symbols (C# 422, 763)."""
 
@@ -122,6 +124,7 @@ class AlpacaDataDialect(Dialect):
         }
         self._silence = Silence(message_s=stale_after_s)
         self._is_logged_in = False
+        self._asked_ns = -BOOKS_PAUSE_NS
         self._requests: deque[_Request] = deque()
 
     # -- what was not read ---------------------------------------------------------------------------------------
@@ -152,10 +155,22 @@ class AlpacaDataDialect(Dialect):
         if quotes is not None:  # most frames by far
             return Step(quotes)
         records, controls = self._decoders[is_binary].decode(payload, received_ns)
+        replies = self._ask_for_books(received_ns) if self.books.unasked else ()
         if not controls:
-            return Step(records)
+            return Step(records, replies)
         steps = [self._control(control, is_binary) for control in controls]
-        return _joined([Step(records), *steps])
+        return _joined([Step(records, replies), *steps])
+
+    def _ask_for_books(self, now_ns: int) -> Sequence[str | bytes]:
+        """Ask anew for books that were let go of: whole ones come after subscribing; now and then, whatever the server sends."""
+        delivered = self.subscribed.get("orderbooks", frozenset())
+        wanted = sorted(delivered & self.books.unasked) or sorted(delivered & {"*"})
+        if not wanted or 0 <= now_ns - self._asked_ns < BOOKS_PAUSE_NS:
+            return ()
+        self._asked_ns = now_ns
+        self.books.unasked.clear()
+        topics = tuple(spell("orderbooks", symbol) for symbol in wanted)
+        return [self._request("unsubscribe", topics), self._request("subscribe", topics)]
 
     def _control(self, control: Control, is_binary: bool) -> Step:
         match control:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 __all__ = ["Kept", "Remainder"]
 
 _KEPT_BYTES = 4096
+_NAME_CHARACTERS = 100
+_REASON_CHARACTERS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,11 @@ class Remainder:
     def note_unreadable(self, payload: bytes, received_ns: int, reason: str) -> None:
         """Count and keep what could not be read."""
         self.unreadable += 1
-        self.kept.append(Kept(received_ns, bytes(payload[:_KEPT_BYTES]), reason))
+        self.kept.append(Kept(received_ns, bytes(payload[:_KEPT_BYTES]), reason[:_REASON_CHARACTERS]))
 
     def note_unknown(self, name: str, payload: bytes, received_ns: int) -> None:
         """Count and keep what has a name that is not known."""
+        name = name[:_NAME_CHARACTERS]
         if name in self.unknown or len(self.unknown) < 1000:  # names come from outside: no end of them may fill memory
             self.unknown[name] += 1
         self.kept.append(Kept(received_ns, bytes(payload[:_KEPT_BYTES]), f"{name} is not known"))

@@ -38,7 +38,7 @@ import msgspec
 from wsexample.brokers.alpaca.codes import VENUE
 from wsexample.brokers.alpaca.dialect.books import Books
 from wsexample.brokers.alpaca.dialect.kept import Remainder
-from wsexample.brokers.alpaca.dialect.times import SECOND_NS, TextTimes, packed_ns
+from wsexample.brokers.alpaca.dialect.times import SECOND_NS, TIMESTAMP, TextTimes, packed_ns
 from wsexample.brokers.alpaca.messages.market import (
     BarMessage,
     BookMessage,
@@ -59,6 +59,7 @@ from wsexample.brokers.alpaca.messages.market import (
     TradeMessage,
     UpdatedBarMessage,
 )
+from wsexample.records.journal import Gap
 from wsexample.records.market import (
     Bar,
     Book,
@@ -84,6 +85,7 @@ DAY_S = 86_400.0
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _SIDES = {"B": "buy", "S": "sell"}
 _ACTIONS = {"C": "cancel", "E": "error"}
+_MOST_NS = SECOND_NS << 2
 _NS_AND_SECONDS = struct.Struct(">II").unpack
 """The two halves of an eight-byte timestamp: 30 bits of nanoseconds and 2 that are 0 until 2106, then the seconds."""
 
@@ -92,6 +94,12 @@ class _Head(msgspec.Struct):
     """Enough of a message to name it."""
 
     T: str = ""
+
+
+class _BookHead(msgspec.Struct):
+    """Enough of a message about a book to know which one."""
+
+    S: str
 
 
 class MarketDecoder:
@@ -116,6 +124,7 @@ class MarketDecoder:
         self._decode_one: Callable[[Any], Any] = module.Decoder(message).decode
         self._split: Callable[[bytes], list[msgspec.Raw]] = module.Decoder(list[msgspec.Raw]).decode
         self._head: Callable[[Any], _Head] = module.Decoder(_Head).decode
+        self._book_head: Callable[[Any], _BookHead] = module.Decoder(_BookHead).decode
         self._ns: Callable[[Any], int | None] = packed_ns if self._is_packed else self._times.ns
         self._makers: dict[type, Callable[[Any, int], Record | None]] = {
             BarMessage: self._bar,
@@ -150,6 +159,7 @@ class MarketDecoder:
             parts = self._split(payload)
         except _UNREADABLE:
             self.remainder.note_unreadable(payload, received_ns, reason)
+            self.books.let_go(None, received_ns)  # it may have held a change of any of them
             return []
         messages = []
         for part in parts:
@@ -166,8 +176,16 @@ class MarketDecoder:
             name = ""
         if name and name not in _KNOWN:
             self.remainder.note_unknown(name, part, received_ns)
-        else:
-            self.remainder.note_unreadable(part, received_ns, reason)
+            return
+        self.remainder.note_unreadable(part, received_ns, reason)
+        if name not in _KNOWN:
+            self.books.let_go(None, received_ns)
+        elif name == "o":
+            try:
+                symbol: str | None = self._book_head(part).S
+            except _UNREADABLE:
+                symbol = None
+            self.books.let_go(symbol, received_ns)
 
     # -- the two codecs; quotes, which are most of all, are written out: a call for each would cost a tenth ------------
 
@@ -181,6 +199,8 @@ class MarketDecoder:
                 try:
                     high, low = unpack(m.t.data)
                     exchange_ns: int | None = low * SECOND_NS + (high >> 2)
+                    if m.t.code != TIMESTAMP or high >= _MOST_NS or high & 3:
+                        exchange_ns = packed_ns(m.t)
                 except (AttributeError, struct.error):
                     exchange_ns = packed_ns(m.t)
                 bid, ask = m.bp, m.ap
@@ -216,7 +236,7 @@ class MarketDecoder:
                 text = m.t
                 try:  # what `TextTimes.ns` does with nine decimals, which most have
                     exchange_ns: int | None = seconds[text[:19]] + int(text[20:29])
-                    if len(text) != 30 or text[29] != "Z" or text[19] != ".":
+                    if len(text) != 30 or text[29] != "Z" or text[19] != "." or not text[20:29].isdecimal():
                         exchange_ns = ns(text)
                 except (KeyError, TypeError, ValueError):
                     exchange_ns = ns(text)
@@ -251,8 +271,25 @@ class MarketDecoder:
             return [*controls, m]
         record = make(m, received_ns)
         if record is not None:
+            if self.books.broken and (gap := self._mended(record)) is not None:
+                records.append(gap)
             records.append(record)
         return controls
+
+    def _mended(self, record: Record) -> Gap | None:
+        """Return the gap that a whole book ends, told before it."""
+        since_ns = self.books.broken.pop(record.symbol, None) if isinstance(record, Book) else None
+        if since_ns is None:
+            return None
+        self.books.unasked.discard(record.symbol)
+        return Gap(
+            venue=VENUE,
+            symbol=record.symbol,
+            received_ns=record.received_ns,
+            from_ns=since_ns,
+            to_ns=record.received_ns,
+            reason="the order book could not be right any more; it was asked for anew",
+        )
 
     def _bar(self, m: Any, received_ns: int, state: str = "final", interval_s: float = MINUTE_S) -> Bar:
         return Bar(
@@ -278,7 +315,7 @@ class MarketDecoder:
         return self._bar(m, received_ns, "running", DAY_S)
 
     def _book(self, m: Any, received_ns: int) -> Book | None:
-        sides = self.books.take(m.S, m.b, m.a, is_whole=bool(m.r))
+        sides = self.books.take(m.S, m.b, m.a, bool(m.r), received_ns)
         if sides is None:
             return None
         return Book(

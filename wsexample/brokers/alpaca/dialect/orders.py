@@ -44,18 +44,20 @@ from wsexample.records.orders import Account, Fill, Order, OrderLeg, Position
 
 __all__ = ["OrderReader", "decimal_of"]
 
+FURTHEST = 100
+"""Places before or behind the point of an amount; nobody means more, and writing them out would fill memory."""
 _CORRECTIONS = {"trade_bust": "bust", "trade_correct": "correct"}
 
 
 def decimal_of(value: Any) -> Decimal | None:
-    """Return a decimal text as a number; None for what was not said and for what is no number."""
+    """Return a decimal text as a number; None for what was not said and for what is no number that anybody means."""
     if value is None or value is UNSET or value == "":
         return None
     try:
         number = Decimal(value if isinstance(value, str) else repr(value))
-    except InvalidOperation:
+    except (InvalidOperation, ValueError):  # the second of an integer with thousands of digits
         return None
-    return number if number.is_finite() else None
+    return number if number.is_finite() and abs(number.adjusted()) <= FURTHEST else None
 
 
 def _said(value: Any) -> Any:
@@ -161,7 +163,7 @@ class OrderReader:
             client_order_id=order.client_order_id,
             side=order.side if leg is None else leg.side,
             price=price,
-            size=abs(size),
+            size=size.copy_abs(),
             cumulative_size=cumulative,
             position_size=position,
             event_id=order.event_id,
@@ -263,7 +265,7 @@ class OrderReader:
             order_id=m.order_id,
             side=m.side or None,
             price=price,
-            size=abs(size),
+            size=size.copy_abs(),
             cumulative_size=decimal_of(m.cum_qty),
             is_backfilled=is_backfilled,
         )
@@ -301,7 +303,7 @@ class OrderReader:
             symbol=m.symbol,
             received_ns=received_ns,
             # The sign of qty tells the side; should a short one come without it, ``side`` does.
-            size=-size if m.side == "short" and size > 0 else size,
+            size=size.copy_negate() if m.side == "short" and size > 0 else size,
             side=m.side or None,
             position_id=m.asset_id or None,
             available_size=decimal_of(m.qty_available),

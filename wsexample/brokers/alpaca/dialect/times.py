@@ -5,11 +5,12 @@ Pure; the text of a second is understood once and remembered, because a busy sec
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from msgspec.msgpack import Ext
 
-__all__ = ["SECOND_NS", "TextTimes", "packed_ns", "packed_time", "rfc3339"]
+__all__ = ["SECOND_NS", "TIMESTAMP", "TextTimes", "packed_ns", "packed_time", "rfc3339"]
 
 SECOND_NS = 1_000_000_000
 TIMESTAMP = -1
@@ -18,10 +19,16 @@ TIMESTAMP = -1
 _SCALES: tuple[int, ...] = tuple(10 ** (9 - digits) for digits in range(10))
 _MAX_SECONDS = 4096
 _LOW_34_BITS = (1 << 34) - 1
+_MAX_NS = 2**63 - 1
+_SECOND = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}")
+"""``fromisoformat`` takes more than that in as many characters: weeks, offsets, fractions."""
 
 
 class TextTimes:
-    """Reads RFC 3339 texts with up to nine decimals; further decimals are cut off."""
+    """Reads RFC 3339 texts with up to nine decimals; further decimals are cut off.
+
+    What nanoseconds in 64 bits cannot hold (before 1677, such as the empty time of Go in year 1, or after 2262) is no time here.
+    """
 
     def __init__(self) -> None:
         self.seconds: dict[str, int] = {}
@@ -40,7 +47,7 @@ class TextTimes:
                     second_ns = self._learn(text[:19])
                 if length == 20:
                     return second_ns
-                if text[19] == "." and length <= 30:
+                if text[19] == "." and length <= 30 and text[20:-1].isdecimal():
                     return second_ns + int(text[20:-1]) * _SCALES[length - 21]
             return self._slowly(text)
         except (ValueError, OverflowError):
@@ -48,10 +55,12 @@ class TextTimes:
             return None
 
     def _learn(self, second: str) -> int:
-        moment = datetime.fromisoformat(second).replace(tzinfo=UTC)
+        if _SECOND.fullmatch(second) is None:
+            raise ValueError(second)
+        second_ns = _fitting(round(datetime.fromisoformat(second).replace(tzinfo=UTC).timestamp()) * SECOND_NS)
         if len(self.seconds) >= _MAX_SECONDS:
             self.seconds.clear()
-        second_ns = self.seconds[second] = round(moment.timestamp()) * SECOND_NS
+        self.seconds[second] = second_ns
         return second_ns
 
     def _slowly(self, text: str) -> int:
@@ -64,23 +73,33 @@ class TextTimes:
         if moment.tzinfo is None:
             raise ValueError(text)
         fraction_ns = int(digits[:9].ljust(9, "0"))
-        return round(moment.timestamp()) * SECOND_NS + fraction_ns
+        return _fitting(round(moment.timestamp()) * SECOND_NS + fraction_ns)
+
+
+def _fitting(time_ns: int) -> int:
+    if not -_MAX_NS <= time_ns <= _MAX_NS - SECOND_NS:
+        raise OverflowError(time_ns)
+    return time_ns
 
 
 def packed_ns(time: Ext | None) -> int | None:
-    """Return the UTC epoch nanoseconds of a timestamp extension; None for None and for another extension."""
+    """Return the UTC epoch nanoseconds of a timestamp extension; None for None, and for what is no time that fits 64 bits."""
     if time is None or time.code != TIMESTAMP:
         return None
     data = bytes(time.data)
+    ns = 0
     match len(data):
         case 8:
             value = int.from_bytes(data, "big")
-            return (value & _LOW_34_BITS) * SECOND_NS + (value >> 34)
+            seconds, ns = value & _LOW_34_BITS, value >> 34
         case 4:
-            return int.from_bytes(data, "big") * SECOND_NS
+            seconds = int.from_bytes(data, "big")
         case 12:
-            return int.from_bytes(data[4:], "big", signed=True) * SECOND_NS + int.from_bytes(data[:4], "big")
-    return None
+            seconds, ns = int.from_bytes(data[4:], "big", signed=True), int.from_bytes(data[:4], "big")
+        case _:
+            return None
+    time_ns = seconds * SECOND_NS + ns
+    return time_ns if ns < SECOND_NS and -_MAX_NS <= time_ns <= _MAX_NS else None
 
 
 def packed_time(time_ns: int) -> Ext:

@@ -7,9 +7,10 @@ written as an integer or not. Sources: Alpaca's real-time stock, crypto, option 
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar, Union
+from typing import Annotated, Generic, TypeVar, Union
 
 import msgspec
+from msgspec import Meta
 from msgspec.msgpack import Ext
 
 __all__ = [
@@ -38,7 +39,10 @@ __all__ = [
 ]
 
 Time = TypeVar("Time")
-Number = float | None
+Value = Annotated[float, Meta(ge=-1e300, le=1e300)]
+"""A number: MessagePack can carry NaN and infinity too, and those are none."""
+Number = Value | None
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)] | None
 Text = str | None
 Conditions = tuple[str, ...] | str | None
 """An array of codes for stocks, one text for options."""
@@ -54,9 +58,9 @@ class TradeMessage(msgspec.Struct, Generic[Time], tag_field="T", tag="t", gc=Fal
     """Trade id; 64 bits for crypto."""
     x: Text = None
     """Exchange code."""
-    p: float
+    p: Value
     """Price."""
-    s: float
+    s: Value
     """Size."""
     c: Conditions = None
     """Sale conditions."""
@@ -98,17 +102,17 @@ class BarMessage(msgspec.Struct, Generic[Time], tag_field="T", tag="b", gc=False
 
     S: str
     """Symbol."""
-    o: float
+    o: Value
     """First price."""
-    h: float
+    h: Value
     """Highest price."""
-    l: float  # noqa: E741 - the vendor's name
+    l: Value  # noqa: E741 - the vendor's name
     """Lowest price."""
-    c: float
+    c: Value
     """Last price."""
     v: Number = None
     """Volume."""
-    n: int | None = None
+    n: Count = None
     """Number of trades."""
     vw: Number = None
     """Volume-weighted average price."""
@@ -234,9 +238,9 @@ class ImbalanceMessage(
 class LevelMessage(msgspec.Struct, gc=False):
     """A level of an order book; size 0 takes it away."""
 
-    p: float
+    p: Annotated[float, Meta(gt=0, le=1e300)]
     """Price."""
-    s: float
+    s: Annotated[float, Meta(ge=0, le=1e300)]
     """Size."""
 
 

@@ -5,6 +5,7 @@ No call is made here; calls are in `wsexample.brokers.alpaca.rest.calls`.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import msgspec
@@ -18,6 +19,8 @@ __all__ = ["error_from", "is_used_up", "limit_in", "wait_in"]
 
 LONGEST_WAIT_S = 65.0
 """A limit counts the calls of a minute; a header that asks for more is wrong, or of another clock."""
+MOST_CALLS = 100_000
+"""A limit above it is none: the highest plan has 10,000 calls a minute."""
 
 _decode = msgspec.json.Decoder(ErrorReply).decode
 _decode_any = msgspec.json.Decoder(dict[str, Any]).decode
@@ -36,16 +39,18 @@ _SHOWN_EXTRAS = (
 
 
 def _number(text: str | None) -> float | None:
+    """Return what a header says; None without it, and for what is no number to reckon with, such as "nan"."""
     try:
-        return float(text) if text else None
+        number = float(text) if text else math.nan
     except ValueError:
         return None
+    return number if math.isfinite(number) else None
 
 
 def limit_in(reply: Reply) -> int | None:
     """Return the calls a minute that the headers allow; None when they do not say."""
     limit = _number(reply.headers.get("x-ratelimit-limit"))
-    return int(limit) if limit is not None and limit >= 1 else None
+    return int(min(limit, MOST_CALLS)) if limit is not None and limit >= 1 else None
 
 
 def is_used_up(reply: Reply) -> bool:

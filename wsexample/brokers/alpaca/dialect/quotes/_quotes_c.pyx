@@ -24,6 +24,7 @@ cdef enum:
     MAX_CODES = 48
 
 cdef long long SECOND_NS = 1_000_000_000
+cdef double MOST = 1e300  # MessagePack carries infinity and NaN too; neither is within
 cdef int[13] DAYS_BEFORE
 DAYS_BEFORE[:] = [0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334]
 cdef int[13] DAYS_IN
@@ -346,14 +347,14 @@ cdef inline const unsigned char* _packed_number(const unsigned char* at, const u
             return NULL
         bits = _big(at + 1, 8)
         memcpy(value, &bits, 8)
-        return at + 9
+        return at + 9 if -MOST <= value[0] <= MOST else NULL
     if at[0] == 0xCA:
         if end - at < 5:
             return NULL
         half = <unsigned int>_big(at + 1, 4)
         memcpy(&single, &half, 4)
         value[0] = single
-        return at + 5
+        return at + 5 if -MOST <= value[0] <= MOST else NULL
     if 0xCC <= at[0] <= 0xCE:
         size = 1 << (at[0] - 0xCC)
         if end - at <= size:
