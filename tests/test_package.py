@@ -9,18 +9,32 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import venv
 import zipfile
+from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import entry_points, packages_distributions
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 import wsexample
+from tests.conftest import missing
 
 ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+Matrix = Callable[[str], ModuleType]
+
+
+@pytest.fixture
+def matrix(monkeypatch: pytest.MonkeyPatch) -> Matrix:
+    """Import a part of `scripts/matrix`, as that script does."""
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    return lambda name: import_module(f"matrix.{name}")
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -142,13 +156,13 @@ def test_whatever_is_imported_is_required() -> None:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
-    """A wheel of this clone without the compiled lane, built with the setuptools of this environment."""
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel of this clone without the compiled parts, built with the setuptools of this environment."""
     tree = tmp_path_factory.mktemp("tree")
     shutil.copytree(
         ROOT / "wsexample", tree / "wsexample", ignore=shutil.ignore_patterns("__pycache__", "*.so", "*.pyd")
     )
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, tree)
     build = "import sys; from setuptools import build_meta; print(build_meta.build_wheel(sys.argv[1]))"
     done = subprocess.run(
@@ -161,22 +175,82 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return zipfile.ZipFile(tree / done.stdout.split()[-1])
+    return tree / done.stdout.split()[-1]
 
 
-def test_a_wheel_holds_the_whole_package_and_nothing_else(wheel: zipfile.ZipFile) -> None:
-    """Every module and data file of the package is in the wheel; tests and scripts are not."""
-    held = {name for name in wheel.namelist() if ".dist-info/" not in name}
-    modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "wsexample").rglob("*.py")}
-    assert (modules | {"wsexample/py.typed"}) - held == set()
-    assert {name.split("/")[0] for name in held} == {"wsexample"}
+def test_a_wheel_holds_the_whole_package_and_nothing_else(wheel: Path, matrix: Matrix) -> None:
+    """Every file of the package is in the wheel; tests, scripts and generated C are not; without compiled parts it fits all."""
+    made = (".c", ".so", ".pyd", ".pyc")
+    files = [path for path in (ROOT / "wsexample").rglob("*") if path.is_file() and path.suffix not in made]
+    names = [path.relative_to(ROOT).as_posix() for path in files]
+    assert matrix("packages").wrong_in_wheel(wheel, names, is_compiled=False) == []
 
 
-def test_a_wheel_says_who_it_is(wheel: zipfile.ZipFile) -> None:
+def test_a_wheel_says_who_it_is(wheel: Path) -> None:
     """Version, oldest Python, licence and README travel with the wheel."""
-    (name,) = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
-    metadata = wheel.read(name).decode()
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        metadata = archive.read(name).decode()
     assert f"\nVersion: {wsexample.__version__}\n" in metadata
     assert "\nRequires-Python: >=3.11\n" in metadata
     assert "\nLicense-Expression: MIT\n" in metadata
     assert "# wsexample" in metadata
+
+
+SMOKE = ROOT / "scripts" / "matrix" / "smoke.py"
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment with nothing but the wheel and what it requires, installed without a compiler."""
+    folder = tmp_path_factory.mktemp("empty")
+    venv.create(folder, with_pip=False)
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check", "--no-input", "install"]
+    done = subprocess.run(
+        [*pip, "--quiet", "--only-binary", ":all:", str(wheel)],
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+    if "No module named pip" in done.stderr or "connection" in done.stderr.lower():
+        missing(f"nothing can be installed here: {done.stderr[-200:]}")
+    assert done.returncode == 0, done.stderr
+    return python
+
+
+@pytest.mark.timeout(200)
+def test_commands_work_where_only_the_wheel_is_installed(installed: Path) -> None:
+    """Help of every command, an echo, a feed, and one line for each missing extra; `scripts/matrix.py` does it everywhere."""
+    parts = ("package", "commands", "echo", "feed", "missing extras")
+    only = [word for part in parts for word in ("--only", part)]
+    command = [str(installed), str(SMOKE), "--lane", "python", "--without-extras", *only]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=150, check=False)
+    assert (done.returncode, done.stdout.count("\n")) == (0, len(parts)), done.stdout + done.stderr
+
+
+@pytest.mark.timeout(120)
+def test_a_feed_works_with_what_windows_has() -> None:
+    """Without fcntl, termios, uvloop, unix sockets, signal handlers and readers of the loop ``kclient`` streams and stores."""
+    command = [sys.executable, str(SMOKE), "--windows", "--only", "feed"]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=100, check=False)
+    assert (done.returncode, done.stdout.count("feed: ")) == (0, 1), done.stdout + done.stderr
+
+
+def test_the_oldest_versions_are_pins_of_the_lower_bounds(matrix: Matrix) -> None:
+    """Where the lower bound has no wheel the oldest one that has stands in; the order is that of numbers, releases only."""
+    module = matrix("requirements")
+    found = {each.name: each.bound for each in module.requirements(ROOT / "pyproject.toml", "archive")}
+    assert found.keys() == {"pyarrow", "duckdb"}
+    pin = module.Pin("pyarrow", "17", "17")
+    assert module._next_pin(pin, "9.0.0, 16.1.0, 18.0.0rc1, 18.1.0, 19.0.0").version == "18.1.0"
+    with pytest.raises(RuntimeError, match="no version from 17 on has a wheel"):
+        module._next_pin(pin, "9.0.0, none")
+
+
+def test_interpreters_are_found_once_each(matrix: Matrix) -> None:
+    """This interpreter's version is among those that the matrix tries, and each minor version once."""
+    names = [each.name for each in matrix("interpreters").find_interpreters()]
+    assert len(set(names)) == len(names)
+    assert f"{sys.version_info[0]}.{sys.version_info[1]}" in names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -110,14 +111,10 @@ class Environment:
         run_logged([self.python, "-m", "pip", "check"], log=log)
 
     def versions(self) -> dict[str, str]:
-        """Return the versions of all that is installed."""
-        words = "import json; from importlib.metadata import distributions as d; "
-        words += "print(json.dumps({each.name.lower(): each.version for each in d()}))"
-        done = subprocess.run([self.python, "-c", words], capture_output=True, text=True, check=True, timeout=60)
-        import json
-
-        found: dict[str, str] = json.loads(done.stdout)
-        return found
+        """Return the versions of all that is installed, by names in small letters and with hyphens."""
+        command = [str(self.python), "-m", "pip", "--disable-pip-version-check", "list", "--format", "json"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+        return {re.sub(r"[-_.]+", "-", each["name"]).lower(): each["version"] for each in json.loads(done.stdout)}
 
     @property
     def _pip(self) -> list[str]:

@@ -209,6 +209,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lane", choices=("compiled", "python"), default="", help="the lane that must be in use; any")
     parser.add_argument("--without-extras", action="store_true", help="no extra is installed: ask for each")
+    parser.add_argument(
+        "--only", action="append", metavar="PART", help="only this part, as the output names it; repeat"
+    )
     parser.add_argument("--windows", action="store_true", help="take away what Windows does not have")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -223,6 +226,8 @@ def main() -> int:
         if options.without_extras:
             tries.append(("missing extras", missing_extras))
         for name, attempt in tries:
+            if options.only and name not in options.only:
+                continue
             try:
                 print(f"{name}: {attempt(place)}", flush=True)
             except (BrokenError, subprocess.SubprocessError) as error:
