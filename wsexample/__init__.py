@@ -80,15 +80,15 @@ if TYPE_CHECKING:
     from wsexample.wire.connection import Connection, connect
     from wsexample.wire.options import ConnectOptions, ServeOptions
     from wsexample.wire.server import serve
+else:  # a type checker that saw it would take every name for an exported one
 
-
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(home), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> Any:
+        home = _HOMES.get(name)
+        if home is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(home), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

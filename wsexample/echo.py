@@ -88,8 +88,8 @@ async def open_stream(host: str = "127.0.0.1", port: int = 9000, protocol: type[
     loop = asyncio.get_running_loop()
     factory = WebSocketClientFactory(f"ws://{host}:{port}", loop=loop)
     factory.protocol = protocol
-    stream: WSEStream
     _, stream = await loop.create_connection(factory, host, port)
+    assert isinstance(stream, protocol)
     return stream
 
 

@@ -10,7 +10,7 @@ import logging
 import threading
 from collections.abc import Awaitable, Iterable, Iterator
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Literal, Self, Unpack
 
 from wsexample.brokers.alpaca import AlpacaCredentials, AlpacaTradingStream
 from wsexample.doors.known import KnownUpdates
@@ -23,6 +23,26 @@ from wsexample.session.session import SessionStats
 from wsexample.sinks.base import open_sink
 from wsexample.sinks.sqlite import SqliteSink, read_records
 from wsexample.wire.masking import mask_url
+
+if TYPE_CHECKING:
+    from wsexample.ports import Clock
+    from wsexample.session.option_fields import SessionArguments
+    from wsexample.wire.option_fields import ConnectFields
+
+    class StreamArguments(SessionArguments, total=False):
+        """What `AlpacaTradingStream` lets you choose beside the account."""
+
+        login: Literal["flat", "nested"]
+        backfill: Literal["auto", "events", "rest", "none"]
+        since_ns: int | None
+        overlap_s: float
+        patience_s: float
+        check_every_s: float
+        url: str | None
+        rest_url: str | None
+        connect: ConnectFields | None
+        clock: Clock | None
+
 
 __all__ = ["AlpacaWebsocketClient"]
 
@@ -66,19 +86,19 @@ class AlpacaWebsocketClient:
         ping_interval_s: float = 30.0,
         reconnect_s: float = 5.0,
         resume: bool = True,
-        **options: Any,
+        **options: Unpack[StreamArguments],
     ) -> None:
         if not reconnect_s > 0:
             raise OptionError(f"reconnect_s must be more than zero, not {reconnect_s!r}", option="reconnect_s")
         self._credentials = AlpacaCredentials.found(api_key, secret)
         self._store_url = store_url
         self._paper = paper
-        self._options: dict[str, Any] = {
-            "retry": Retry(first_s=reconnect_s, factor=1.0, max_s=reconnect_s, interval_s=reconnect_s),
-            "journal": True,
-            **options,
-            "connect": {"ping_interval_s": ping_interval_s, **options.get("connect", {})},
-        }
+        connecting: ConnectFields = {"ping_interval_s": ping_interval_s}
+        connecting.update(options.get("connect") or {})
+        options["connect"] = connecting
+        options.setdefault("retry", Retry(first_s=reconnect_s, factor=1.0, max_s=reconnect_s, interval_s=reconnect_s))
+        options.setdefault("journal", True)
+        self._options = options
         self._known = KnownUpdates()
         self._is_to_recall = resume
         open_sink(store_url)  # says now, and not in a thread, that there is no such store
@@ -90,9 +110,9 @@ class AlpacaWebsocketClient:
 
     def new_stream(self) -> AlpacaTradingStream:
         """Return the stream of one life of the client, from `connect` to `disconnect`."""
-        options = self._options
+        options = self._options.copy()
         if self._known.until_ns is not None and options.get("backfill") != "none":
-            options = {**options, "since_ns": self._known.until_ns}
+            options["since_ns"] = self._known.until_ns
         return AlpacaTradingStream(credentials=self._credentials, paper=self._paper, **options)
 
     def stored_updates(self) -> Iterable[Record]:

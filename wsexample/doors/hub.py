@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable
+from typing import TYPE_CHECKING, Unpack
 
 from wsexample.hub.dialect import HubDialect, HubErrands
 from wsexample.hub.ops import JSON
 from wsexample.session.session import Session
 from wsexample.wire.options import ConnectOptions
+
+if TYPE_CHECKING:
+    from wsexample.ports import Clock, Record
+    from wsexample.session.option_fields import SessionArguments
+
+    class HubArguments(SessionArguments, total=False):
+        """What a reader of a hub may choose of its session."""
+
+        clock: Clock | None
+        dedupe: Callable[[Record], Hashable | None] | None
+
 
 __all__ = ["connect_hub"]
 
@@ -23,7 +34,7 @@ def connect_hub(
     interval_ms: int | None = None,
     since: dict[str, int] | None = None,
     epoch: str | None = None,
-    **changes: Any,
+    **changes: Unpack[HubArguments],
 ) -> Session:
     """Return a session that reads a hub: ``async with connect_hub("ws://host:9100", "alpaca.*.quote") as session: ...``
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from wsexample.errors import OptionError
+
+if TYPE_CHECKING:
+    from wsexample.session.option_fields import SessionFields
 
 __all__ = ["POLICIES", "Retry", "SessionOptions"]
 
@@ -110,6 +113,6 @@ class SessionOptions:
             raise OptionError("lossless must be a list of kinds such as ['trade']", option="lossless")
         object.__setattr__(self, "lossless", frozenset(self.lossless))
 
-    def replace(self, **changes: Any) -> SessionOptions:
+    def replace(self, **changes: Unpack[SessionFields]) -> SessionOptions:
         """Return a copy with some fields changed."""
         return replace(self, **changes)

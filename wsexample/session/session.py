@@ -12,7 +12,7 @@ import random as _random
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Hashable, Iterable, Sequence
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from wsexample.clock import SystemClock
 from wsexample.errors import DeadlineError, NetworkError, StateError
@@ -35,6 +35,9 @@ from wsexample.session.waiting import EventLog, Wakeup, within
 from wsexample.wire.connection import connect
 from wsexample.wire.masking import mask_url
 from wsexample.wire.options import ConnectOptions
+
+if TYPE_CHECKING:
+    from wsexample.session.option_fields import SessionFields
 
 __all__ = ["Dial", "Session", "SessionStats"]
 
@@ -116,7 +119,7 @@ class Session:
         dedupe: Callable[[Record], Hashable | None] | None = None,
         tap: Tap | None = None,
         testing: NoWaiting | None = None,
-        **changes: Any,
+        **changes: Unpack[SessionFields],
     ) -> None:
         options = (options or SessionOptions()).replace(**changes)
         testing = testing or mode_now()

@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from importlib import import_module
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, Unpack
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from wsexample.errors import OptionError
 from wsexample.sinks.batching import BatchingSink, SinkOptions
+
+if TYPE_CHECKING:
+    from wsexample.sinks.option_fields import SinkFields
 
 __all__ = ["SinkAddress", "open_sink"]
 
@@ -84,7 +87,7 @@ class _SinkModule(Protocol):
     def sink_at(self, address: SinkAddress) -> BatchingSink: ...
 
 
-def open_sink(url: str, **options: Any) -> BatchingSink:
+def open_sink(url: str, **options: Unpack[SinkFields]) -> BatchingSink:
     """Return the sink for a URL; nothing is opened before its first use (`BatchingSink.open`, ``async with`` or a write).
 
     Parameters:

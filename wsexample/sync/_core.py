@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import ssl
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
 from wsexample.sync._exceptions import WebSocketException
 from wsexample.sync._handshake import Opened, open_connection
@@ -21,7 +21,13 @@ from wsexample.sync.known_options import warn_of_unknown_options, warn_of_unknow
 from wsexample.sync.paths import RECEIVE_HOOKS, SEND_HOOKS
 from wsexample.sync.tls_socket import TlsSocket
 
+if TYPE_CHECKING:
+    from wsexample.sync.option_fields import ConnectFields, CreateFields
+
 __all__ = ["WebSocket", "create_connection"]
+
+
+Made = TypeVar("Made")
 
 
 class WebSocket(Closing):
@@ -52,7 +58,7 @@ class WebSocket(Closing):
         enable_multithread: bool = True,
         skip_utf8_validation: bool = False,
         dispatcher: Any = None,
-        **options: Any,
+        **options: Unpack[ConnectFields],
     ) -> None:
         super().__init__(
             get_mask_key=get_mask_key,
@@ -69,7 +75,7 @@ class WebSocket(Closing):
 
     # -- connecting --------------------------------------------------------------------------------------------------
 
-    def connect(self, url: str, **options: Any) -> None:
+    def connect(self, url: str, **options: Unpack[ConnectFields]) -> None:
         """Connect and shake hands; whatever fails, nothing is left open.
 
         Parameters:
@@ -105,7 +111,7 @@ class WebSocket(Closing):
             self._cancel_dial = None
         self._adopt(opened, is_given=options.get("socket") is not None)
 
-    def _open(self, url: str, options: dict[str, Any]) -> Opened:
+    def _open(self, url: str, options: Mapping[str, Any]) -> Opened:
         skips = self.cont_frame.skip_utf8_validation or self.cont_frame.fire_cont_frame
         return open_connection(
             url,
@@ -207,6 +213,14 @@ class WebSocket(Closing):
         return f"<{type(self).__name__} {where} {state}, {len(self._row)} waiting>"
 
 
+@overload
+def create_connection(url: str, timeout: float | None = None, **options: Unpack[CreateFields]) -> WebSocket: ...
+@overload
+def create_connection(
+    url: str, timeout: float | None = None, *, class_: type[Made], **options: Unpack[CreateFields]
+) -> Made: ...
+@overload
+def create_connection(url: str, timeout: float | None, class_: type[Made], **options: Unpack[CreateFields]) -> Made: ...
 def create_connection(url: str, timeout: float | None = None, class_: type[Any] = WebSocket, **options: Any) -> Any:
     """Make a `WebSocket`, connect it and return it.
 

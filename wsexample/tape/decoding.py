@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from wsexample.tape.format import BlockMark, Kind, note_of, rows_of
 from wsexample.tape.reader import Progress, Tape
@@ -19,32 +19,49 @@ __all__ = ["Decoder", "decode"]
 
 BATCH = 128
 
+Made = TypeVar("Made")
+Made_co = TypeVar("Made_co", covariant=True)
 
-class Decoder(Protocol):
+
+class Result(Protocol[Made_co]):
+    """What is needed of a step; see `wsexample.ports.Step`."""
+
+    @property
+    def records(self) -> Sequence[Made_co]:
+        """What the dialect made of the message."""
+        ...
+
+    @property
+    def phase(self) -> str | None:
+        """The phase reached."""
+        ...
+
+
+class Decoder(Protocol[Made_co]):
     """What is needed of a dialect; see `wsexample.ports.Dialect`."""
 
-    def start(self) -> Any:
+    def start(self) -> Result[Made_co]:
         """Begin on a fresh connection."""
         ...
 
-    def receive(self, payload: bytes, is_binary: bool, received_ns: int) -> Any:
+    def receive(self, payload: bytes, is_binary: bool, received_ns: int) -> Result[Made_co]:
         """Read one message."""
         ...
 
-    def subscribe(self, topics: Iterable[str]) -> Any:
+    def subscribe(self, topics: Iterable[str]) -> Result[Made_co]:
         """Ask for topics."""
         ...
 
 
 def decode(
     path: str | Path,
-    dialect: Decoder,
+    dialect: Decoder[Made],
     *,
     source: int = 0,
     from_ns: int | None = None,
     to_ns: int | None = None,
     progress: Progress | None = None,
-) -> Iterator[Sequence[Any]]:
+) -> Iterator[Sequence[Made]]:
     """Yield the records of a tape in batches, in the order in which the messages came.
 
     Parameters:
@@ -75,17 +92,18 @@ def decode(
 class _NoRecords:
     """Stands for a step whose records are left out."""
 
-    records = ()
+    records: Sequence[Any] = ()
+    phase: str | None = None
 
 
 _NOTHING = _NoRecords()
 
 
-class _Desk:
+class _Desk(Generic[Made]):
     """Reads blocks one after the other."""
 
     def __init__(
-        self, dialect: Decoder, topics: Sequence[str], source: int, from_ns: int | None, to_ns: int | None
+        self, dialect: Decoder[Made], topics: Sequence[str], source: int, from_ns: int | None, to_ns: int | None
     ) -> None:
         self._dialect = dialect
         self._topics = topics
@@ -95,18 +113,18 @@ class _Desk:
         self._connection = 0
         self._has_asked = False
 
-    def read_plain(self, plain: Plain, body: bytes) -> Iterator[Sequence[Any]]:
+    def read_plain(self, plain: Plain, body: bytes) -> Iterator[Sequence[Made]]:
         """Read messages of one connection."""
         if plain.source != self._source:
             return
         self._begin(plain.connection)
         is_binary = plain.is_binary
-        read: Callable[[bytes, bool, int], Any] = self._read
+        read: Callable[[bytes, bool, int], Result[Made]] = self._read
         if self._has_asked and (self._from_ns is None or min(plain.times) >= self._from_ns):
             read = self._dialect.receive
         # Few at a time, so that payloads and records are gone before new ones need memory.
         for at in range(0, len(plain.times), BATCH):
-            records: list[Any] = []
+            records: list[Made] = []
             extend = records.extend
             for (begin, end), at_ns in zip(
                 pairwise(plain.ends[at : at + BATCH + 1]), plain.times[at : at + BATCH], strict=True
@@ -117,7 +135,7 @@ class _Desk:
             if records:
                 yield records
 
-    def read_entries(self, mark: BlockMark, body: bytes) -> Iterator[Sequence[Any]]:
+    def read_entries(self, mark: BlockMark, body: bytes) -> Iterator[Sequence[Made]]:
         """Read a block in which several things stand."""
         for at_ns, connection, source, kind, payload in rows_of(body, mark.count):
             if source != self._source or (self._to_ns is not None and at_ns >= self._to_ns):
@@ -136,13 +154,13 @@ class _Desk:
             self._has_asked = False
             self._ask_after(self._dialect.start())
 
-    def _read(self, payload: bytes, is_binary: bool, at_ns: int) -> Any:
+    def _read(self, payload: bytes, is_binary: bool, at_ns: int) -> Result[Made]:
         """Return a step of which only the records count."""
         step = self._dialect.receive(payload, is_binary, at_ns)
         self._ask_after(step)
         return _NOTHING if self._from_ns is not None and at_ns < self._from_ns else step
 
-    def _ask_after(self, step: Any) -> None:
+    def _ask_after(self, step: Result[Made]) -> None:
         """Subscribe once the step says that it is time to."""
         if step.phase == "subscribing" and not self._has_asked:
             self._has_asked = True

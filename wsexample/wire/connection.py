@@ -14,13 +14,16 @@ import sys
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from wsexample.errors import ConnectionClosed, DeadlineError, OptionError, StateError
 from wsexample.wire.fragments import Fragment, with_last
 from wsexample.wire.heartbeat import Heartbeat
 from wsexample.wire.inflow import Arrival, Inflow
 from wsexample.wire.options import ConnectOptions, ServeOptions
+
+if TYPE_CHECKING:
+    from wsexample.wire.option_fields import ConnectFields
 
 __all__ = ["Connection", "connect"]
 
@@ -569,7 +572,7 @@ class _Connecting:
             await self._connection.__aexit__(kind, error, trace)
 
 
-def connect(url: str | ConnectOptions, **changes: Any) -> _Connecting:
+def connect(url: str | ConnectOptions, **changes: Unpack[ConnectFields]) -> _Connecting:
     """Open a WebSocket: ``async with connect(url) as ws`` or ``ws = await connect(url)``.
 
     Parameters:

@@ -302,7 +302,8 @@ def _link_factory(
         authorization = basic_authorization(*options.auth)
 
     def make() -> ClientLink:
-        link: ClientLink = factory()
+        link = factory()
+        assert isinstance(link, ClientLink)
         link.target = target
         link.options = options
         link.answer_pings = options.answer_pings

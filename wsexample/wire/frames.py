@@ -128,7 +128,7 @@ class Frames:
         self._append = self.row.append
         link.frames = self
         link.connection = self  # type: ignore[assignment]
-        link.onMessage = self._put_message
+        link.onMessage = self._put_message  # type: ignore[assignment, method-assign] # a call less for each message
 
     @property
     def request_head(self) -> bytes:

@@ -227,7 +227,7 @@ class ClientLink(_Link, WebSocketClientProtocol):
 
     def mask_with(self, mask_key: Callable[[], bytes]) -> None:
         """Mask frames with keys from this function."""
-        self.sendFrame = _OwnMasks(self, mask_key)
+        self.sendFrame = _OwnMasks(self, mask_key)  # type: ignore[method-assign] # the lane heeds it
 
     def startHandshake(self) -> Any:
         if self.check_peer is not None:

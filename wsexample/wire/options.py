@@ -10,7 +10,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
 from wsexample.errors import OptionError
 from wsexample.wire.masking import MASK, mask_headers, mask_url
@@ -21,6 +21,7 @@ from wsexample.wire.tls import TlsOptions
 if TYPE_CHECKING:
     from wsexample.wire.deflate import DeflateOptions
     from wsexample.wire.link import ClientLink
+    from wsexample.wire.option_fields import ConnectChanges, ServeFields
     from wsexample.wire.trace import Trace
 
 __all__ = ["ConnectOptions", "Headers", "ProxyOptions", "ServeOptions", "Target", "TlsOptions", "checked_headers"]
@@ -260,7 +261,7 @@ class ConnectOptions:
         """The proxy settings, also when only a URL was given."""
         return ProxyOptions(url=self.proxy) if isinstance(self.proxy, str) else self.proxy
 
-    def replace(self, **changes: Any) -> ConnectOptions:
+    def replace(self, **changes: Unpack[ConnectChanges]) -> ConnectOptions:
         """Return a copy with some fields changed."""
         return replace(self, **changes)
 
@@ -365,7 +366,7 @@ class ServeOptions:
         if len(self.ping_payload) > 125:
             raise OptionError(f"a ping carries at most 125 bytes, not {len(self.ping_payload)}", option="ping_payload")
 
-    def replace(self, **changes: Any) -> ServeOptions:
+    def replace(self, **changes: Unpack[ServeFields]) -> ServeOptions:
         """Return a copy with some fields changed."""
         return replace(self, **changes)
 

@@ -312,7 +312,8 @@ class Server:
         )
 
         def make() -> ServerLink:
-            link: ServerLink = factory()
+            link = factory()
+            assert isinstance(link, ServerLink)
             link.server = self
             link.answer_pings = options.answer_pings
             link.handshake_timeout_s = options.handshake_timeout_s

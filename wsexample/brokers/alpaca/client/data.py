@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Hashable, Iterable, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import AsyncIterator, Hashable, Iterable, Sequence
+from typing import TYPE_CHECKING, Literal, Unpack
 
 from wsexample.brokers.alpaca.codes import DATA_STREAM_URL, SANDBOX_DATA_STREAM_URL, SANDBOX_DATA_URL, VENUE
 from wsexample.brokers.alpaca.credentials import AlpacaCredentials
@@ -16,6 +16,10 @@ from wsexample.ports import Clock, Errands, Gap, Record
 from wsexample.records.market import Bar, Quote, Trade
 from wsexample.session.session import Session
 from wsexample.wire.options import ConnectOptions
+
+if TYPE_CHECKING:
+    from wsexample.session.option_fields import SessionArguments
+    from wsexample.wire.option_fields import ConnectFields
 
 __all__ = ["AlpacaStream", "market_key"]
 
@@ -81,9 +85,9 @@ class AlpacaStream(Session):
         sandbox: bool = False,
         url: str | None = None,
         rest_url: str | None = None,
-        connect: Mapping[str, Any] | None = None,
+        connect: ConnectFields | None = None,
         clock: Clock | None = None,
-        **options: Any,
+        **options: Unpack[SessionArguments],
     ) -> None:
         if auth not in ("message", "header"):
             raise OptionError(f"auth must be 'message' or 'header', not {auth!r}", option="auth")
@@ -111,7 +115,9 @@ class AlpacaStream(Session):
         headers = {"Content-Type": "application/msgpack" if codec == "msgpack" else "application/json"}
         if auth == "header":
             headers |= credentials.headers()
-        connecting = {"ping_interval_s": 10.0, "ping_timeout_s": 10.0, "headers": headers, **(connect or {})}
+        connecting: ConnectFields = {"ping_interval_s": 10.0, "ping_timeout_s": 10.0, "headers": headers}
+        connecting.update(connect or {})
+        options.setdefault("lag_allowance_s", LAG_ALLOWANCE_S + self._data.feed.delay_s)
         self.rest: AlpacaDataRest | None = None
         """Calls for what was missed, where that is wanted."""
         if backfill:
@@ -126,7 +132,7 @@ class AlpacaStream(Session):
             errands=_Errands(self.rest, self._data) if self.rest is not None else None,
             dedupe=market_key if self.rest is not None else None,
             clock=clock,
-            **{"lag_allowance_s": LAG_ALLOWANCE_S + self._data.feed.delay_s, **options},
+            **options,
         )
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from wsexample.brokers.alpaca.client.memory import TradingMemory
 from wsexample.brokers.alpaca.client.missed import SOURCES, MissedUpdates
@@ -23,6 +23,10 @@ from wsexample.session.options import Retry
 from wsexample.session.session import Session
 from wsexample.session.waiting import within
 from wsexample.wire.options import ConnectOptions
+
+if TYPE_CHECKING:
+    from wsexample.session.option_fields import SessionArguments
+    from wsexample.wire.option_fields import ConnectFields
 
 __all__ = ["AlpacaTradingStream"]
 
@@ -78,9 +82,9 @@ class AlpacaTradingStream(Session):
         check_every_s: float = 60.0,
         url: str | None = None,
         rest_url: str | None = None,
-        connect: Mapping[str, Any] | None = None,
+        connect: ConnectFields | None = None,
         clock: Clock | None = None,
-        **options: Any,
+        **options: Unpack[SessionArguments],
     ) -> None:
         if backfill not in (*SOURCES, "none"):
             raise OptionError(f"backfill must be auto, events, rest or none, not {backfill!r}", option="backfill")
@@ -118,14 +122,18 @@ class AlpacaTradingStream(Session):
         if self._has_backfill:
             self._trading.on_loss = self._fetch_late
             self.memory.on_hole = self._hole_found
+        connecting: ConnectFields = {"ping_interval_s": 10.0, "ping_timeout_s": 10.0}
+        connecting.update(connect or {})
+        options.setdefault("backfill_timeout_s", patience_s + 30.0)
+        options.setdefault("retry", RETRY)
         super().__init__(
             self._trading,
             [TRADE_UPDATES],
-            url=ConnectOptions(url=url, **{"ping_interval_s": 10.0, "ping_timeout_s": 10.0, **(connect or {})}),
+            url=ConnectOptions(url=url, **connecting),
             errands=_Errands(self) if self._has_backfill else None,
             dedupe=self.memory.key,
             clock=clock,
-            **{"backfill_timeout_s": patience_s + 30.0, "retry": RETRY, **options},
+            **options,
         )
 
     @property

@@ -7,7 +7,7 @@ import logging
 import random as _random
 from collections.abc import AsyncIterator, Collection, Coroutine, Iterable
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from wsexample.brokers.base import Secret
 from wsexample.brokers.kabu.client.dial import dial_of, options_of
@@ -31,6 +31,9 @@ from wsexample.session.events import Event, Tap
 from wsexample.session.failures import is_final
 from wsexample.session.options import Retry, SessionOptions
 from wsexample.session.session import Dial, Session
+
+if TYPE_CHECKING:
+    from wsexample.wire.option_fields import NamelessFields
 
 __all__ = ["KabuClient"]
 
@@ -116,7 +119,7 @@ class KabuClient:
         dial: Dial | None = None,
         http: Http | None = None,
         tap: Tap | None = None,
-        **options: Any,
+        **options: Unpack[NamelessFields],
     ) -> None:
         _check_policy(policy)
         pinned = parse_symbols(pinned)

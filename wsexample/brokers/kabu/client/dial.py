@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from wsexample.brokers.kabu.rest import KabuRest
 from wsexample.errors import ConnectError, HandshakeError, NetworkError
 from wsexample.session.session import Dial
 from wsexample.wire.connection import Connection, connect
 from wsexample.wire.options import ConnectOptions
+
+if TYPE_CHECKING:
+    from wsexample.wire.option_fields import ConnectFields, NamelessFields
 
 __all__ = ["dial_of", "options_of"]
 
@@ -18,7 +21,7 @@ so what nobody has read waits in this process, where memory is."""
 READ_AHEAD_BYTES = 256 * 1024 * 1024
 
 
-def options_of(rest: KabuRest, timeout_s: float, changes: dict[str, Any]) -> ConnectOptions:
+def options_of(rest: KabuRest, timeout_s: float, changes: NamelessFields) -> ConnectOptions:
     """Return how to connect.
 
     Parameters:
@@ -26,8 +29,7 @@ def options_of(rest: KabuRest, timeout_s: float, changes: dict[str, Any]) -> Con
         timeout_s: seconds for each step of connecting.
         changes: fields of `ConnectOptions` to set otherwise.
     """
-    fields: dict[str, Any] = {
-        "url": rest.push_url,
+    options: ConnectFields = {
         "proxy": None,  # kabu Station is on this PC; a proxy of the environment is for elsewhere
         "ping_interval_s": 0.0,  # it does not answer pings (vendor issue 8)
         "connect_timeout_s": timeout_s,
@@ -36,8 +38,9 @@ def options_of(rest: KabuRest, timeout_s: float, changes: dict[str, Any]) -> Con
         "read_ahead_bytes": READ_AHEAD_BYTES,
     }
     if rest.host_header is not None:
-        fields["host"] = rest.host_header
-    return ConnectOptions(**(fields | changes))
+        options["host"] = rest.host_header
+    wanted: ConnectFields = {**options, **changes}
+    return ConnectOptions(url=rest.push_url, **wanted)
 
 
 def dial_of(rest: KabuRest) -> Dial:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterable
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import msgspec
 
@@ -39,6 +39,19 @@ from wsexample.session.options import Retry
 from wsexample.session.session import Session, SessionStats
 from wsexample.wire.connection import Connection
 from wsexample.wire.options import ConnectOptions
+
+if TYPE_CHECKING:
+    from wsexample.brokers.weex.client.message_types import (
+        BalanceMessage,
+        BarMessage,
+        BookMessage,
+        FillMessage,
+        OrderMessage,
+        PositionMessage,
+        QuoteMessage,
+        TickerMessage,
+        TradeMessage,
+    )
 
 __all__ = ["ClientStats", "Connected", "WeexWebSocketClient", "create_websocket_client"]
 
@@ -252,7 +265,7 @@ class WeexWebSocketClient(ByHand):
 
     # -- public streams ------------------------------------------------------------------------------------------
 
-    def stream_tickers(self, symbols: Iterable[str] | None = None) -> Stream:
+    def stream_tickers(self, symbols: Iterable[str] | None = None) -> AsyncGenerator[TickerMessage, None]:
         """Yield 24 hour figures: ``last``, ``volume``, ``change`` (percent, derived) and more.
 
         Parameters:
@@ -260,7 +273,7 @@ class WeexWebSocketClient(ByHand):
         """
         return self._stream(None if symbols is None else _topics(ticker_topic, symbols), keeps_newest=True)
 
-    def stream_order_book(self, symbol: str, level: int = 5) -> Stream:
+    def stream_order_book(self, symbol: str, level: int = 5) -> AsyncGenerator[BookMessage, None]:
         """Yield the whole order book, best first: ``bids`` and ``asks`` of (price, size).
 
         Parameters:
@@ -269,11 +282,13 @@ class WeexWebSocketClient(ByHand):
         """
         return self._stream([book_topic(symbol, level)], keeps_newest=True, level=level)
 
-    def stream_trades(self, symbol: str) -> Stream:
+    def stream_trades(self, symbol: str) -> AsyncGenerator[TradeMessage, None]:
         """Yield trades one by one: ``price``, ``size``, ``side``; those that a break has hidden come after it."""
         return self._stream([trade_topic(symbol)])
 
-    def stream_candles(self, symbol: str, interval: str = "1m", price_type: str = "LAST_PRICE") -> Stream:
+    def stream_candles(
+        self, symbol: str, interval: str = "1m", price_type: str = "LAST_PRICE"
+    ) -> AsyncGenerator[BarMessage, None]:
         """Yield the candle of an interval as it grows: ``start_ms``, ``open``, ``high``, ``low``, ``close``, ``volume``.
 
         Parameters:
@@ -283,7 +298,7 @@ class WeexWebSocketClient(ByHand):
         """
         return self._stream([kline_topic(symbol, interval, price_type)])
 
-    def stream_quotes(self, symbols: Iterable[str]) -> Stream:
+    def stream_quotes(self, symbols: Iterable[str]) -> AsyncGenerator[QuoteMessage, None]:
         """Yield the best bid and ask: ``bid``, ``bid_size``, ``ask``, ``ask_size``; the spot market alone has this stream.
 
         Parameters:
@@ -297,7 +312,7 @@ class WeexWebSocketClient(ByHand):
 
     # -- private streams -----------------------------------------------------------------------------------------
 
-    def stream_orders(self) -> Stream:
+    def stream_orders(self) -> AsyncGenerator[OrderMessage, None]:
         """Yield orders as they change: ``order_id``, ``status`` (a partial fill is derived), ``symbol``, ``size``.
 
         What a break has hidden comes after it, on the contract market.
@@ -307,14 +322,14 @@ class WeexWebSocketClient(ByHand):
         """
         return self._stream(["orders"])
 
-    def stream_fills(self) -> Stream:
+    def stream_fills(self) -> AsyncGenerator[FillMessage, None]:
         """Yield executions of your orders: ``fill_id``, ``order_id``, ``price`` (derived), ``size``, ``fee``, ``side``.
 
         What a break has hidden comes after it, on the contract market.
         """
         return self._stream(["fill"])
 
-    async def stream_account(self) -> Stream:
+    async def stream_account(self) -> AsyncGenerator[BalanceMessage, None]:
         """Yield balances: first what there is, then every change: ``balance``, ``available``, ``frozen``.
 
         On the contract market the socket has no such figures: each push is joined with a REST call made after it.
@@ -331,8 +346,8 @@ class WeexWebSocketClient(ByHand):
                 has_gap = len(pushed) < len(waiting)
                 needs_figures = has_gap or not self._is_spot
                 figures = {one.symbol: one for one in await self._balances(rest)} if needs_figures else {}
-                for message in pushed:
-                    yield _joined(message, figures.get(message.symbol))
+                for change in pushed:
+                    yield cast("BalanceMessage", _joined(change, figures.get(change.symbol)))
                 for message in figures.values() if has_gap else ():  # what there is now
                     yield message
         except StateError:
@@ -341,7 +356,7 @@ class WeexWebSocketClient(ByHand):
         finally:
             await self._sockets.detach(outlet)
 
-    async def stream_positions(self) -> Stream:
+    async def stream_positions(self) -> AsyncGenerator[PositionMessage, None]:
         """Yield positions: first those that are open, then every change, and whenever the mark moves.
 
         ``unrealized_pnl`` is derived from the ticker's mark, which the venue does not put into positions. After a break what
@@ -357,7 +372,7 @@ class WeexWebSocketClient(ByHand):
             changed = holdings.fetched(await self._positions(rest))
             while True:
                 for message in changed:
-                    yield message
+                    yield cast("PositionMessage", message)
                 # Tickers of closed positions stay: giving them up and asking again costs operations, of which an hour has few.
                 await self._sockets.attach(outlet, map(ticker_topic, holdings.symbols))
                 item = await outlet.next()
@@ -373,13 +388,16 @@ class WeexWebSocketClient(ByHand):
         finally:
             await self._sockets.detach(outlet)
 
-    async def _balances(self, rest: WeexRest) -> list[WeexMessage]:
-        return answer_rows("account", await rest.fetch_balances(), self._clock.now_ns())
+    async def _balances(self, rest: WeexRest) -> list[BalanceMessage]:
+        rows = answer_rows("account", await rest.fetch_balances(), self._clock.now_ns())
+        return cast("list[BalanceMessage]", rows)
 
     async def _positions(self, rest: WeexRest) -> list[WeexMessage]:
         return answer_rows("positions", await rest.fetch_positions(), self._clock.now_ns())
 
-    async def _stream(self, topics: list[str] | None, *, keeps_newest: bool = False, level: int = 0) -> Stream:
+    async def _stream(
+        self, topics: list[str] | None, *, keeps_newest: bool = False, level: int = 0
+    ) -> AsyncGenerator[Any, None]:
         """Yield the messages of some streams, books cut to ``level``; None for every ticker."""
         if topics is None:
             topics = await self._every_ticker()
