@@ -38,6 +38,8 @@ class Way:
         self.piece_bytes = 0
         self.corrupt_bytes = 0
         self.cut_after_bytes: int | None = None
+        self.cuts_with_reset = False
+        self.jitter_s = 0.0
         self.reads.set()
         self.flows.set()
 
@@ -91,8 +93,9 @@ class FaultProxy:
         """Reset every connection on both sides (RST)."""
         self._do(self._end, True)
 
-    def cut_after(self, count: int, way: str = "down") -> None:
-        """Cut the connection that passes this many bytes more, after them: in the middle of a frame or a handshake."""
+    def cut_after(self, count: int, way: str = "down", *, with_reset: bool = False) -> None:
+        """Cut (or reset) the connection that passes this many bytes more, after them: inside a frame or a handshake."""
+        self._change(way, "cuts_with_reset", with_reset)
         self._change(way, "cut_after_bytes", count)
 
     def half_open(self) -> None:
@@ -118,6 +121,14 @@ class FaultProxy:
     def split(self, piece_bytes: int = 1, way: str = "both") -> None:
         """Send pieces of this size, each in a segment of its own."""
         self._change(way, "piece_bytes", piece_bytes)
+
+    def reorder(self, jitter_s: float = 0.02, way: str = "both") -> None:
+        """Deliver segments in another order in time: each so much later at most, by chance, and cut anew by chance.
+
+        TCP keeps the order of one direction of one connection, so one that is late holds up those behind it, which then come
+        in a burst; what was said on the other way or another connection meanwhile comes first.
+        """
+        self._change(way, "jitter_s", jitter_s)
 
     def corrupt(self, count: int = 1, way: str = "down") -> None:
         """Change one byte in each of the next segments, so many of them."""
@@ -177,10 +188,7 @@ class FaultProxy:
     def _end(self, with_reset: bool) -> None:
         for writer in self._writers:
             if with_reset:
-                with contextlib.suppress(OSError):
-                    linger = struct.pack("ii", 1, 0)
-                    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-                writer.transport.abort()
+                _reset(writer)
             else:
                 writer.close()
 
@@ -200,8 +208,11 @@ class FaultProxy:
             async with asyncio.TaskGroup() as pumps:
                 pumps.create_task(self._carry(self._ways["up"], reader, far_writer))
                 pumps.create_task(self._carry(self._ways["down"], far_reader, writer))
+        except* ConnectionResetError:
+            for end in ends:
+                _reset(end)
         except* (OSError, asyncio.CancelledError):
-            pass  # refused, reset, or the proxy stops: both ends learn it below
+            pass  # refused, cut, or the proxy stops: both ends learn it below
         finally:
             for end in ends:
                 end.close()
@@ -221,7 +232,8 @@ class FaultProxy:
             await way.reads.wait()
             data = await reader.read(READ_BYTES)
             await way.reads.wait()
-            segments.put_nowait((self._loop.time() + way.delay_s, data))
+            jitter_s = self._random.uniform(0, way.jitter_s) if way.jitter_s else 0.0
+            segments.put_nowait((self._loop.time() + way.delay_s + jitter_s, data))
 
     async def _write(
         self, way: Way, segments: asyncio.Queue[tuple[float, bytes]], writer: asyncio.StreamWriter
@@ -242,7 +254,7 @@ class FaultProxy:
 
     async def _write_piece(self, way: Way, data: bytes, writer: asyncio.StreamWriter) -> int:
         """Write the beginning of a segment as the way's faults have it; returns how many bytes."""
-        size = way.piece_bytes or len(data)
+        size = way.piece_bytes or (self._random.randint(1, len(data)) if way.jitter_s else len(data))
         if way.bytes_per_s:
             size = min(size, max(1, int(way.bytes_per_s * TICK_S)))
         if way.cut_after_bytes is not None:
@@ -255,6 +267,8 @@ class FaultProxy:
             way.cut_after_bytes -= len(piece)
             if not way.cut_after_bytes:
                 way.cut_after_bytes = None
+                if way.cuts_with_reset:
+                    raise ConnectionResetError("reset here")
                 raise ConnectionAbortedError("cut here")
         await asyncio.sleep(len(piece) / way.bytes_per_s if way.bytes_per_s else 0)
         return len(piece)
@@ -262,6 +276,13 @@ class FaultProxy:
     def _corrupted(self, data: bytes) -> bytes:
         at = self._random.randrange(len(data))
         return data[:at] + bytes((data[at] ^ self._random.randrange(1, 256),)) + data[at + 1 :]
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        linger = struct.pack("ii", 1, 0)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    writer.transport.abort()
 
 
 ENDING: dict[str, Fault] = {
@@ -281,6 +302,7 @@ SLOWING: dict[str, Fault] = {
     "throttled": lambda proxy: proxy.throttle(20_000),
     "delayed": lambda proxy: proxy.delay(0.01),
     "split": FaultProxy.split,
+    "reordered": FaultProxy.reorder,
 }
 """Faults through which everything comes, whole and in order."""
 SPOILING: dict[str, Fault] = {

@@ -47,13 +47,13 @@ class Conn:
         while b"\r\n\r\n" not in self.data:
             self._more()
         self.head, _, self.data = self.data.partition(b"\r\n\r\n")
-        lines = self.head.decode().split("\r\n")[1:]
+        lines = self.head.decode("latin-1").split("\r\n")[1:]
         self.headers = [(name, value.strip()) for name, _, value in (line.partition(":") for line in lines)]
         return self.head
 
     @property
     def target(self) -> str:
-        return self.head.split(b" ")[1].decode()
+        return self.head.split(b" ")[1].decode("latin-1")
 
     def header(self, name: str) -> str | None:
         found = [value for each, value in self.headers if each.lower() == name.lower()]

@@ -143,7 +143,7 @@ class ConnectRefused(ConnectError, ConnectionRefusedError):
 
 
 class TlsFailed(TlsError, ssl.SSLError):
-    """The TLS handshake failed."""
+    """TLS failed: its handshake, or later a record that is not what was sent."""
 
     def __str__(self) -> str:
         return TlsError.__str__(self)

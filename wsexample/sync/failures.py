@@ -1,4 +1,4 @@
-"""What failed on the way to an open WebSocket, in the classes that websocket-client's programs catch."""
+"""What failed on the way to an open WebSocket, and TLS at any time, in the classes that websocket-client's programs catch."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from wsexample.sync._exceptions import (
 )
 from wsexample.sync.proxies import proxy_failure
 
-__all__ = ["dial_failure", "refusal"]
+__all__ = ["dial_failure", "refusal", "tls_failure"]
 
 
 def dial_failure(error: WsExampleError, *, is_socks: bool) -> Exception:
@@ -59,14 +59,26 @@ def dial_failure(error: WsExampleError, *, is_socks: bool) -> Exception:
         found = (CertificateRefused if is_certificate else TlsFailed)(
             str(error), address=error.address, certificate=error.certificate
         )
-        for fact in ("library", "reason", "verify_code", "verify_message"):
-            if hasattr(cause, fact):
-                setattr(found, fact, getattr(cause, fact))
+        _copy_facts(cause, found)
     if isinstance(found, DialError) and found.errno is None:
         found.errno = _errno(error)
     if found is not error:
         found.__cause__ = error
     return found
+
+
+def tls_failure(error: ssl.SSLError) -> TlsFailed:
+    """Return the exception to raise for TLS that failed after its handshake, such as over bytes that were changed on the way."""
+    found = TlsFailed(f"TLS with the peer failed ({error.reason or error})")
+    _copy_facts(error, found)
+    found.errno = error.errno
+    return found
+
+
+def _copy_facts(error: BaseException | None, found: Exception) -> None:
+    for fact in ("library", "reason", "verify_code", "verify_message"):
+        if hasattr(error, fact):
+            setattr(found, fact, getattr(error, fact))
 
 
 def _errno(error: BaseException | None) -> int | None:

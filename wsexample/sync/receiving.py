@@ -26,6 +26,7 @@ from wsexample.sync._exceptions import (
 from wsexample.sync._logging import _Trace, trace
 from wsexample.sync._socket import recv
 from wsexample.sync.close_frame import parse_close
+from wsexample.sync.failures import tls_failure
 from wsexample.sync.pipe import SLICE_S, Last, Pipe
 from wsexample.sync.sending import Sending
 from wsexample.wire.frames import Frame, Violation
@@ -360,6 +361,8 @@ class Receiving(Sending):
 
     def _read_failure(self, error: Exception) -> Exception:
         """Return what is raised when the socket could not be read; forgets a connection that is over."""
+        if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLWantReadError | ssl.SSLWantWriteError):
+            return tls_failure(error)
         if isinstance(error, BlockingIOError | ssl.SSLError):
             return error
         if isinstance(error, TimeoutError):

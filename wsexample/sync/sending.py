@@ -19,6 +19,7 @@ from wsexample.sync._exceptions import (
 )
 from wsexample.sync._logging import _Trace, trace
 from wsexample.sync._socket import send
+from wsexample.sync.failures import tls_failure
 from wsexample.sync.paths import Paths
 from wsexample.sync.pipe import Pipe
 from wsexample.wire.lane import build_frame
@@ -146,7 +147,7 @@ class Sending(Paths):
             raise failure from error
         except (OSError, ValueError) as error:
             if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
-                raise
+                raise tls_failure(error) from error
             raise WebSocketConnectionClosedException("socket is already closed.") from error
 
     def ping(self, payload: str | bytes = "") -> None:

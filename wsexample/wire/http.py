@@ -6,16 +6,31 @@ aiohttp reads every request head, on kept-alive connections too; an upgrade take
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from wsexample.wire.server import HttpHandler
 
 __all__ = ["HttpServer"]
 
 KEEP_ALIVE_S = 75.0
+log = logging.getLogger("wsexample.server")
+
+
+class _Log(logging.LoggerAdapter[logging.Logger]):
+    """What aiohttp logs; a request that is none is told in one line without its words, among which a secret may be.
+
+    Anybody who reaches the port can send one, and aiohttp would log a traceback that quotes it.
+    """
+
+    def log(self, level: int, msg: object, *args: object, exc_info: Any = None, **more: Any) -> None:
+        if isinstance(exc_info, HttpProcessingError):
+            level, msg, args, exc_info = logging.INFO, "a request was no HTTP: answered %s", (exc_info.code,), None
+        super().log(level, msg, *args, exc_info=exc_info, **more)
 
 
 class _HandedOver(web.StreamResponse):
@@ -51,7 +66,7 @@ class HttpServer:
         self._head_timeout_s = head_timeout_s
         self._late = late
         self._waiting: dict[Any, asyncio.TimerHandle] = {}
-        self._server = web.Server(self._route, access_log=None, keepalive_timeout=KEEP_ALIVE_S)
+        self._server = web.Server(self._route, access_log=None, keepalive_timeout=KEEP_ALIVE_S, logger=_Log(log, None))
 
     def __call__(self) -> Any:
         reader = self._server()
