@@ -34,7 +34,7 @@ from pathlib import Path
 from matrix.environments import CommandFailedError, Environment, run_logged
 from matrix.interpreters import Interpreter, find_interpreters
 from matrix.packages import Built, build, export, wrong_in_sdist, wrong_in_wheel
-from matrix.requirements import FOR_USERS, Pin, Requirement, oldest_pins, requirements, test_tools
+from matrix.requirements import FOR_USERS, PURE_SDISTS, Pin, Requirement, oldest_pins, requirements, test_tools
 from steps import say
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -188,7 +188,8 @@ class Matrix:
                 constraints = self._logs / f"{interpreter.full}-oldest.txt"
                 constraints.write_text("".join(f"{pin.text}\n" for pin in pins), encoding="utf-8")
                 what = [f"{compiled}[{','.join(FOR_USERS)}]", *tools, "--constraint", str(constraints)]
-                fresh.install_without_compiler(what, log=log, options=ONLY_WHEELS)
+                options = (*ONLY_WHEELS, "--no-binary", ",".join(PURE_SDISTS))
+                fresh.install_without_compiler(what, log=log, options=options)
                 note = _compare(pins, fresh.versions())
             else:
                 what = [f"{compiled}[{','.join(FOR_USERS)}]", *tools]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from matrix.interpreters import Interpreter
+from matrix.requirements import PURE_SDISTS
 
 __all__ = ["CommandFailedError", "Environment", "run_logged"]
 
@@ -102,8 +103,8 @@ class Environment:
             CommandFailedError: it cannot be installed so.
         """
         said = run_logged([*self._pip, *options, *map(str, what)], log=log, env=self.without_compiler)
-        if "--no-binary" not in options and (built := _BUILT.findall(said)):
-            raise CommandFailedError(f"not installed from wheels: {', '.join(sorted(set(built)))}")
+        if built := set(_BUILT.findall(said)) - {*PURE_SDISTS, "wsexample"}:
+            raise CommandFailedError(f"not installed from wheels: {', '.join(sorted(built))}")
         return said
 
     def check(self, log: Path) -> None:

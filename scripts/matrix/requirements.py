@@ -1,7 +1,7 @@
 """What pyproject.toml requires, and the oldest versions that it allows as exact pins.
 
 Where the oldest version has no wheel for an interpreter that is newer than itself, the oldest that has one stands in,
-and is reported: nobody can install the other without a compiler.
+and is reported: nobody could install the other without a compiler.
 """
 
 from __future__ import annotations
@@ -14,16 +14,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["FOR_USERS", "Pin", "Requirement", "oldest_pins", "requirements", "test_tools"]
+__all__ = ["FOR_USERS", "PURE_SDISTS", "Pin", "Requirement", "oldest_pins", "requirements", "test_tools"]
 
 FOR_USERS = ("archive", "pictures", "nats", "mongo", "metrics")
 """Extras that users install; their oldest versions are tried too."""
 
 NOT_FOR_ROOMS = {
-    "ruff", "mypy", "cython", "setuptools",  # checks of the clone
+    "ruff", "mypy", "cython", "setuptools", "atheris",  # checks and fuzzing of the clone
     "playwright", "alpaca-py", "ccxt", "python-socketio", "slack-sdk", "proxy.py",  # programs of others: tests/integration
 }  # fmt: skip
 """Parts of the extra ``test`` that the tests of the rooms do without."""
+
+PURE_SDISTS = ("nats-py",)
+"""Released without wheels until 2.12, in Python alone: their oldest versions are installed from source, without a compiler."""
 
 _REQUIREMENT = re.compile(r"([\w.-]+)>=([\d.]+)(?:\s*;\s*(.+))?")
 _NOT_FOUND = re.compile(r"satisfies the requirement ([\w.-]+)==\S+ \(from versions: (.*?)\)")
@@ -35,11 +38,13 @@ class Requirement:
 
     name: str
     bound: str
+    marker: str = ""
+    """Where it is wanted; empty for everywhere."""
 
     @property
     def text(self) -> str:
         """The requirement as pip reads it."""
-        return f"{self.name}>={self.bound}"
+        return f"{self.name}>={self.bound}" + (f"; {self.marker}" if self.marker else "")
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ def requirements(project: Path, group: str = "") -> list[Requirement]:
             raise ValueError(f"{line}: not of the form NAME>=VERSION")
         name, bound, marker = matched.groups()
         if not (marker and "win32" in marker and sys.platform == "win32"):
-            found.append(Requirement(name, bound))
+            found.append(Requirement(name, bound, marker or ""))
     return found
 
 
@@ -101,7 +106,7 @@ def oldest_pins(python: Path, wanted: Sequence[Requirement], env: Mapping[str, s
     """
     pins = {each.name: Pin(each.name, each.bound, each.bound) for each in wanted}
     command: list[str | Path] = [python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--dry-run"]
-    command += ["--ignore-installed", "--no-deps", "--only-binary", ":all:"]
+    command += ["--ignore-installed", "--no-deps", "--only-binary", ":all:", "--no-binary", ",".join(PURE_SDISTS)]
     for _ in range(2 * len(pins) + 1):
         done = subprocess.run(
             [*command, *(pin.text for pin in pins.values())],
