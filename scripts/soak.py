@@ -50,6 +50,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--lane", choices=["compiled", "python"], default="compiled", help="of the clients (default compiled)"
     )
     parser.add_argument("--sample", type=float, default=2.0, help="seconds between samples (default 2)")
+    parser.add_argument(
+        "--growth-allowed", type=float, default=1.0, metavar="MIB", help="of memory in a minute (default 1)"
+    )
     parser.add_argument("--traces", action="store_true", help="say where memory that grows was given out (slower)")
     parser.add_argument("--plant", choices=PLANTS, default="", help="put a defect in, which must be noticed")
     parser.add_argument(
@@ -73,6 +76,7 @@ def plan_of(options: argparse.Namespace, folder: Path) -> Plan:
         loop=options.loop,
         lane=options.lane,
         sample_s=options.sample,
+        growth_mib=options.growth_allowed,
         traces=options.traces,
         plant=options.plant,
     )

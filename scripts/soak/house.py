@@ -41,6 +41,8 @@ CALM_S = 1.0
 """So long nothing comes any more when everything has come."""
 HISTORY = 100
 """Records of a topic that the hub keeps: few, so that they are full soon and their filling up is no slope."""
+TRADES_ON = 10
+"""Paper trading looks at every so many records of the market."""
 TYPES_EVERY = 10
 LEAKS_BYTES = 20_000
 """What a planted leak takes at each sample."""
@@ -149,7 +151,7 @@ class House:
         records = [record]
         if name == "alpaca.data" and isinstance(record, (Quote, Trade)):
             records += self.paper.feed(record)
-            if isinstance(record, Quote):
+            if self.taken[name] % TRADES_ON == 0:  # a paper account keeps every order it ever had
                 self.paper.follow(record)
                 records += self.paper.take_told()
         await self._keep(records)

@@ -31,6 +31,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Lane of the clients: "compiled" or "python"."""
     sample_s: float = 2.0
     """Seconds between samples."""
+    growth_mib: float = 1.0
+    """Growth of memory in a minute that is allowed after the warm-up."""
     traces: bool = False
     """Whether to note where memory was given out between the warm-up and the end, which makes everything slower."""
     plant: str = ""

@@ -191,7 +191,7 @@ class BadNetwork(Reader):
         self.session = connect_hub(options, ">", retry=retry, policy="drop_oldest", limit=100_000)
         self.dialect: Any = self.session.dialect
         self.records = 0
-        """Records that came, the session's own gaps not counted."""
+        """Records that came; gaps of this session are not counted, gaps that the hub has published are."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Read until told to stop."""
@@ -203,7 +203,8 @@ class BadNetwork(Reader):
             self._took(record)
 
     def _took(self, record: Record) -> None:
-        self.records += not (isinstance(record, Gap) and record.venue == self.dialect.venue)
+        is_own = isinstance(record, Gap) and (record.venue == self.dialect.venue or record.from_ns == record.to_ns)
+        self.records += not is_own
 
     def told(self) -> dict[str, int]:
         """Return the counts of the session's dialect."""

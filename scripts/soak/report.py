@@ -79,7 +79,7 @@ def judged(run: Run) -> Report:
         promises.append(Promise(f"{venue}: trades", not doubled, f"{doubled} stored more than once"))
     promises += judge_account(account, stored_rows(folder))
     promises += judge_ends(account["ends"], sorted(spoiled), run.facts["house after"]["complaints"])
-    promises += judge_memory(run.samples)
+    promises += judge_memory(run.samples, run.plan.growth_mib)
     promises += judge_handles(before, run.samples, after, run.facts["house left"]["tasks"])
     report.lag_lines = lag_lines(run.samples, deliveries)
     return report

@@ -43,6 +43,9 @@ SOON = Retry(first_s=0.1, max_s=2.0, proven_s=1.0, interval_s=0.05)
 PING: dict[str, Any] = {"ping_interval_s": 2.0, "ping_timeout_s": 2.0}
 WAITING = 100_000
 """Records that may wait; none may ever be dropped."""
+REMEMBERED = 1_000
+"""What clients remember to tell what comes again: far less than by default, so that it is full soon and filling up is no slope.
+Nothing that comes again after a break is older here."""
 PAUSE_S = 0.5
 
 Take = Callable[[str, Record], Awaitable[None]]
@@ -199,7 +202,7 @@ class Alpaca(Stream):
             "policy": "drop_oldest",
             "limit": WAITING,
             "journal": True,
-            "dedupe_memory": 5_000,  # full within minutes, so that its filling up is no slope
+            "dedupe_memory": REMEMBERED,
         }
         data = AlpacaStream(
             DEFAULT_KEY,
@@ -218,6 +221,7 @@ class Alpaca(Stream):
             check_every_s=10.0,
             **facts,
         )
+        trading.memory._keep = REMEMBERED
         self.sessions = {"alpaca.data": data, "alpaca.trading": trading}
         for name, session in self.sessions.items():
             session.attach(self.recorder(name))
@@ -234,6 +238,8 @@ class Weex(Stream):
         """A session was made: the public one first."""
         name = "weex.private" if "weex.public" in self.sessions else "weex.public"
         self.sessions[name] = session
+        delivery = session._parts.delivery  # the client has no option for it
+        delivery._options = delivery._options.replace(dedupe_memory=REMEMBERED)
         session.attach(self.recorder(name))
         self._sources.append((name, aiter(session.consumer(policy="drop_oldest", limit=WAITING))))
 

@@ -10,17 +10,14 @@ from soak.accounting import Promise, WireAccount
 from soak.figures import Slope, slope
 from soak.sampling import Sample
 
-__all__ = ["BLOCKS_PER_MINUTE", "RSS_PER_MINUTE", "Memory", "judge_account", "judge_handles", "judge_memory", "warm"]
+__all__ = ["BLOCKS_PER_MIB", "Memory", "judge_account", "judge_handles", "judge_memory", "warm"]
 
 WARM_PART = 0.3
 """Part of a run in which memories fill that are bounded: histories, caches, what tells doubles."""
 MIB = 1024 * 1024
-RSS_PER_MINUTE = MIB
-"""Growth that is allowed. The system's figure moves in steps of whole arenas, and a store's page cache is in it; what a
-careless list would keep of some hundred messages a second is several MiB a minute."""
-BLOCKS_PER_MINUTE = 3_000
-"""The same in blocks that Python has given out, about 60 bytes each, which nothing rounds. What grows on purpose is in it:
-identifiers of executions that may come again (about five blocks each) and paper orders."""
+BLOCKS_PER_MIB = 4_000
+"""Blocks that Python gives out, of 60 bytes and more, for the same growth; they are counted exactly, while the system's figure moves
+in steps of whole arenas and has a store's page cache in it."""
 HANDLES_ALLOWED = 8
 """By how many handles the end of a run may differ from its beginning while it lasts: connections that are just changing."""
 
@@ -51,15 +48,18 @@ def memory_of(samples: Sequence[Sample]) -> Memory:
     return Memory(slope(minutes, rss), slope(minutes, [float(row.blocks) for row in rows]), slope(messages, rss))
 
 
-def judge_memory(
-    samples: Sequence[Sample], *, rss_allowed: float = RSS_PER_MINUTE, blocks_allowed: float = BLOCKS_PER_MINUTE
-) -> list[Promise]:
-    """Judge the slopes: what is certain to be too steep is a leak."""
+def judge_memory(samples: Sequence[Sample], allowed_mib: float = 1.0) -> list[Promise]:
+    """Judge the slopes: what is certain to be too steep is a leak.
+
+    Parameters:
+        samples: of the whole run.
+        allowed_mib: growth in a minute. What a careless list would keep of some hundred messages a second is more than one.
+    """
     memory = memory_of(samples)
     promises = []
     for name, line, allowed, unit, scale in (
-        ("memory stays", memory.rss, rss_allowed, "KiB", 1024),
-        ("objects stay", memory.blocks, blocks_allowed, "blocks", 1),
+        ("memory stays", memory.rss, allowed_mib * MIB, "KiB", 1024),
+        ("objects stay", memory.blocks, allowed_mib * BLOCKS_PER_MIB, "blocks", 1),
     ):
         if line is None:
             promises.append(Promise(name, False, "too few samples to tell"))
