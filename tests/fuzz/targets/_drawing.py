@@ -82,8 +82,10 @@ HOSTILE_JSON: tuple[Any, ...] = tuple(map(msgspec.Raw, (*_WORDS.encode().split()
 """What may stand in place of a value."""
 
 _PACKED = """
-ca7f800000 ca7fc00000 ca3f800000 ca3dcccccd cb7ff8000000000000 cbfff0000000000000 cb8000000000000000 c1 a1ff a3eda080 d90141 d9056162
-da000141 dbffffffff ddffffffff dfffffffff dc0000 dc0001a152 91a152 92a152a141 cf0000000000000005 d080 d3ffffffffffffffff
+ca7f800000 ca7fc00000 ca3f800000 ca3dcccccd cb7ff8000000000000 cbfff0000000000000 cb8000000000000000 c1 a1ff a3eda080 d90141
+d9056162
+da000141
+dbffffffff ddffffffff dfffffffff dc0000 dc0001a152 91a152 92a152a141 cf0000000000000005 d080 d3ffffffffffffffff
 c70cff000000000000000000000000 c708ff0101010101010101 d6ff69a59b00 d7ff00 cc
 """
 HOSTILE_PACKED: tuple[Any, ...] = (

@@ -12,9 +12,10 @@ from typing import Any
 
 from wsexample.brokers.weex.codes import VENUE
 from wsexample.brokers.weex.dialect import answer_rows, order_body
+from wsexample.brokers.weex.dialect.numbers import amount
 from wsexample.brokers.weex.rest import WeexRest
 from wsexample.clock import SystemClock
-from wsexample.errors import BrokerError, NetworkError, OptionError, OrderUnknownError
+from wsexample.errors import BrokerError, DialectError, NetworkError, OptionError, OrderUnknownError
 from wsexample.ports import Clock, OrderGateway
 from wsexample.records.orders import Account, Order, OrderRequest, OrderStatus, Position
 
@@ -74,9 +75,9 @@ class WeexGateway(OrderGateway):
         """Return the order by its client id; None when the venue does not show it or cannot be asked."""
         try:
             rows = await self._rest.fetch_open_orders(symbol) + await self._rest.fetch_past_orders(symbol)
+            return next((order for order in self._orders(rows) if order.client_order_id == number), None)
         except (BrokerError, NetworkError):
             return None
-        return next((order for order in self._orders(rows) if order.client_order_id == number), None)
 
     async def cancel_order(self, order_id: str) -> None:
         """Cancel an order.
@@ -120,14 +121,14 @@ class WeexGateway(OrderGateway):
 
     async def fetch_account(self) -> Account:
         """Return the account in its money: on the contract market with what open positions have gained or lost."""
-        rows = [row for row in await self._rest.fetch_balances() if row["asset"] == MONEY]
+        rows = [row for row in await self._rest.fetch_balances() if row.get("asset") == MONEY]
         row = rows[0] if rows else {}
         if self._rest.is_spot:
-            free, locked = Decimal(row.get("free", "0")), Decimal(row.get("locked", "0"))
+            free, locked = _amount(row, "free"), _amount(row, "locked")
             cash, available, profit = free + locked, free, None
         else:
-            cash, available = Decimal(row.get("balance", "0")), Decimal(row.get("availableBalance", "0"))
-            profit = Decimal(row.get("unrealizePnl", "0"))
+            cash, available = _amount(row, "balance"), _amount(row, "availableBalance")
+            profit = _amount(row, "unrealizePnl")
         return Account(
             venue=VENUE,
             received_ns=self._clock.now_ns(),
@@ -137,3 +138,11 @@ class WeexGateway(OrderGateway):
             unrealized_pnl=profit,
             equity=None if profit is None else cash + profit,
         )
+
+
+def _amount(row: dict[str, Any], key: str) -> Decimal:
+    """Return an amount of a balance, 0 where it is not said."""
+    try:
+        return amount(row.get(key, "0"))
+    except ValueError as error:
+        raise DialectError(f"WEEX answered with a balance that cannot be read: {key}: {error}", venue=VENUE) from None

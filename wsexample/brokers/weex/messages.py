@@ -5,15 +5,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 __all__ = ["BookTickerFrame", "Control", "DepthFrame", "Head", "KlineFrame", "KlineRow", "PrivateFrame",
            "TickerFrame", "TickerRow", "TradeFrame", "TradeRow"]  # fmt: skip
 
 Pair = tuple[str, str]
 Entry = TypeVar("Entry")
+Millis = Annotated[int, Meta(ge=0, le=9_000_000_000_000)]
+"""UTC epoch milliseconds; later ones do not fit 64 bits in nanoseconds."""
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 class Head(msgspec.Struct, gc=False):
@@ -40,10 +44,10 @@ class DepthFrame(msgspec.Struct, Generic[Entry], gc=False, kw_only=True):
     An entry is what the reader wants: the venue's two texts, or the numbers that they are.
     """
 
-    E: int | None = None
+    E: Millis | None = None
     s: str
-    U: int
-    u: int
+    U: Count
+    u: Count
     l: int  # noqa: E741 - the venue's name
     d: str
     b: list[Entry]
@@ -62,7 +66,7 @@ class TickerRow(msgspec.Struct, kw_only=True):
     l: str | None = None  # noqa: E741 - the venue's name
     v: str | None = None
     q: str | None = None
-    n: int | None = None
+    n: Count | None = None
     m: str | None = None
     i: str | None = None
 
@@ -72,13 +76,13 @@ class TickerFrame(msgspec.Struct):
 
     s: str
     d: list[TickerRow]
-    E: int | None = None
+    E: Millis | None = None
 
 
 class TradeRow(msgspec.Struct, kw_only=True):
     """One trade; ``m`` is true when the taker sold."""
 
-    T: int
+    T: Millis
     t: str | int
     p: str
     q: str
@@ -91,20 +95,20 @@ class TradeFrame(msgspec.Struct):
 
     s: str
     d: list[TradeRow]
-    E: int | None = None
+    E: Millis | None = None
 
 
 class KlineRow(msgspec.Struct, kw_only=True):
     """The candle of an interval that goes on."""
 
-    t: int
+    t: Millis
     i: str
     o: str
     c: str
     h: str
     l: str  # noqa: E741 - the venue's name
     v: str | None = None
-    n: int | None = None
+    n: Count | None = None
     q: str | None = None
 
 
@@ -114,25 +118,25 @@ class KlineFrame(msgspec.Struct):
     s: str
     p: str
     d: list[KlineRow]
-    E: int | None = None
+    E: Millis | None = None
 
 
 class BookTickerFrame(msgspec.Struct):
     """Best bid and ask of one symbol (spot)."""
 
     s: str
-    u: int
+    u: Count
     b: str
     B: str
     a: str
     A: str
-    E: int | None = None
+    E: Millis | None = None
 
 
 class PrivateFrame(msgspec.Struct):
     """Rows of an account's channel: texts, but for a few booleans."""
 
     d: list[dict[str, Any]]
-    E: int | None = None
+    E: Millis | None = None
     v: int | None = None
     msgEvent: str = ""  # noqa: N815 - the venue's name

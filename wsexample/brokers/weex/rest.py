@@ -19,6 +19,7 @@ from wsexample.brokers.weex.calls import CALLS, Call
 from wsexample.brokers.weex.codes import BOOK_LEVELS, INTERVALS_S, PRICE_TYPES, RATE_LIMIT_WAIT_S, VENUE, error_of
 from wsexample.brokers.weex.config import WeexConfig
 from wsexample.brokers.weex.dialect import auth_headers, sign, spell
+from wsexample.brokers.weex.dialect.numbers import whole
 from wsexample.brokers.weex.pacing import CallPace
 from wsexample.clock import SystemClock
 from wsexample.errors import (
@@ -80,15 +81,15 @@ class WeexRest:
 
     async def fetch_time_ms(self) -> int:
         """Fetch the venue's time, milliseconds."""
-        return int((await self._get("time"))["serverTime"])
+        return _millis_in(await self._get("time"), "serverTime")
 
     async def fetch_symbols(self) -> list[dict[str, Any]]:
         """Fetch what is listed, with precision, smallest size and fees."""
-        return list((await self._get("symbols"))["symbols"])
+        return _listed(_object(await self._get("symbols")).get("symbols"))
 
     async def fetch_tradable_symbols(self) -> list[str]:
         """Fetch the symbols that the venue lets programs trade: fewer than are listed."""
-        return list(await self._get("tradable"))
+        return _listed(await self._get("tradable"), str)
 
     async def fetch_tickers(self, symbol: str | None = None) -> list[dict[str, Any]]:
         """Fetch the 24 hour figures of one symbol or of all; ``priceChangePercent`` is a fraction."""
@@ -106,11 +107,11 @@ class WeexRest:
         """
         if limit not in BOOK_LEVELS:
             raise OptionError(f"limit must be 15 or 200, not {limit!r}", option="limit")
-        return dict(await self._get("depth", symbol=symbol, limit=limit))
+        return _object(await self._get("depth", symbol=symbol, limit=limit))
 
     async def fetch_trades(self, symbol: str, limit: int = 100) -> list[dict[str, Any]]:
         """Fetch the latest trades, 1000 at most."""
-        return list(await self._get("trades", symbol=symbol, limit=_bounded(limit, 1000)))
+        return _listed(await self._get("trades", symbol=symbol, limit=_bounded(limit, 1000)))
 
     async def fetch_candles(
         self,
@@ -140,17 +141,18 @@ class WeexRest:
             raise OptionError(f"price_type must be one of {', '.join(PRICE_TYPES)}", option="price_type")
         facts: dict[str, Any] = {"symbol": symbol, "interval": interval, "limit": _bounded(limit, 1000)}
         if start_ms is None and end_ms is None and price_type == PRICE_TYPES[0]:
-            return list(await self._get("candles", **facts))
+            return _listed(await self._get("candles", **facts), list)
         word = price_type.removesuffix("_PRICE")
-        return list(await self._get("past candles", **facts, startTime=start_ms, endTime=end_ms, priceType=word))
+        answer = await self._get("past candles", **facts, startTime=start_ms, endTime=end_ms, priceType=word)
+        return _listed(answer, list)
 
     async def fetch_price(self, symbol: str) -> dict[str, Any]:
         """Fetch the last price of a symbol."""
-        return dict(_rows(await self._get("price", symbol=symbol))[0])
+        return _first(await self._get("price", symbol=symbol))
 
     async def fetch_funding(self, symbol: str) -> dict[str, Any]:
         """Fetch mark, index and funding of a contract; the venue renews the prices once a minute only."""
-        return dict(_rows(await self._get("funding", symbol=symbol))[0])
+        return _first(await self._get("funding", symbol=symbol))
 
     # -- the account ---------------------------------------------------------------------------------------------
 
@@ -161,15 +163,15 @@ class WeexRest:
         ``asset``, ``free`` and ``locked``.
         """
         answer = await self._get("balances")
-        return list(answer["balances"] if self._is_spot else answer)
+        return _listed(_object(answer).get("balances") if self._is_spot else answer)
 
     async def fetch_positions(self) -> list[dict[str, Any]]:
         """Fetch every open position, with ``unrealizePnl`` and ``liquidatePrice`` (contract only)."""
-        return list(await self._get("positions"))
+        return _listed(await self._get("positions"))
 
     async def fetch_open_orders(self, symbol: str | None = None) -> list[dict[str, Any]]:
         """Fetch orders that still wait."""
-        return list(await self._get("open orders", symbol=symbol))
+        return _listed(await self._get("open orders", symbol=symbol))
 
     async def fetch_past_orders(
         self, symbol: str | None = None, *, start_ms: int | None = None, limit: int = 100
@@ -181,17 +183,17 @@ class WeexRest:
             start_ms: only those made since, UTC epoch milliseconds.
             limit: how many.
         """
-        return list(await self._get("past orders", symbol=symbol, startTime=start_ms, limit=_bounded(limit, 100)))
+        return _listed(await self._get("past orders", symbol=symbol, startTime=start_ms, limit=_bounded(limit, 100)))
 
     async def fetch_fills(
         self, symbol: str | None = None, *, start_ms: int | None = None, limit: int = 100
     ) -> list[dict[str, Any]]:
         """Fetch executions of your orders, 100 at most; the same parameters as `fetch_past_orders`."""
-        return list(await self._get("fills", symbol=symbol, startTime=start_ms, limit=_bounded(limit, 100)))
+        return _listed(await self._get("fills", symbol=symbol, startTime=start_ms, limit=_bounded(limit, 100)))
 
     async def fetch_order(self, order_id: str) -> dict[str, Any]:
         """Fetch one order."""
-        return dict(await self._get("order", orderId=order_id))
+        return _object(await self._get("order", orderId=order_id))
 
     async def submit_order(self, order: Mapping[str, str]) -> dict[str, Any]:
         """Place an order given in the venue's own fields; it is sent once and never repeated.
@@ -202,7 +204,10 @@ class WeexRest:
         """
         body = msgspec.json.encode(dict(order)).decode()
         try:
-            return _accepted(dict(await self._once("POST", CALLS["order"], body=body)))
+            answer = _accepted(_object(await self._once("POST", CALLS["order"], body=body)))
+            if not isinstance(answer.get("orderId"), (str, int)):
+                raise DialectError("WEEX answered without the number of the order", venue=VENUE)
+            return answer
         except DialError:
             raise  # nobody was reached, so nothing was taken
         except (NetworkError, DialectError, BrokerUnavailableError) as error:
@@ -217,11 +222,11 @@ class WeexRest:
         Raises:
             OrderRejectedError: there is none that waits.
         """
-        return _accepted(dict(await self._once("DELETE", CALLS["order"], {"orderId": order_id})))
+        return _accepted(_object(await self._once("DELETE", CALLS["order"], {"orderId": order_id})))
 
     async def cancel_all_orders(self, symbol: str) -> list[dict[str, Any]]:
         """Cancel every order of a symbol that waits; returns an answer for each."""
-        return list(await self._once("DELETE", CALLS["all orders"], {"symbol": spell(symbol)}))
+        return _listed(await self._once("DELETE", CALLS["all orders"], {"symbol": spell(symbol)}))
 
     # -- one call ------------------------------------------------------------------------------------------------
 
@@ -265,7 +270,7 @@ class WeexRest:
                 self._pace.note(self._clock.monotonic_s(), weight)
         try:
             answer = msgspec.json.decode(reply.body)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             if reply.status == 200:
                 raise DialectError("WEEX answered with something that is no JSON", venue=VENUE) from None
             answer = {}
@@ -281,9 +286,37 @@ class WeexRest:
         return error
 
 
+def _object(answer: Any) -> dict[str, Any]:
+    if not isinstance(answer, dict):
+        raise DialectError("WEEX answered with something else than an object", venue=VENUE)
+    return answer
+
+
+def _listed(answer: Any, kind: type[Any] = dict) -> list[Any]:
+    """Return a list whose members are all of a kind."""
+    if not isinstance(answer, list) or not all(isinstance(one, kind) for one in answer):
+        raise DialectError("WEEX answered with something else than a list of rows", venue=VENUE)
+    return answer
+
+
 def _rows(answer: Any) -> list[dict[str, Any]]:
     """Return rows, of which the venue sends a single one bare on some calls."""
-    return [answer] if isinstance(answer, dict) else list(answer)
+    return _listed([answer] if isinstance(answer, dict) else answer)
+
+
+def _first(answer: Any) -> dict[str, Any]:
+    rows = _rows(answer)
+    if not rows:
+        raise DialectError("WEEX answered without a row", venue=VENUE)
+    return rows[0]
+
+
+def _millis_in(answer: Any, key: str) -> int:
+    """Return the milliseconds that an answer names; raises `DialectError` when it names none."""
+    try:
+        return whole(_object(answer).get(key))
+    except ValueError:
+        raise DialectError(f"WEEX answered without {key}", venue=VENUE) from None
 
 
 def _bounded(limit: int, most: int) -> int:

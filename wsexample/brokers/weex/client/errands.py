@@ -13,8 +13,9 @@ import msgspec
 from wsexample.brokers.weex.codes import VENUE, error_of
 from wsexample.brokers.weex.config import WeexConfig
 from wsexample.brokers.weex.dialect import WeexMessage, answer_rows, handshake_headers, past_trades
+from wsexample.brokers.weex.dialect.numbers import whole
 from wsexample.brokers.weex.rest import WeexRest
-from wsexample.errors import BrokerUnavailableError, HandshakeError
+from wsexample.errors import BrokerUnavailableError, DialectError, HandshakeError
 from wsexample.ports import Clock, Errands, Gap, Record
 from wsexample.records.market import Trade
 from wsexample.records.orders import Fill, Order
@@ -77,7 +78,7 @@ class WeexErrands(Errands):
         if "orders" in channels:
             # An order older than the break may have ended in it, so the past ones are not limited to those made since.
             rows = await rest.fetch_open_orders() + await rest.fetch_past_orders(limit=ROWS)
-            changed = [row for row in rows if int(row.get("updateTime") or row["time"]) >= start_ms]
+            changed = [row for row in rows if _changed_ms(row) >= start_ms]
             is_whole = len(rows) < ROWS or len(changed) < len(rows)
             yield _in_order(answer_rows("orders", changed, self._clock.now_ns()))
         if "fill" in channels:
@@ -86,6 +87,13 @@ class WeexErrands(Errands):
             yield _in_order(answer_rows("fill", rows, self._clock.now_ns()))
         if not is_whole:
             raise BrokerUnavailableError(f"WEEX answers {ROWS} rows only; some were missed", venue=VENUE)
+
+
+def _changed_ms(row: Mapping[str, Any]) -> int:
+    try:
+        return whole(row.get("updateTime") or row.get("time"))
+    except ValueError as error:
+        raise DialectError(f"WEEX answered with an order without a time: {error}", venue=VENUE) from None
 
 
 def _in_order(messages: list[WeexMessage]) -> list[WeexMessage]:
@@ -111,7 +119,7 @@ async def dial(options: ConnectOptions) -> Connection:
     except HandshakeError as error:
         try:
             body = msgspec.json.decode(error.body, type=dict[str, Any])
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             raise error from None
         if not isinstance(body.get("code"), int):
             raise

@@ -17,21 +17,25 @@ Source: contract and spot API documentation V3, account and trade calls; spot fr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from typing import Any
 
 import msgspec
 
+from wsexample.brokers.weex.codes import VENUE
 from wsexample.brokers.weex.dialect.items import WeexMessage
 from wsexample.brokers.weex.dialect.market import trades
+from wsexample.brokers.weex.dialect.numbers import amount
 from wsexample.brokers.weex.dialect.private import AccountReader
 from wsexample.brokers.weex.messages import PrivateFrame, TradeFrame, TradeRow
+from wsexample.errors import DialectError
 from wsexample.records.orders import Fill, Order
 
 __all__ = ["answer_rows", "past_trades"]
 
 Row = Mapping[str, Any]
 Renamed = tuple[tuple[str, str], ...]
+
+_UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, ArithmeticError, msgspec.ValidationError)
 
 _ORDER: Renamed = (
     ("id", "orderId"), ("clientOrderId", "clientOrderId"), ("symbol", "symbol"), ("orderSide", "side"),
@@ -48,7 +52,13 @@ _FILL: Renamed = (
 
 
 def _renamed(row: Row, names: Renamed) -> dict[str, Any]:
-    return {wire: str(row[key]) for wire, key in names if row.get(key) is not None}
+    return {wire: _plain(row[key]) for wire, key in names if row.get(key) is not None}
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+        return str(value)
+    raise ValueError(f"a {type(value).__name__} where a text was expected")
 
 
 def _order(row: Row) -> dict[str, Any]:
@@ -70,7 +80,7 @@ def _position(row: Row) -> dict[str, Any]:
 
 def _balance(row: Row) -> dict[str, Any]:
     if "free" in row:
-        total = Decimal(row["free"]) + Decimal(row["locked"])
+        total = amount(row["free"]) + amount(row["locked"])
         return {"coin": row["asset"], "equity": format(total, "f"), "available": row["free"], "frozen": row["locked"]}
     return {
         "coin": row["asset"],
@@ -94,11 +104,19 @@ def answer_rows(channel: str, rows: list[dict[str, Any]], received_ns: int) -> l
     Orders and fills are marked as backfilled; a position has the venue's own ``unrealized_pnl``.
 
     Raises:
-        ValueError, KeyError: a row cannot be read.
+        DialectError: a row cannot be read.
     """
-    spelled = [_SPELLED[channel](row) for row in rows]
-    messages = AccountReader().read(channel, PrivateFrame(d=spelled), received_ns)
-    return [_finished(message, row) for message, row in zip(messages, rows, strict=True)]
+    try:
+        spelled = [_SPELLED[channel](row) for row in rows]
+        messages = AccountReader().read(channel, PrivateFrame(d=spelled), received_ns)
+        return [_finished(message, row) for message, row in zip(messages, rows, strict=True)]
+    except _UNREADABLE as error:
+        raise _unread(channel, error) from None
+
+
+def _unread(what: str, error: Exception) -> DialectError:
+    missing = f"{error} is missing" if isinstance(error, KeyError) else f"{error}"
+    return DialectError(f"WEEX answered with {what} that cannot be read: {missing}", venue=VENUE)
 
 
 def _finished(message: WeexMessage, row: Row) -> WeexMessage:
@@ -106,16 +124,26 @@ def _finished(message: WeexMessage, row: Row) -> WeexMessage:
     if isinstance(record, Order | Fill):
         return msgspec.structs.replace(message, record=msgspec.structs.replace(record, is_backfilled=True))
     if "unrealizePnl" in row and message.topic == "positions":
+        profit = amount(row["unrealizePnl"])
         data = {**message.data, "unrealized_pnl": str(row["unrealizePnl"])}
-        record = msgspec.structs.replace(record, unrealized_pnl=Decimal(str(row["unrealizePnl"])))
+        record = msgspec.structs.replace(record, unrealized_pnl=profit)
         return msgspec.structs.replace(message, data=data, record=record)
     return message
 
 
 def past_trades(symbol: str, rows: list[dict[str, Any]], received_ns: int) -> list[WeexMessage]:
-    """Read the answer of the trades call as its stream, oldest first."""
-    found = [
-        TradeRow(T=row["time"], t=row["id"], p=row["price"], q=row["qty"], v=row.get("quoteQty"), m=row["isBuyerMaker"])
-        for row in rows
-    ]
-    return trades(TradeFrame(s=symbol, d=found), received_ns)
+    """Read the answer of the trades call as its stream, oldest first.
+
+    Raises:
+        DialectError: a row cannot be read.
+    """
+    try:
+        found = msgspec.convert([_trade(row) for row in rows], list[TradeRow])
+        return trades(TradeFrame(s=symbol, d=found), received_ns)
+    except _UNREADABLE as error:
+        raise _unread("trades", error) from None
+
+
+def _trade(row: Row) -> dict[str, Any]:
+    names = {"T": "time", "t": "id", "p": "price", "q": "qty", "m": "isBuyerMaker"}
+    return {wire: row[key] for wire, key in names.items()} | {"v": row.get("quoteQty")}

@@ -6,15 +6,35 @@ changes; there is no checksum). How a side is kept is the matter of `wsexample.b
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
+from wsexample.brokers.weex.dialect.numbers import number
 from wsexample.brokers.weex.dialect.sides import Side, WireSide
 from wsexample.records.market import Level
 
-__all__ = ["KeptBook", "Pair", "WireBook"]
+__all__ = ["MAX_LEVELS", "KeptBook", "Pair", "WireBook", "is_crossed"]
+
+MAX_LEVELS = 4096
+"""Levels of one side; the venue sends 200 at most."""
 
 Pair = tuple[str, str]
 """Price and size as they stand on the wire."""
+
+
+def _checked(levels: Sequence[Level]) -> Sequence[Level]:
+    """Return levels whose prices and sizes are some; raises ValueError, so that a frame counts as a whole or not at all."""
+    for level in levels:
+        if not (0 <= level.price < math.inf and 0 <= level.size < math.inf):
+            raise ValueError(f"{level} is no level of a book")
+    return levels
+
+
+def _checked_pairs(pairs: Sequence[Pair]) -> Sequence[Pair]:
+    for price, size in pairs:
+        if number(price) < 0 or number(size) < 0:
+            raise ValueError(f"{price[:50]!r}, {size[:50]!r} is no level of a book")
+    return pairs
 
 
 class KeptBook:
@@ -23,6 +43,9 @@ class KeptBook:
     Parameters:
         bids, asks: the whole book.
         sequence: the snapshot's ``u``.
+
+    Raises:
+        ValueError: a level has a price or a size that is none, here and in `change`, which then changes nothing.
     """
 
     __slots__ = ("asks", "bids", "sequence")
@@ -30,16 +53,17 @@ class KeptBook:
     def __init__(self, bids: Sequence[Level], asks: Sequence[Level], sequence: int) -> None:
         self.bids = Side(-1.0)
         self.asks = Side(1.0)
-        self.bids.change(bids)
-        self.asks.change(asks)
+        self.bids.change(_checked(bids))
+        self.asks.change(_checked(asks))
         self.sequence = sequence
 
     def change(self, bids: Sequence[Level], asks: Sequence[Level], first: int, last: int) -> bool:
         """Take a frame of changes as a whole; returns False, and changes nothing, when a frame before it is missing."""
         if first != self.sequence:
             return False
-        self.bids.change(bids)
-        self.asks.change(asks)
+        changes = _checked(bids), _checked(asks)
+        self.bids.change(changes[0])
+        self.asks.change(changes[1])
         self.sequence = last
         return True
 
@@ -64,7 +88,13 @@ class WireBook:
         """Take a frame of changes as a whole; returns False, and changes nothing, when a frame before it is missing."""
         if first != self.sequence:
             return False
-        self.bids.change_both(bids)
-        self.asks.change_both(asks)
+        changes = _checked_pairs(bids), _checked_pairs(asks)
+        self.bids.change_both(changes[0])
+        self.asks.change_both(changes[1])
         self.sequence = last
         return True
+
+
+def is_crossed(bids: Sequence[Level], asks: Sequence[Level]) -> bool:
+    """Whether the best bid is above the best ask."""
+    return bool(bids) and bool(asks) and bids[0].price > asks[0].price

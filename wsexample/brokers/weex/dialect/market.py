@@ -17,12 +17,12 @@ Source: contract API documentation V3, public channels; raw examples in ``tests/
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 from wsexample.brokers.weex.codes import INTERVALS_S, VENUE
 from wsexample.brokers.weex.dialect.books import KeptBook, WireBook
 from wsexample.brokers.weex.dialect.items import WeexMessage
+from wsexample.brokers.weex.dialect.numbers import amount, number
 from wsexample.brokers.weex.messages import BookTickerFrame, KlineFrame, TickerFrame, TickerRow, TradeFrame
 from wsexample.records.market import Bar, Book, Quote, Ticker, Trade
 
@@ -38,7 +38,7 @@ _TICKER_KEYS = (
 
 def percent(fraction: str) -> str:
     """Return a fraction in percent, to its last digit and without an exponent."""
-    return format(Decimal(fraction) * 100, "f")
+    return format(amount(fraction) * 100, "f")
 
 
 def _ns(ms: int | None) -> int | None:
@@ -46,7 +46,7 @@ def _ns(ms: int | None) -> int | None:
 
 
 def _number(text: str | None) -> float | None:
-    return None if text is None else float(text)
+    return None if text is None else number(text)
 
 
 def tickers(frame: TickerFrame, received_ns: int) -> list[WeexMessage]:
@@ -67,7 +67,7 @@ def _ticker(frame: TickerFrame, row: TickerRow, received_ns: int) -> WeexMessage
         symbol=frame.s,
         exchange_ns=_ns(frame.E),
         received_ns=received_ns,
-        last_price=float(row.c),
+        last_price=number(row.c),
         open_price=_number(row.o),
         high_price=_number(row.h),
         low_price=_number(row.l),
@@ -94,8 +94,8 @@ def trades(frame: TradeFrame, received_ns: int) -> list[WeexMessage]:
             symbol=frame.s,
             exchange_ns=row.T * MS_NS,
             received_ns=received_ns,
-            price=float(row.p),
-            size=float(row.q),
+            price=number(row.p),
+            size=number(row.q),
             trade_id=str(row.t),
             aggressor=side,
         )
@@ -114,10 +114,10 @@ def bars(frame: KlineFrame, received_ns: int) -> list[WeexMessage]:
             exchange_ns=row.t * MS_NS,
             received_ns=received_ns,
             interval_s=float(INTERVALS_S.get(row.i, 0)),
-            open=float(row.o),
-            high=float(row.h),
-            low=float(row.l),
-            close=float(row.c),
+            open=number(row.o),
+            high=number(row.h),
+            low=number(row.l),
+            close=number(row.c),
             volume=_number(row.v),
             trade_count=row.n,
             state="running",
@@ -137,10 +137,10 @@ def quotes(frame: BookTickerFrame, received_ns: int) -> list[WeexMessage]:
         symbol=frame.s,
         exchange_ns=_ns(frame.E),
         received_ns=received_ns,
-        bid_price=float(frame.b),
-        bid_size=float(frame.B),
-        ask_price=float(frame.a),
-        ask_size=float(frame.A),
+        bid_price=number(frame.b),
+        bid_size=number(frame.B),
+        ask_price=number(frame.a),
+        ask_size=number(frame.A),
     )
     data = {"symbol": frame.s, "bid": frame.b, "bid_size": frame.B, "ask": frame.a, "ask_size": frame.A,
             "sequence": frame.u}  # fmt: skip

@@ -17,18 +17,18 @@ Source: contract API documentation V3, private channels; spot from captures in p
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from wsexample.brokers.weex.codes import STATUSES, VENUE
 from wsexample.brokers.weex.dialect.items import WeexMessage
+from wsexample.brokers.weex.dialect.numbers import MS_NS, amount, millis_ns, text_in
 from wsexample.brokers.weex.messages import PrivateFrame
 from wsexample.records.market import Record
 from wsexample.records.orders import OPEN_STATUSES, Balance, Fill, Order, OrderStatus, Position
 
 __all__ = ["AccountReader", "unrealized"]
 
-MS_NS = 1_000_000
 Row = Mapping[str, Any]
 Read = tuple[dict[str, Any], Record, tuple[str, ...]]
 """The documented mapping, the record, and which keys of the mapping were reckoned here."""
@@ -36,30 +36,42 @@ Read = tuple[dict[str, Any], Record, tuple[str, ...]]
 _MODES = {"CROSSED": "cross", "ISOLATED": "isolated"}
 _TYPES = {"LIMIT": "limit", "MARKET": "market", "STOP": "stop_limit", "STOP_MARKET": "stop"}
 _NO_REASON = "UNKNOWN_ORDER_CANCEL_REASON"
+_MOST_OPEN = 20_000
+"""Open orders whose status is remembered, the newest."""
 
 
 def _decimal(row: Row, key: str) -> Decimal | None:
     value = row.get(key)
-    if value in (None, ""):
-        return None
-    try:
-        return Decimal(str(value))
-    except InvalidOperation:
-        raise ValueError(f"{key} is no number: {value!r}") from None
+    return None if value is None or value == "" else amount(value)
+
+
+def _named(row: Row, key: str) -> str:
+    found = text_in(row, key)
+    if found is None:
+        raise ValueError(f"{key} is missing")
+    return found
 
 
 def _lower(row: Row, key: str) -> str | None:
-    value = row.get(key)
-    return str(value).lower() if value else None
+    found = text_in(row, key)
+    return None if found is None else found.lower()
 
 
 def _time(row: Row, key: str) -> int | None:
     value = row.get(key)
-    return int(value) * MS_NS if value not in (None, "", "0", 0) else None
+    return millis_ns(value) or None if value is not None and value != "" else None
 
 
 def _ratio(over: Decimal | None, under: Decimal | None) -> Decimal | None:
-    return over / under if over is not None and under else None
+    found = over / under if over is not None and under else None
+    return None if found is None else amount(str(found))
+
+
+def _flag(row: Row, key: str) -> bool | None:
+    value = row.get(key)
+    if value is None or isinstance(value, bool):
+        return value
+    raise ValueError(f"{key} is neither true nor false")
 
 
 def unrealized(size: Decimal, open_value: Decimal, mark: Decimal, *, is_short: bool) -> Decimal:
@@ -108,7 +120,7 @@ class AccountReader:
         return found
 
     def _status(self, row: Row, size: Decimal | None, filled: Decimal) -> str:
-        order_id, word = str(row["id"]), str(row.get("status", ""))
+        order_id, word = _named(row, "id"), text_in(row, "status") or ""
         if word == "CANCELING":
             known: str | None = self._statuses.get(order_id)
         else:
@@ -117,6 +129,8 @@ class AccountReader:
         if status == OrderStatus.NEW and filled > 0 and (not size or filled < size):
             status = OrderStatus.PARTIALLY_FILLED.value
         if status in OPEN_STATUSES:
+            if len(self._statuses) >= _MOST_OPEN:
+                self._statuses.pop(next(iter(self._statuses)))
             self._statuses[order_id] = status
         else:
             self._statuses.pop(order_id, None)
@@ -124,21 +138,21 @@ class AccountReader:
 
     def _order(self, row: Row, frame: PrivateFrame, received_ns: int) -> Read:
         size, filled = _decimal(row, "size"), _decimal(row, "cumFillSize") or Decimal(0)
-        status, symbol = self._status(row, size, filled), str(row["symbol"])
-        reason = row.get("cancelReason")
+        status, symbol = self._status(row, size, filled), _named(row, "symbol")
+        reason = text_in(row, "cancelReason")
         record = Order(
             venue=VENUE,
             symbol=symbol,
             exchange_ns=_time(row, "updatedTime") or _ms(frame),
             received_ns=received_ns,
-            order_id=str(row["id"]),
-            client_order_id=row.get("clientOrderId") or None,
+            order_id=_named(row, "id"),
+            client_order_id=text_in(row, "clientOrderId"),
             status=status,
-            venue_status=row.get("status"),
+            venue_status=text_in(row, "status"),
             event=frame.msgEvent or None,
-            reason=None if reason in (None, "", _NO_REASON) else str(reason),
+            reason=None if reason == _NO_REASON else reason,
             side=_lower(row, "orderSide"),
-            order_type=_TYPES.get(str(row.get("type")), _lower(row, "type")),
+            order_type=_TYPES.get(text_in(row, "type") or "", _lower(row, "type")),
             time_in_force=_lower(row, "timeInForce"),
             size=size or None,
             notional=_decimal(row, "value") if not size else None,
@@ -147,10 +161,10 @@ class AccountReader:
             filled_size=filled,
             average_price=_ratio(_decimal(row, "cumFillValue"), filled),
             fee=_decimal(row, "cumFillFee"),
-            fee_currency=row.get("coin"),
+            fee_currency=text_in(row, "coin"),
             realized_pnl=_decimal(row, "cumRealizePnl"),
             position_side=_lower(row, "positionSide"),
-            reduce_only=row.get("reduceOnly"),
+            reduce_only=_flag(row, "reduceOnly"),
             created_ns=_time(row, "createdTime"),
             updated_ns=_time(row, "updatedTime"),
         )
@@ -167,14 +181,14 @@ class AccountReader:
         size = _decimal(row, "fillSize") or Decimal(0)
         price = _ratio(_decimal(row, "fillValue"), size)
         side = _lower(row, "orderSide")
-        coin = row.get("coin") or row.get("baseCoin" if side == "buy" else "quoteCoin")
+        coin = text_in(row, "coin") or text_in(row, "baseCoin" if side == "buy" else "quoteCoin")
         record = Fill(
             venue=VENUE,
-            symbol=str(row["symbol"]),
+            symbol=_named(row, "symbol"),
             exchange_ns=_time(row, "createdTime") or _ms(frame),
             received_ns=received_ns,
-            fill_id=str(row["id"]),
-            order_id=str(row["orderId"]),
+            fill_id=_named(row, "id"),
+            order_id=_named(row, "orderId"),
             side=side,
             price=price,
             size=size,
@@ -194,20 +208,20 @@ class AccountReader:
         side = _lower(row, "side")
         record = Position(
             venue=VENUE,
-            symbol=str(row["symbol"]),
+            symbol=_named(row, "symbol"),
             exchange_ns=_time(row, "updatedTime") or _ms(frame),
             received_ns=received_ns,
-            size=-size if side == "short" else size,
+            size=size.copy_negate() if side == "short" else size,
             side=side,
-            position_id=str(row["id"]),
+            position_id=_named(row, "id"),
             average_price=_ratio(opened, size),
             cost=opened,
             fee=_decimal(row, "openFee"),
             funding=_decimal(row, "fundingFee"),
             margin=_decimal(row, "isolatedMargin") or None,
-            margin_mode=_MODES.get(str(row.get("marginMode"))),
+            margin_mode=_MODES.get(text_in(row, "marginMode") or ""),
             leverage=_decimal(row, "leverage"),
-            currency=row.get("coin"),
+            currency=text_in(row, "coin"),
             opened_ns=_time(row, "createdTime"),
             updated_ns=_time(row, "updatedTime"),
         )
@@ -218,7 +232,7 @@ class AccountReader:
         return data, record, ("entry_price",) if price is not None else ()
 
     def _balance(self, row: Row, frame: PrivateFrame, received_ns: int) -> Read:
-        coin = str(row["coin"])
+        coin = _named(row, "coin")
         total = _decimal(row, "equity")
         key = "equity"
         if total is None:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from decimal import InvalidOperation
 from typing import Any
 
 import msgspec
 
 from wsexample.brokers.weex.codes import MAX_OPERATIONS, MAX_STREAMS, PRIVATE_TOPICS, VENUE, stream_error
-from wsexample.brokers.weex.dialect.books import KeptBook, Pair, WireBook
+from wsexample.brokers.weex.dialect.books import MAX_LEVELS, KeptBook, Pair, WireBook, is_crossed
 from wsexample.brokers.weex.dialect.items import WeexMessage
 from wsexample.brokers.weex.dialect.market import bars, book_message, book_record, quotes, tickers, trades
 from wsexample.brokers.weex.dialect.private import AccountReader
@@ -31,7 +30,7 @@ from wsexample.brokers.weex.messages import (
 )
 from wsexample.errors import BrokerUnavailableError, SubscriptionLimitError
 from wsexample.ports import NOTHING, Dialect, Failure, Gap, Record, Silence, Step
-from wsexample.records.market import Level
+from wsexample.records.market import Book, Level
 
 __all__ = ["WeexDialect"]
 
@@ -42,7 +41,10 @@ SNAPSHOT_TIMEOUT_S = 10.0
 SILENCE_S = 150.0
 """The venue pings a subscribed socket once a minute; two pings missed and a half."""
 _CHANGE = b'{"e":"depth"'
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, ValueError, KeyError, TypeError, InvalidOperation)
+CROSSED_NS = 2 * 10**9
+"""How long a book may be crossed before it counts as broken."""
+_KEPT_BYTES = 4096
+_UNREADABLE = (msgspec.DecodeError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError)
 
 
 class WeexDialect(Dialect):
@@ -70,7 +72,9 @@ class WeexDialect(Dialect):
         self.errors = 0
         """Error answers that concerned nothing that was asked for."""
         self.kept: deque[bytes] = deque(maxlen=keep)
-        """The newest messages that could not be read."""
+        """The newest messages that could not be read, the first 4096 bytes of each."""
+        self.crossed = 0
+        """States of a book in which the best bid was above the best ask; they are not handed over."""
         self._keeps_wire = keeps_wire
         self._account = AccountReader()
         self._head = msgspec.json.Decoder(Head).decode
@@ -91,6 +95,7 @@ class WeexDialect(Dialect):
         self._topics: set[str] = set()
         self._asked: dict[int, tuple[str, ...]] = {}
         self._missing: dict[str, tuple[int, int]] = {}
+        self._crossed: dict[str, int] = {}
         self._operations: deque[int] = deque(maxlen=MAX_OPERATIONS)
         self._last_id = 0
 
@@ -142,8 +147,8 @@ class WeexDialect(Dialect):
         known = [topic for topic in topics if topic in self._topics]
         self._topics.difference_update(known)
         for topic in known:
-            self.books.pop(topic, None)
-            self._missing.pop(topic, None)
+            for kept in (self.books, self._missing, self._crossed):
+                kept.pop(topic, None)
         return Step(replies=[self._message("UNSUBSCRIBE", known)]) if known else NOTHING
 
     # -- what comes ----------------------------------------------------------------------------------------------
@@ -156,20 +161,21 @@ class WeexDialect(Dialect):
             if found is None:
                 return self._read(payload, received_ns)
             topic, symbol, exchange_ns = found
-            book = self.books[topic]
-            record = book_record(symbol, book, exchange_ns, received_ns)
-            return Step([book_message(topic, book, record) if isinstance(book, WireBook) else record])
+            return self._book_step(topic, book_record(symbol, self.books[topic], exchange_ns, received_ns))
         except _UNREADABLE:
-            self.unreadable += 1
-            self.kept.append(bytes(payload))
+            self._keep(payload)
             return NOTHING
+
+    def _keep(self, payload: bytes) -> None:
+        self.unreadable += 1
+        self.kept.append(bytes(payload[:_KEPT_BYTES]))
 
     def _read(self, payload: bytes, received_ns: int) -> Step:
         if payload.startswith(_CHANGE):  # most messages by far, and worth not looking at twice
-            return self._book(self._depth(payload), received_ns)
+            return self._book(self._depth(payload), payload, received_ns)
         event = self._head(payload).e
         if event in ("depth", "depthSnapshot"):
-            return self._book(self._depth(payload), received_ns)
+            return self._book(self._depth(payload), payload, received_ns)
         if event == "ticker":
             return self._hand_over(tickers(self._ticker(payload), received_ns))
         if event in ("trade", "tradeSnapshot"):
@@ -211,28 +217,43 @@ class WeexDialect(Dialect):
         ]
         return Step(records=records) if records else NOTHING
 
-    def _book(self, frame: DepthFrame[Any], received_ns: int) -> Step:
+    def _book(self, frame: DepthFrame[Any], payload: bytes, received_ns: int) -> Step:
         topic = f"{frame.s}@depth{frame.l}"
         if topic not in self._topics:
             return NOTHING
-        if frame.d == "SNAPSHOT":
-            self.books[topic] = book = self._book_of(frame.b, frame.a, frame.u)
-            missing = self._missing.pop(topic, None)
-            gaps = [] if missing is None else [self._gap(frame.s, missing[0], received_ns)]
-            return Step([*gaps, self._book_item(topic, book, frame.s, frame.E, received_ns)])
+        is_whole = frame.d == "SNAPSHOT"
         known = self.books.get(topic)
-        if known is None:
+        if known is None and not is_whole:
             self.orphans += 1
             return NOTHING
-        if not known.change(frame.b, frame.a, frame.U, frame.u):
+        try:
+            if is_whole:
+                self.books[topic] = known = self._book_of(frame.b, frame.a, frame.u)
+            elif known is None or not known.change(frame.b, frame.a, frame.U, frame.u):
+                return self._resync(topic, received_ns)
+        except ValueError:  # a level that is none: what it was to be is not known
+            self._keep(payload)
             return self._resync(topic, received_ns)
-        return Step([self._book_item(topic, known, frame.s, frame.E, received_ns)])
+        exchange_ns = None if frame.E is None else frame.E * MS_NS
+        return self._book_step(topic, book_record(frame.s, known, exchange_ns, received_ns))
 
-    def _book_item(
-        self, topic: str, book: KeptBook | WireBook, symbol: str, time_ms: int | None, received_ns: int
-    ) -> Record:
-        record = book_record(symbol, book, None if time_ms is None else time_ms * MS_NS, received_ns)
-        return book_message(topic, book, record) if isinstance(book, WireBook) else record
+    def _book_step(self, topic: str, record: Book) -> Step:
+        """Hand a book over, unless it cannot be right."""
+        if len(record.bids) > MAX_LEVELS or len(record.asks) > MAX_LEVELS:
+            return self._resync(topic, record.received_ns)
+        if is_crossed(record.bids, record.asks):
+            self.crossed += 1
+            if record.received_ns - self._crossed.setdefault(topic, record.received_ns) >= CROSSED_NS:
+                return self._resync(topic, self._crossed[topic], now_ns=record.received_ns)
+            return NOTHING
+        if self._crossed:
+            self._crossed.pop(topic, None)
+        book = self.books[topic]
+        item = book_message(topic, book, record) if isinstance(book, WireBook) else record
+        missing = self._missing.pop(topic, None) if self._missing else None
+        if missing is None:
+            return Step([item])
+        return Step([self._gap(record.symbol, missing[0], record.received_ns), item])
 
     def _gap(self, symbol: str, from_ns: int, to_ns: int) -> Gap:
         return Gap(
@@ -244,14 +265,16 @@ class WeexDialect(Dialect):
             reason="changes of the order book were missing; it was asked for anew",
         )
 
-    def _resync(self, topic: str, received_ns: int) -> Step:
-        """A frame is missing: let go of the book and ask for a new one."""
-        del self.books[topic]
+    def _resync(self, topic: str, since_ns: int, *, now_ns: int | None = None) -> Step:
+        """The book is wrong since then: let go of it and ask for a new one."""
+        self.books.pop(topic, None)
+        self._crossed.pop(topic, None)
         self.resyncs += 1
         if not self._has_budget(2):
             error = BrokerUnavailableError("WEEX: too many broken books on this connection", venue=VENUE)
             return Step(failure=Failure(error, is_final=False))
-        self._missing[topic] = (received_ns, received_ns + round(SNAPSHOT_TIMEOUT_S * 1e9))
+        from_ns, _ = self._missing.get(topic, (since_ns, 0))
+        self._missing[topic] = (from_ns, (now_ns or since_ns) + round(SNAPSHOT_TIMEOUT_S * 1e9))
         return Step(replies=[self._message("UNSUBSCRIBE", [topic]), self._ask([topic])])
 
     # -- time ----------------------------------------------------------------------------------------------------
