@@ -44,8 +44,8 @@ HISTORY = 100
 TRADES_ON = 10
 """Paper trading looks at every so many records of the market."""
 TYPES_EVERY = 10
-LEAKS_BYTES = 20_000
-"""What a planted leak takes at each sample."""
+LEAKS = 1_000
+"""How many small objects a planted leak keeps at each sample."""
 
 
 class Complaints(logging.Handler):
@@ -197,7 +197,7 @@ class House:
             if self._growth is not None and number == round(self.plan.seconds * WARM_PART / self.plan.sample_s):
                 self._growth.begin()
             if self.plan.plant == "leak":
-                self._leaked += [bytearray(100) for _ in range(LEAKS_BYTES // 100)]
+                self._leaked += [bytearray(100) for _ in range(LEAKS)]
             await asyncio.sleep(self.plan.sample_s)
 
     def account(self, numbers: dict[str, int]) -> dict[str, Any]:

@@ -16,8 +16,8 @@ WARM_PART = 0.3
 """Part of a run in which memories fill that are bounded: histories, caches, what tells doubles."""
 MIB = 1024 * 1024
 BLOCKS_PER_MIB = 4_000
-"""Blocks that Python gives out, of 60 bytes and more, for the same growth; they are counted exactly, while the system's figure moves
-in steps of whole arenas and has a store's page cache in it."""
+"""Blocks that Python gives out, of 60 bytes and more, for the same growth; they are counted exactly, while the system's figure
+moves in steps of whole arenas and has a store's page cache in it."""
 HANDLES_ALLOWED = 8
 """By how many handles the end of a run may differ from its beginning while it lasts: connections that are just changing."""
 

@@ -12,13 +12,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GROWTH_MIB = 40
-"""Growth of memory in a minute that is allowed here: histories, caches and memories of this minute fill all the while (8 to 12 MiB
-were seen). It finds what grows with every message; slow leaks are for the longer runs."""
+"""Growth of memory in a minute that is allowed here: histories, caches and memories fill all through the first minute (8 to 12
+MiB were seen). It finds what keeps every message several times; slow leaks are for longer runs."""
 
 
 @pytest.mark.timeout(240)
 def test_a_minute_of_everything_keeps_every_promise(tmp_path: Path) -> None:
-    """Every message accounted for, every execution once, handles, tasks and threads given back; ``WSEXAMPLE_SOAK_SEED`` tries others."""
+    """Every message accounted for, every execution once, all handles given back; ``WSEXAMPLE_SOAK_SEED`` tries others."""
     seed = os.environ.get("WSEXAMPLE_SOAK_SEED", "1")
     command = [sys.executable, str(ROOT / "scripts" / "soak.py"), "--minutes", "1", "--sample", "1", "--seed", seed]
     command += ["--faults-per-minute", "20", "--growth-allowed", str(GROWTH_MIB), "--report", str(tmp_path)]
