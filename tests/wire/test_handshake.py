@@ -80,10 +80,15 @@ def test_an_answer_is_taken_apart() -> None:
     assert answer == Answer(403, "Not  for you", {"a": "1, 2"})
 
 
-@pytest.mark.parametrize("head", [b"SSH-2.0-OpenSSH", b"", b"HTTP/1.1 abc", b"HTTP/1.1"])
+@pytest.mark.parametrize("head", [b"SSH-2.0-OpenSSH", b"", b"HTTP/1.1 abc", b"HTTP/1.1", b"HTTP/1.1 " + b"1" * 5000, b"HTTP/1.1 99"])
 def test_what_is_not_http_has_no_status(head: bytes) -> None:
     """Whatever comes, reading it does not fail."""
     assert read_answer(head).status is None
+
+
+def test_a_reason_cannot_steer_the_terminal() -> None:
+    """Control characters in the server's words are escaped, for they end up in errors."""
+    assert read_answer(b"HTTP/1.1 403 \x1b[2JNo").reason == "\\x1b[2JNo"
 
 
 @pytest.mark.parametrize(
@@ -98,6 +103,9 @@ def test_what_is_not_http_has_no_status(head: bytes) -> None:
         ({"transfer-encoding": "chunked"}, b"3\r\nabc\r\n2;x=y\r\nde\r\n", None),
         ({"transfer-encoding": "chunked"}, b"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n", b"abcde"),
         ({"transfer-encoding": "chunked"}, b"zz\r\n", b""),
+        ({"transfer-encoding": "chunked"}, b"-6\r\n", b""),
+        ({"transfer-encoding": "chunked"}, b"f" * 5000 + b"\r\nx", b""),
+        ({"content-length": "9" * 5000}, b"abc", None),
         ({}, b"x" * (MAX_REFUSAL_BODY + 5), b"x" * MAX_REFUSAL_BODY),
     ],
 )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.wire.conftest import hold, pair
-from wsexample.errors import DeadlineError, OptionError
+from wsexample.errors import DeadlineError, HandshakeError, OptionError
 from wsexample.wire.connection import connect
 from wsexample.wire.scripted import Script, accept
 
@@ -71,3 +71,17 @@ def test_an_end_without_a_connection_harms_nobody(run: Run) -> None:
             assert await reader.read() == b""
 
     run(scenario())
+
+
+def test_interim_answers_are_bounded(run: Run) -> None:
+    """A server that says "100 Continue" without end is given up; a few before the real answer are passed over."""
+
+    async def scenario() -> str:
+        interim = b"HTTP/1.1 100 Continue\r\n\r\n"
+        async with connect("ws://x/", opener=Script([interim * 100, accept()])) as ws:
+            ws.abort()
+        with pytest.raises(HandshakeError) as caught:
+            await connect("ws://x/", opener=Script([interim * 3000, accept()]))
+        return str(caught.value)
+
+    assert "interim answers are longer" in run(scenario())

@@ -6,14 +6,20 @@ Pure; the key and the accept check are Autobahn's.
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from wsexample.wire.target import Target
+from wsexample.wire.trace import printable
 
 __all__ = ["Answer", "basic_authorization", "read_answer", "refusal_body", "refusal_response", "request_head"]
 
 MAX_REFUSAL_BODY = 64 * 1024
+# Python's own int() takes signs and underscores, and refuses thousands of digits with an error.
+_STATUS = re.compile(r"[1-9][0-9]{2}")
+_LENGTH = re.compile(r"[0-9]{1,18}")
+_CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
 
 
 def basic_authorization(username: str, password: str) -> str:
@@ -100,7 +106,7 @@ class Answer:
     status: int | None
     """Status code, None when the bytes are not HTTP."""
     reason: str = ""
-    """Reason phrase."""
+    """Reason phrase, with control characters escaped."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Headers, lower-case names; repeated ones are joined with a comma."""
 
@@ -110,7 +116,7 @@ def read_answer(head: bytes) -> Answer:
     lines = head.decode("latin-1").split("\r\n")
     version, _, rest = lines[0].partition(" ")
     code, _, reason = rest.strip().partition(" ")
-    if not version.startswith("HTTP/") or not (code.isascii() and code.isdigit()):
+    if not version.startswith("HTTP/") or _STATUS.fullmatch(code) is None:
         return Answer(None)
     headers: dict[str, str] = {}
     for line in lines[1:]:
@@ -118,7 +124,7 @@ def read_answer(head: bytes) -> Answer:
         if colon:
             name = name.strip().lower()
             headers[name] = f"{headers[name]}, {value.strip()}" if name in headers else value.strip()
-    return Answer(int(code), reason.strip(), headers)
+    return Answer(int(code), printable(reason.strip()), headers)
 
 
 def refusal_body(answer: Answer, body: bytes, *, is_all: bool = False) -> bytes | None:
@@ -135,7 +141,7 @@ def refusal_body(answer: Answer, body: bytes, *, is_all: bool = False) -> bytes 
         data, is_complete = _dechunked(body)
     else:
         length = answer.headers.get("content-length", "")
-        if length.isascii() and length.isdigit():
+        if _LENGTH.fullmatch(length) is not None:
             data, is_complete = body[: int(length)], len(body) >= int(length)
         else:
             data, is_complete = body, False  # it ends with the connection (RFC 9112 section 6.3)
@@ -152,11 +158,9 @@ def _dechunked(body: bytes) -> tuple[bytes, bool]:
         end = body.find(b"\r\n", position)
         if end < 0:
             return bytes(data), False
-        try:
-            size = int(body[position:end].partition(b";")[0], 16)
-        except ValueError:
-            return bytes(data), True
-        if size == 0:
+        digits = body[position:end].partition(b";")[0].strip()
+        size = int(digits, 16) if _CHUNK_SIZE.fullmatch(digits) is not None else 0
+        if size == 0:  # the last one, or none at all
             return bytes(data), True
         data += body[end + 2 : end + 2 + size]
         position = end + 2 + size + 2

@@ -17,7 +17,7 @@ from wsexample.wire.deflate import usable_offers
 from wsexample.wire.handshake import read_answer, refusal_body, refusal_response, request_head
 from wsexample.wire.lane import build_frame
 from wsexample.wire.log import WireLog
-from wsexample.wire.trace import RECEIVED, SENT, Tracer
+from wsexample.wire.trace import RECEIVED, SENT, Tracer, printable
 
 if TYPE_CHECKING:
     from wsexample.wire.connection import Connection
@@ -224,6 +224,7 @@ class ClientLink(_Link, WebSocketClientProtocol):
     user_agent = ""
     refusal: HandshakeError | TlsError | None = None
     check_peer: Callable[[Any], None] | None = None
+    _interim_bytes = 0
 
     def mask_with(self, mask_key: Callable[[], bytes]) -> None:
         """Mask frames with keys from this function."""
@@ -263,7 +264,9 @@ class ClientLink(_Link, WebSocketClientProtocol):
             self.tracer.head(SENT, self.http_request_data)
 
     def processHandshake(self) -> Any:
-        data = bytes(self.data)
+        data = self._after_interim_answers()
+        if self._interim_bytes > MAX_HEAD_BYTES:
+            return self.failHandshake(f"its interim answers are longer than {MAX_HEAD_BYTES} bytes")
         head, end, rest = data.partition(b"\r\n\r\n")
         if not end:
             if len(data) > MAX_HEAD_BYTES:
@@ -272,9 +275,6 @@ class ClientLink(_Link, WebSocketClientProtocol):
                 return self.failHandshake("the answer is not HTTP")
             return None
         answer = read_answer(head)
-        if answer.status is not None and 100 <= answer.status < 200 and answer.status != 101:
-            self.data = rest  # an interim answer (RFC 9110 section 15.2)
-            return self.processHandshake() if rest else None
         if answer.status not in (None, 101) and refusal_body(answer, rest) is None:
             return None  # a refusal whose body is still on its way; the handshake deadline bounds the wait
         if self.tracer is not None:
@@ -282,6 +282,19 @@ class ClientLink(_Link, WebSocketClientProtocol):
         if not head.isascii():  # Autobahn insists on UTF-8, HTTP allows any byte in a header
             self.data = head.decode("utf-8", "replace").encode() + end + rest
         return super().processHandshake()
+
+    def _after_interim_answers(self) -> bytes:
+        """Drop the interim answers that have come (RFC 9110 section 15.2), and return the rest."""
+        data, start = bytes(self.data), 0
+        while (end := data.find(b"\r\n\r\n", start)) >= 0:
+            status = read_answer(data[start:end]).status
+            if status is None or status == 101 or not 100 <= status < 200:
+                break
+            start = end + 4
+        if start:
+            self._interim_bytes += start
+            self.data = data = data[start:]
+        return data
 
     def failHandshake(self, reason: str) -> None:
         if self.refusal is None:
@@ -294,9 +307,9 @@ class ClientLink(_Link, WebSocketClientProtocol):
         answer = read_answer(head if end else b"")
         address = self.target.address
         if answer.status is None:
-            sentence = f"{address} did not answer as a web server does; is it a WebSocket server? ({reason})"
+            sentence = f"{address} did not answer as a web server does; is it a WebSocket server? ({printable(reason)})"
         elif answer.status == 101:
-            sentence = f"{address} opened the WebSocket wrongly: {reason}"
+            sentence = f"{address} opened the WebSocket wrongly: {printable(reason)}"
         else:
             words = f" {answer.reason}" if answer.reason else ""
             sentence = f"{address} did not open a WebSocket: HTTP {answer.status}{words}"

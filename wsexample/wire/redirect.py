@@ -15,6 +15,7 @@ from wsexample.wire.masking import is_secret_header, mask_url, url_trouble
 from wsexample.wire.options import ConnectOptions
 from wsexample.wire.target import Target
 from wsexample.wire.tls import TlsOptions
+from wsexample.wire.trace import printable
 
 __all__ = ["next_hop"]
 
@@ -139,7 +140,7 @@ class _Harmless:
 
 def _refused(refusal: HandshakeError, words: str) -> HandshakeError:
     return HandshakeError(
-        f"HTTP {refusal.status}: {words}",
+        f"HTTP {refusal.status}: {printable(words)}",
         status=refusal.status,
         reason=refusal.reason,
         headers=refusal.headers,

@@ -12,6 +12,8 @@ import zlib
 from collections.abc import Iterable
 from typing import Any
 
+from autobahn.websocket import protocol
+
 from tests.property.test_lane import frame
 from tests.wire.lane.twins import implementations, play
 from wsexample.wire.autobahn import deflate_client_options, deflate_server_options
@@ -60,6 +62,7 @@ TOKENS = (
 )
 
 IMPLEMENTATIONS = implementations()
+protocol.pformat = repr  # prints every option of every connection, for a debug line that nobody reads
 _loop = asyncio.new_event_loop()
 _unhandled: list[dict[str, Any]] = []
 _loop.set_exception_handler(lambda loop, context: _unhandled.append(context))
@@ -82,7 +85,7 @@ def options_of(role: str, first: int, second: int) -> tuple[dict[str, Any], bool
         options["requireMaskedClientFrames"] = False
     if first & 64 and role == "client":
         options["acceptMaskedServerFrames"] = True
-    if second & 16:
+    if second & 16 and role == "server":  # a client would send what nobody can read
         options["applyMask"] = False
     if second & 32:
         options["echoCloseCodeReason"] = True
