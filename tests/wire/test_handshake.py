@@ -80,7 +80,9 @@ def test_an_answer_is_taken_apart() -> None:
     assert answer == Answer(403, "Not  for you", {"a": "1, 2"})
 
 
-@pytest.mark.parametrize("head", [b"SSH-2.0-OpenSSH", b"", b"HTTP/1.1 abc", b"HTTP/1.1", b"HTTP/1.1 " + b"1" * 5000, b"HTTP/1.1 99"])
+@pytest.mark.parametrize(
+    "head", [b"SSH-2.0-OpenSSH", b"", b"HTTP/1.1 abc", b"HTTP/1.1", b"HTTP/1.1 " + b"1" * 5000, b"HTTP/1.1 99"]
+)
 def test_what_is_not_http_has_no_status(head: bytes) -> None:
     """Whatever comes, reading it does not fail."""
     assert read_answer(head).status is None
