@@ -1,12 +1,14 @@
 """State machines of Hypothesis whose steps are coroutines: one loop and one clock moved by hand for each example.
 
-Nothing waits for the machine's time, so that a step costs what it computes; what hangs fails after `DEADLINE_S`.
+Nothing waits for the machine's time: where a loop has nothing to do before a timer is due, it leaps to that moment. So a step
+costs what it computes, and what hangs fails at once.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import selectors
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from hypothesis.stateful import RuleBasedStateMachine
@@ -16,8 +18,33 @@ from wsexample.session.testing import settle
 
 T = TypeVar("T")
 
-DEADLINE_S = 30.0
-"""Real seconds that one step may take, which needs none; it hangs when they pass."""
+DEADLINE_S = 3600.0
+"""Seconds of the loop's own time that one step may take; it hangs when they pass."""
+
+
+class _Leaper(selectors.DefaultSelector):
+    """Waits for nothing: the time of its loop passes instead."""
+
+    now_s = 1000.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        found = super().select(0)
+        if not found:
+            assert timeout is not None, "nothing can happen any more"
+            self.now_s += timeout
+        return found
+
+
+class LeapingLoop(asyncio.SelectorEventLoop):
+    """An event loop whose time passes only while it would wait, and then at once."""
+
+    def __init__(self) -> None:
+        self.leaper = _Leaper()
+        super().__init__(self.leaper)
+
+    def time(self) -> float:
+        """Return the loop's own time, seconds."""
+        return self.leaper.now_s
 
 
 class LoopingMachine(RuleBasedStateMachine):
@@ -26,7 +53,7 @@ class LoopingMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.clock = ManualClock()
-        self.loop = asyncio.new_event_loop()
+        self.loop = LeapingLoop()
         self.complaints: list[dict[str, Any]] = []
         self.loop.set_exception_handler(lambda loop, context: self.complaints.append(context))
 
@@ -39,6 +66,14 @@ class LoopingMachine(RuleBasedStateMachine):
 
         return self.loop.run_until_complete(bounded())
 
+    def call(self, function: Callable[..., T], *args: Any) -> T:
+        """Call a function inside the loop."""
+
+        async def inside() -> T:
+            return function(*args)
+
+        return self.loop.run_until_complete(inside())
+
     def let_run(self) -> None:
         """Let every task run that can, without any time passing."""
         self.loop.run_until_complete(settle(1000))
@@ -49,23 +84,22 @@ class LoopingMachine(RuleBasedStateMachine):
         self.let_run()
         return task
 
-    async def leave(self) -> None:
-        """End what the example began; nothing may run after it."""
+    def come_to_rest(self) -> None:
+        """End what the example began and check what must hold in the end; nothing may run after it."""
 
     def teardown(self) -> None:
         """No task, no sleeper and no complaint of the loop is left."""
         try:
-            self.do(self.leave())
+            self.come_to_rest()
             self.let_run()
             left = asyncio.all_tasks(self.loop)
-            sleeps_ns = self.clock.next_wake_ns
+            assert not left, f"tasks left behind: {left}"
+            assert self.clock.next_wake_ns is None, "somebody still sleeps on the clock"
+            assert not self.complaints, self.complaints
         finally:
             self.loop.run_until_complete(_cancel_all(self.loop))
             self.loop.run_until_complete(self.loop.shutdown_asyncgens())
             self.loop.close()
-        assert not left, f"tasks left behind: {left}"
-        assert sleeps_ns is None, "somebody still sleeps on the clock"
-        assert not self.complaints, self.complaints
 
 
 async def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -81,6 +80,10 @@ class Shelf:
             del line[index_of(line, lossy[0])]
             self.dropped += 1
         line.append(record)
+
+    def hold(self) -> None:
+        if self.held is None and not self.is_closed:
+            self.held = []
 
     def release(self, first: Sequence[Record] = ()) -> None:
         held, self.held = self.held, None
@@ -185,7 +188,7 @@ class DeliveryMachine(LoopingMachine):
         self.is_holding = True
         self.delivery.hold()
         for shelf in self.shelves:
-            shelf.held = shelf.held if shelf.held is not None else []
+            shelf.hold()
 
     @rule(batch=BATCHES)
     def release(self, batch: list[tuple[str, str]]) -> None:
@@ -218,14 +221,14 @@ class DeliveryMachine(LoopingMachine):
         first, self.unclaimed = self.unclaimed, None
         if first is not None:
             if first.held is not None:
-                shelf.held = []
+                shelf.hold()
             shelf.put(first.line, at_once=True)
             shelf.put(first.held or ())
             first.received -= first.waiting
             first.line, first.held = [], None
             self.left.append(first)
         elif self.is_holding:
-            shelf.held = []
+            shelf.hold()
         if self.is_over:
             shelf.close()
         self.readers.append(Reader(consumer, shelf))
@@ -343,19 +346,13 @@ class DeliveryMachine(LoopingMachine):
             for name in ("received", "delivered", "conflated", "dropped", "waiting"):
                 assert getattr(stats, name) == sum(getattr(shelf, name) for shelf in shelves), name
 
-    async def leave(self) -> None:
+    def come_to_rest(self) -> None:
         """What still waits comes out as the lists have it."""
         if not hasattr(self, "delivery"):
             return
-        self.is_over = True
-        self.delivery.finish(None)
+        self.finish(False)
+        assert not any(reader.waits for reader in self.readers)
         for reader in self.readers:
-            if not reader.has_left:
-                reader.shelf.close()
-            for task in reader.waits:
-                with contextlib.suppress(BaseException):
-                    result = await task
-                    self.take(reader, result if isinstance(result, list) else [result])  # type: ignore[list-item]
             got = reader.consumer.take_waiting()
             assert len(got) == len(reader.shelf.line)
             assert all(a is b for a, b in zip(got, reader.shelf.line, strict=True))

@@ -123,7 +123,7 @@ class SessionLife(RuleBasedStateMachine):
             assert (limit is not None and self.in_a_row >= limit) or self.retry.max_elapsed_s is not None
             assert self.machine.phase is Phase.CLOSED
         else:
-            assert delay_s >= wait_s
+            assert delay_s >= wait_s - 1e-6
             assert self.retry.max_attempts is None or self.in_a_row < self.retry.max_attempts
             pace_s = self.retry.interval_s + (self.retry.window_s if self.retry.window_attempts else 0.0)
             assert delay_s <= max(self.retry.bound_s(self.in_a_row), wait_s) + pace_s
