@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
+import importlib
 import importlib.util
 import logging
 import multiprocessing
@@ -48,6 +49,8 @@ def tried(part: str, kind: str, seeds: range) -> tuple[str, str, int, list[str]]
         logging.getLogger(name).addHandler(logging.NullHandler())
     if not _certificates:
         _certificates.append(made_certificates())
+        for each in PARTS:  # all at once, so that a run is of one version of the source
+            importlib.import_module(f"tests.faults.parts.{each}")
     loops = ("asyncio", "uvloop") if importlib.util.find_spec("uvloop") else ("asyncio",)
     broken = []
     for seed in seeds:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wsexample.cli.exit_codes import ExitCode
+from wsexample.cli.exposure import exposure
 from wsexample.cli.help_text import epilog
 from wsexample.cli.hub_log import FORMATS, show_log
 from wsexample.cli.options import ADDRESS, CONTEXT, Command, debug_option, option, quiet_option
@@ -222,9 +223,9 @@ def _access(chosen: dict[str, Any], host: str) -> Access:
         if not path.is_file():
             raise OptionError(f"there is no {path}: wsexample hub-token add {path} NAME makes it")
         return Access(TokenFile(path), anybody=None)
-    if host not in ("127.0.0.1", "::1", "localhost"):
-        what = "orders and accounts" if chosen["account"] else "market data"
-        words = f"everybody who reaches {host} may read {what}; --tokens limits that"
+    what = "orders and accounts" if chosen["account"] else "market data"
+    words = exposure(host, f"read {what}", "--tokens")
+    if words is not None:
         _tell(chosen["log_format"], words, event="note", color="yellow", level=logging.WARNING)
     return Access(anybody=EVERYTHING if chosen["account"] else MARKET_DATA)
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from wsexample.cli.exit_codes import ExitCode, exit_status_help
+from wsexample.cli.exposure import exposure
 from wsexample.cli.feed.numbers import count_of
 from wsexample.cli.options import ADDRESS, CONTEXT, Command, debug_option, option, quiet_option
 from wsexample.cli.output import Output
@@ -180,6 +181,9 @@ async def _serve(
     host, port = address
     host = {None: "127.0.0.1", "*": "0.0.0.0"}.get(host, host)
     plan = TapePlan(from_ns=from_ns, to_ns=to_ns, **facts)
+    warning = exposure(str(host), f"read {file}, account data included", "another address")
+    if warning is not None:
+        say(warning, color="yellow")
     async with serve_tape(file, plan, source=source, host=str(host), port=port, stats=stats) as server:
         if not is_quiet:
             say(f"{file} is played to whoever connects to {server.url}", color="green")

@@ -14,6 +14,7 @@ import click
 
 from wsexample.cli import server_plan
 from wsexample.cli.exit_codes import ExitCode
+from wsexample.cli.exposure import exposure
 from wsexample.cli.running import Stop
 from wsexample.cli.server_access import Gate
 from wsexample.cli.server_modes import Client
@@ -51,6 +52,7 @@ class House:
         access = server_plan.access(given)
         self._gate = Gate(access, self._traffic, self._say_refusal, is_oneshot=given["oneshot"])
         files = server_plan.static_files(given)
+        self._asks_who = not access.is_open or given["client_ca"] is not None
         self._pages = StatusPages(self._traffic, files, access.knows)
         self._options = server_plan.serve_options(given)
         self._tls = server_plan.tls(given)
@@ -63,6 +65,7 @@ class House:
             with _announced(urls, self._given):
                 for url in urls:
                     self._note("listening", f"{self._mode.name} on {url}; Ctrl-C stops", url=url, mode=self._mode.name)
+                self._warn()
                 beside = asyncio.ensure_future(self._mode.run())
                 try:
                     await self._stop.wait()
@@ -75,6 +78,15 @@ class House:
             self._note("stopping", f"stopping; closing {count} {noun} with 1001", connections=count)
             await asyncio.gather(*(server.close() for server in servers))
         return ExitCode.OK
+
+    def _warn(self) -> None:
+        """Say that others are let in without being asked who they are."""
+        if self._asks_who:
+            return
+        for where in self._addresses:
+            warning = None if "unix_path" in where else exposure(where["host"], f"use {self._mode.name}", "--token")
+            if warning is not None:
+                self._note("warning", warning, host=where["host"])
 
     def _serve(self, **where: Any) -> Any:
         return serve(
@@ -128,7 +140,14 @@ class House:
 Note = Callable[..., None]
 
 
-_EVENT_COLORS = {"listening": "cyan", "connected": "green", "refused": "yellow", "failed": "red", "command": "red"}
+_EVENT_COLORS = {
+    "warning": "yellow",
+    "listening": "cyan",
+    "connected": "green",
+    "refused": "yellow",
+    "failed": "red",
+    "command": "red",
+}
 
 
 def _log(*, is_quiet: bool, as_json: bool) -> Note:

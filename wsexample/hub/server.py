@@ -34,6 +34,7 @@ from wsexample.hub.ops import (
 from wsexample.hub.readers import Reader, send_all
 from wsexample.hub.topics import check_pattern
 from wsexample.records.market import Record
+from wsexample.wire.admission import is_own_page
 from wsexample.wire.options import ServeOptions
 from wsexample.wire.server import Reject, Request, Server, ServerConnection, serve
 
@@ -77,7 +78,8 @@ class HubOptions:
     handshake_timeout_s: float = 10.0
     """How long a new connection may take to say what it wants, seconds; then it is dropped."""
     allowed_origins: Sequence[str] | None = ()
-    """Origins of pages that may connect besides the hub's own; None for any."""
+    """Origins of pages that may connect besides the hub's own; None for any. Without tokens the hub's own page must have been
+    opened by an address or a local name; one under a public name, such as behind a reverse proxy, is named here."""
 
     def __post_init__(self) -> None:
         for name in (
@@ -228,7 +230,11 @@ class Hub:
         origin = request.headers.get("origin")
         if origin is None or self._origins is None:
             return True
-        return origin.partition("://")[2] == request.headers.get("host") or origin in self._origins
+        if origin in self._origins:
+            return True
+        host = request.headers.get("host")
+        # A stranger's name may lead here too, as if the page were ours; where a token is needed, it has none.
+        return is_own_page(origin, host) or (self.access.anybody is None and origin.partition("://")[2] == host)
 
     def _refused(self, reason: str, answer: Reject, request: Request) -> Reject:
         self._note_refusal(reason, answer.body, remote=request.remote)

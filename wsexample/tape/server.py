@@ -19,6 +19,7 @@ from wsexample.errors import ConnectionClosed, DeadlineError, OptionError
 from wsexample.tape.format import Entry, Kind, Note, note_of
 from wsexample.tape.pace import Pace
 from wsexample.tape.reader import Tape
+from wsexample.wire.admission import is_own_page
 from wsexample.wire.options import ServeOptions
 from wsexample.wire.server import Reject, Request, Server, ServerConnection, serve
 
@@ -83,7 +84,8 @@ def serve_tape(
         source: the only source to serve; None for all.
         host: address to listen on (default 127.0.0.1).
         port: port to listen on (default 0, any free one).
-        options: further options of the server.
+        options: further options of the server. Pages in browsers are refused, for a tape may hold an account's data, unless
+            ``allowed_origins`` names theirs.
         stats: where to count (default: nowhere).
 
     Raises:
@@ -97,23 +99,31 @@ def serve_tape(
         if not names:
             raise OptionError(f"{path} holds nobody's traffic", option="tape")
         first = source or 0
-    desk = _Desk(Path(path), plan, {urlsplit(url).path or "/": first + n for n, url in enumerate(names)}, stats)
+    paths = {urlsplit(url).path or "/": first + n for n, url in enumerate(names)}
+    lets_pages_in = options is not None and options.allowed_origins is not None
+    desk = _Desk(Path(path), plan, paths, stats, lets_pages_in=lets_pages_in)
     return serve(desk.play, host=host, port=port, accept=desk.accept, options=options)
 
 
 class _Desk:
     """Plays a tape to clients."""
 
-    def __init__(self, path: Path, plan: TapePlan, paths: dict[str, int], stats: TapeStats | None) -> None:
+    def __init__(
+        self, path: Path, plan: TapePlan, paths: dict[str, int], stats: TapeStats | None, *, lets_pages_in: bool
+    ) -> None:
         self._path = path
         self._plan = plan
         self._paths = paths
+        self._lets_pages_in = lets_pages_in
         self._stats = stats if stats is not None else TapeStats()
         self._played: dict[int, int] = {}
         self._machine = SystemClock()
 
     async def accept(self, request: Request) -> str | Reject | None:
-        """Refuse a path of which nothing was recorded; agree to the first subprotocol offered."""
+        """Refuse pages, and a path of which nothing was recorded; agree to the first subprotocol offered."""
+        origin = request.headers.get("origin")
+        if origin is not None and not self._lets_pages_in and not is_own_page(origin, request.headers.get("host")):
+            return Reject(403, "pages may not read a tape\n")
         if len(self._paths) > 1 and request.path not in self._paths:
             return Reject(404, f"there is nothing on {request.path}; there is {' '.join(self._paths)}\n")
         return request.subprotocols[0] if request.subprotocols else None

@@ -6,9 +6,36 @@ from collections import Counter
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-__all__ = ["Census", "RateLimit", "origin_is_allowed"]
+__all__ = ["Census", "RateLimit", "host_may_be_anybodys", "is_own_page", "origin_is_allowed"]
 
 _PORTS = {"http": 80, "https": 443}
+
+
+def host_may_be_anybodys(host: str | None) -> bool:
+    """Tell whether a Host header is a name that anybody could have registered, and let lead to this machine.
+
+    A page of such a name reaches a server on the loopback as its own origin ("DNS rebinding"); one that came by an address, by
+    ``localhost``, by a name without a dot or by a ``.local`` name was not led here by a stranger.
+
+    Parameters:
+        host: the header's value, with or without a port; None when there was none.
+    """
+    name = (host or "").strip().lower()
+    if name.startswith("["):
+        return False  # an IPv6 address
+    name = name.partition(":")[0].rstrip(".")
+    is_address = name.replace(".", "").isdigit()
+    return "." in name and not is_address and not name.endswith((".local", ".localhost"))
+
+
+def is_own_page(origin: str, host: str | None) -> bool:
+    """Tell whether a page is the server's own, and nobody's name has led it there.
+
+    Parameters:
+        origin: value of the Origin header; some clients that are no browsers send that of the server itself.
+        host: value of the Host header.
+    """
+    return origin.partition("://")[2] == host and not host_may_be_anybodys(host)
 
 
 def origin_is_allowed(origin: str, allowed: Sequence[str]) -> bool:

@@ -278,6 +278,7 @@ class AlpacaSimulator(Commands):
                 request.method,
                 request.path,
                 await request.read(),
+                headers=request.headers,
                 faults=self.commands(),
                 stats=self.stats.as_dict,
                 start=self._in_background,

@@ -397,6 +397,7 @@ class KabuSimulator:
                 call.method,
                 call.path,
                 call.body,
+                headers=request.headers,
                 faults=self._faults(),
                 stats=self.stats.as_dict,
                 start=self._in_background,

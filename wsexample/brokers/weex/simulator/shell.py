@@ -323,6 +323,7 @@ class WeexSimulator(Faults):
                 request.method,
                 path,
                 body.encode(),
+                headers=request.headers,
                 faults=self.commands(),
                 stats=self.counts,
                 start=lambda work: self._tasks.append(asyncio.ensure_future(work)),
