@@ -74,7 +74,7 @@ def one_input(data: bytes) -> None:
         return
     keeps_wire = bool(draw.number(2))
     dialects = [WeexDialect(keeps_wire=keeps_wire, keep=8) for _ in range(2)]
-    told: list[list[Step]] = [[] for _ in dialects]
+    told: list[list[Any]] = [[] for _ in dialects]
     for dialect in dialects:
         check_step(dialect.start())
     now_ns = NOW_NS
@@ -107,7 +107,7 @@ def one_input(data: bytes) -> None:
                 steps = _receive(dialects, hostile_json(draw, templates), now_ns)
         for step, kept in zip(steps, told, strict=True):
             check_step(step)
-            kept.append(step)
+            kept.append(_plain(step))
     assert told[0] == told[1]
     for dialect in dialects:
         _check_after(dialect, now_ns)
@@ -119,6 +119,13 @@ def _receive(dialects: list[WeexDialect], payload: bytes, now_ns: int) -> list[S
         stream.read_change, books.Side, books.WireSide = twin.read_change, twin.Side, twin.WireSide
         steps.append(dialect.receive(payload, False, now_ns))
     return steps
+
+
+def _plain(step: Step) -> Any:
+    """Return a step without errors, of which no two are equal."""
+    failure = None if step.failure is None else (str(step.failure.error), step.failure.is_final)
+    refused = [(topic, str(error)) for topic, error in step.refused]
+    return (list(step.records), list(step.replies), step.phase, failure, list(step.confirmed), refused)
 
 
 def _check_after(dialect: WeexDialect, now_ns: int) -> None:

@@ -152,7 +152,7 @@ def day_from(number: int) -> date | None:
     """Return the day of a yyyyMMdd number; None when there is no such day."""
     try:
         return date(number // 10_000, number // 100 % 100, number % 100)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

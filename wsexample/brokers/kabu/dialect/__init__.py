@@ -33,6 +33,8 @@ __all__ = [
 PONG_INTERVAL_S = 30.0
 """kabu Station sends an empty Pong about this often, without being asked (vendor issue 653)."""
 _KEPT_BYTES = 4096
+_MOST_SYMBOLS = 20_000
+"""Symbols whose newest board is kept; nobody registers as many, not even in turns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,8 @@ class KabuDialect(Dialect):
             self.kept.append(Unreadable(received_ns, payload[:_KEPT_BYTES], str(error)))
             return None
         self.boards += 1
+        if board.symbol not in self.newest and len(self.newest) >= _MOST_SYMBOLS:
+            del self.newest[next(iter(self.newest))]
         self.newest[board.symbol] = board
         self._listener.heard(received_ns)
         exchange_ns = board.exchange_ns

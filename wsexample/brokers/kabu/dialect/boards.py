@@ -62,6 +62,7 @@ _KEYS = PushMessage.__struct_fields__
 _HINT_BYTES = 4  # the beginning of the first key, never of a value
 _MAX_HINTS = 64
 _MAX_SPELLED = 4096
+_MAX_REASON = 1000  # it may quote what was sent
 _ABOUT_A_DAY_NS = DAY_NS - 3600 * 10**9
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -73,7 +74,7 @@ _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 def _narrowed(name: str, wide: type[msgspec.Struct], keys: frozenset[str], prefix: str, types: dict[str, Any]) -> Any:
     fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
-    for key, hint in get_type_hints(wide).items():
+    for key, hint in get_type_hints(wide, include_extras=True).items():
         if prefix + key in keys or prefix + key not in RECORD_FIELDS:
             fields.append((key, types.get(key) or _without_unset(hint)))
         else:
@@ -148,7 +149,9 @@ class BoardDecoder:
                     pass
             return self._unhinted(_WIDE(payload), payload, received_ns)
         except _UNREADABLE as error:
-            raise DialectError(f"kabu Station sent what is not a board: {error}", venue=VENUE) from None
+            raise DialectError(
+                f"kabu Station sent what is not a board: {str(error)[:_MAX_REASON]}", venue=VENUE
+            ) from None
 
     def decode_reply(self, payload: bytes, received_ns: int, code: str, market: int) -> Board:
         """Turn the answer to ``GET /board`` into a board; the symbol asked for stands in where the answer names none.
@@ -158,7 +161,9 @@ class BoardDecoder:
         try:
             message = _WIDE(payload)
         except _UNREADABLE as error:
-            raise DialectError(f"kabu Station sent what is not a board: {error}", venue=VENUE) from None
+            raise DialectError(
+                f"kabu Station sent what is not a board: {str(error)[:_MAX_REASON]}", venue=VENUE
+            ) from None
         self.remember_market(code, market)
         if message.Symbol is None:
             message.Symbol = code

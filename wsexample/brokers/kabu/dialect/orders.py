@@ -44,6 +44,7 @@ from wsexample.brokers.kabu.messages.orders import CashWallet, MarginWallet, Ord
 from wsexample.brokers.kabu.messages.reads import TimeAndSales
 from wsexample.brokers.kabu.order_rules import BUY, day_from
 from wsexample.brokers.kabu.orders import product_of
+from wsexample.errors import DialectError
 from wsexample.records.market import Trade
 from wsexample.records.orders import Account, Fill, Order, OrderStatus, Position
 
@@ -52,6 +53,10 @@ __all__ = ["OrderTracker", "account_of", "fills_of", "order_of", "position_of", 
 VENUE = "kabu"
 _CURRENCY = "JPY"
 _EXECUTED = 8
+_FURTHEST = 100
+"""Places before or behind the point of an amount; nobody means more, and writing them out would fill memory."""
+_YEARS = range(1970, 2262)
+"""What nanoseconds in 64 bits can hold."""
 _FINISHED = 5
 
 STATES = {1: "waiting", 2: "sending", 3: "processed", 4: "cancel sending", 5: "finished"}
@@ -184,8 +189,10 @@ def position_of(row: PositionRow, received_ns: int) -> Position:
     size, held = _number(row.LeavesQty) or Decimal(0), _number(row.HoldQty) or Decimal(0)
     sign = -1 if row.Side == "1" else 1
     day = day_from(row.ExecutionDay) if row.ExecutionDay else None
+    if day is not None and day.year not in _YEARS:
+        day = None
     value = _number(row.Valuation)
-    fees = [fee for fee in (row.Expenses, row.Commission, row.CommissionTax) if isinstance(fee, Decimal)]
+    fees = [fee for fee in map(_number, (row.Expenses, row.Commission, row.CommissionTax)) if fee is not None]
     return Position(
         venue=VENUE,
         symbol=_spelled(row.Symbol, row.Exchange),
@@ -270,7 +277,13 @@ class OrderTracker:
 
 
 def _number(value: Decimal | UnsetType | None) -> Decimal | None:
-    return None if value is UNSET else value
+    """Return an amount, None where it is not said; raises `DialectError` for what is none."""
+    if value is UNSET or value is None:
+        return None
+    assert isinstance(value, Decimal)
+    if not value.is_finite() or abs(value.adjusted()) > _FURTHEST:
+        raise DialectError(f"kabu Station answered with an amount that is none: {value:.6}", venue=VENUE)
+    return value
 
 
 def _details(row: OrderRow) -> list[OrderDetail]:

@@ -19,6 +19,7 @@ _JST_NS = 9 * 3600 * 10**9
 _MIDNIGHT_NS = 660 * 10**9  # users saw yesterday's date until 00:10:39
 _SLACK_NS = 60 * 10**9  # the PC's clock may be wrong by this much
 _MAX_KEPT = 8192
+_LONGEST = 64
 _MAX_NS = 2**63 - 1
 
 
@@ -35,6 +36,9 @@ class TimeTable(dict[str | None, int | None]):
         """Texts that were no time."""
 
     def __missing__(self, text: str | None) -> int | None:
+        if text is not None and len(text) > _LONGEST:  # what is kept is kept as it came
+            self.unreadable += 1
+            return None
         try:
             when = datetime.fromisoformat(text or "")
             if when.tzinfo is None:

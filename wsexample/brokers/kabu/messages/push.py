@@ -5,14 +5,16 @@ Meanings and units are in `wsexample.brokers.kabu.dialect.boards`.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 __all__ = ["BestLevel", "PushLevel", "PushMessage"]
 
 Number = float | None | UnsetType
 Text = str | None | UnsetType
-Code = int | None | UnsetType
+Code = Annotated[int, Meta(ge=-(2**31), lt=2**31)] | None | UnsetType
 
 
 class PushLevel(msgspec.Struct, gc=False):
