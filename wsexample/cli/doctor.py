@@ -44,6 +44,11 @@ class Finding:
 
 
 EPILOG = """\b
+Examples:
+  wsexample doctor
+  wsexample doctor --json | jq .topic
+
+\b
 ok  works as it should     --  works, could be better     !!  does not work
 
 Credentials are named with the place where they were found, and never shown.

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wsexample.cli.exit_codes import ExitCode, exit_status_help
+from wsexample.cli.exit_codes import ExitCode
+from wsexample.cli.help_text import epilog
 from wsexample.cli.listing import Column, list_flags, show, when
 from wsexample.cli.options import CONTEXT, SECONDS, Command, debug_option, option
 from wsexample.cli.running import Stop, run_command, say
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-CODES = exit_status_help(ExitCode.OK, ExitCode.USAGE, ExitCode.STORAGE, ExitCode.INTERNAL)
+STATUSES = (ExitCode.OK, ExitCode.USAGE, ExitCode.STORAGE, ExitCode.INTERNAL)
 FILE = click.argument("file", type=click.Path(dir_okay=False))
 
 
@@ -26,7 +27,15 @@ def main() -> None:
     """Give readers of a hub tokens, and take them away; FILE holds hashes, never the tokens themselves."""
 
 
-@main.command(cls=Command, context_settings=CONTEXT, epilog=CODES)
+@main.command(
+    cls=Command,
+    context_settings=CONTEXT,
+    epilog=epilog(
+        "wsexample hub-token add tokens.json alice --topic 'alpaca.>' --expires 30d",
+        "wsexample hub-token add tokens.json desk --account",
+        statuses=STATUSES,
+    ),
+)
 @FILE
 @click.argument("name")
 @option("--topic", "topics", multiple=True, default=(">",), section="Rights", help="Topics that may be read; repeat.")
@@ -51,7 +60,11 @@ def add(
     run_command(program, debug=debug)
 
 
-@main.command(cls=Command, context_settings=CONTEXT, epilog=CODES)
+@main.command(
+    cls=Command,
+    context_settings=CONTEXT,
+    epilog=epilog("wsexample hub-token revoke tokens.json alice", statuses=STATUSES),
+)
 @FILE
 @click.argument("name")
 @debug_option
@@ -68,7 +81,16 @@ def revoke(file: str, name: str, debug: bool) -> None:
     run_command(program, debug=debug)
 
 
-@main.command("list", cls=Command, context_settings=CONTEXT, epilog=CODES)
+@main.command(
+    "list",
+    cls=Command,
+    context_settings=CONTEXT,
+    epilog=epilog(
+        "wsexample hub-token list tokens.json",
+        "wsexample hub-token list tokens.json --json | jq .name",
+        statuses=STATUSES,
+    ),
+)
 @FILE
 @list_flags
 @debug_option

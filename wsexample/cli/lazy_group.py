@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from wsexample.cli.fitting import write_epilog
+
 __all__ = ["LazyGroup"]
 
 
@@ -62,3 +64,7 @@ class LazyGroup(click.Group):
         for heading, names in {**self._sections, **({"Commands": rest} if rest else {})}.items():
             with formatter.section(heading):
                 formatter.write_dl([(f"{name:<{width}}", self._doors[name][1]) for name in names])
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what stands below the commands, no wider than the terminal."""
+        write_epilog(self.epilog, formatter)

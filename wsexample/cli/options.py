@@ -13,6 +13,7 @@ from typing import Any, ClassVar, TypeVar
 import click
 
 from wsexample import __version__
+from wsexample.cli.fitting import write_epilog
 
 __all__ = [
     "ADDRESS",
@@ -105,6 +106,10 @@ class Command(click.Command):
         for section, records in sections.items():
             with formatter.section(section):
                 formatter.write_dl(records, col_max=32)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write examples and exit statuses, no wider than the terminal."""
+        write_epilog(self.epilog, formatter)
 
 
 def option(*names: str, **settings: Any) -> Callable[[Decorated], Decorated]:

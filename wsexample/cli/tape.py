@@ -12,8 +12,9 @@ from typing import Any
 import click
 import msgspec
 
-from wsexample.cli.exit_codes import ExitCode, exit_status_help
+from wsexample.cli.exit_codes import ExitCode
 from wsexample.cli.feed.numbers import count_of, span_text
+from wsexample.cli.help_text import epilog
 from wsexample.cli.options import CONTEXT, Command, debug_option, option, quiet_option
 from wsexample.cli.output import Output
 from wsexample.cli.running import Stop, run_command, say
@@ -26,7 +27,7 @@ from wsexample.tape.reader import SourceInfo, Tape, TapeInfo
 
 __all__ = ["main"]
 
-CODES = exit_status_help(ExitCode.OK, ExitCode.USAGE, ExitCode.STORAGE, ExitCode.INTERNAL, ExitCode.INTERRUPTED)
+STATUSES = (ExitCode.OK, ExitCode.USAGE, ExitCode.STORAGE, ExitCode.INTERNAL, ExitCode.INTERRUPTED)
 TAPE = click.Path(exists=True, dir_okay=False)
 CHUNK_BYTES = 64 * 1024
 
@@ -47,7 +48,13 @@ def main() -> None:
     """Look at tapes of raw messages, cut, merge and export them; wsexample record makes them, replay plays them."""
 
 
-@main.command(cls=Command, context_settings=CONTEXT, epilog=CODES)
+@main.command(
+    cls=Command,
+    context_settings=CONTEXT,
+    epilog=epilog(
+        "wsexample tape info day.tape", "wsexample tape info *.tape --json | jq .messages", statuses=STATUSES
+    ),
+)
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=TAPE)
 @option("--json", "as_json", is_flag=True, section="Output", help="Print one JSON object for each tape.")
 @quiet_option
@@ -66,7 +73,15 @@ def info(files: tuple[str, ...], as_json: bool, quiet: bool, debug: bool) -> Non
     run_command(program, debug=debug)
 
 
-@main.command(cls=Command, context_settings=CONTEXT, epilog=CODES)
+@main.command(
+    cls=Command,
+    context_settings=CONTEXT,
+    epilog=epilog(
+        "wsexample tape cut day.tape morning.tape --from 09:00 --to 11:30",
+        "wsexample tape cut torn.tape whole.tape   without times: what can be read of it",
+        statuses=STATUSES,
+    ),
+)
 @click.argument("file", type=TAPE)
 @click.argument("target", type=click.Path(dir_okay=False))
 @time_options
@@ -108,7 +123,11 @@ def cut(
     run_command(program, debug=debug)
 
 
-@main.command(cls=Command, context_settings=CONTEXT, epilog=CODES)
+@main.command(
+    cls=Command,
+    context_settings=CONTEXT,
+    epilog=epilog("wsexample tape merge monday.tape tuesday.tape -o week.tape", statuses=STATUSES),
+)
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=TAPE)
 @option("-o", "--output", required=True, metavar="FILE", section="Output", help="The new tape.")
 @codec_option
@@ -127,7 +146,15 @@ def merge(files: tuple[str, ...], output: str, codec: str, force: bool, quiet: b
     run_command(program, debug=debug)
 
 
-@main.command(cls=Command, context_settings=CONTEXT, epilog=CODES)
+@main.command(
+    cls=Command,
+    context_settings=CONTEXT,
+    epilog=epilog(
+        "wsexample tape export day.tape | jq -c .symbol",
+        "wsexample tape export day.tape --raw --sent -o day.jsonl",
+        statuses=STATUSES,
+    ),
+)
 @click.argument("file", type=TAPE)
 @option(
     "-o",
