@@ -22,7 +22,9 @@ from autobahn.websocket.compress import (
 )
 from autobahn.websocket.protocol import TrafficStats, WebSocketProtocol
 
+from wsexample.wire.handshake import MAX_HEAD_BYTES
 from wsexample.wire.lane import LaneCore, LaneCounters, is_utf8
+from wsexample.wire.remainder import Remainder
 
 __all__ = [
     "WebSocketClientFactory",
@@ -33,7 +35,16 @@ __all__ = [
     "deflate_server_options",
 ]
 
+CLOSED = WebSocketProtocol.STATE_CLOSED
+CLOSING = WebSocketProtocol.STATE_CLOSING
 OPEN = WebSocketProtocol.STATE_OPEN
+
+TURN_FRAMES = 64
+"""Frames for Autobahn's parser, of ten to twenty microseconds each, that a connection has in one turn of the loop."""
+PIECE_BYTES = 512
+"""What Autobahn's parser gets at once where the lane has no part: it copies all that it has with each frame."""
+MOST_PIECES = 1024
+"""Pieces in which an unfinished message is kept before they become one."""
 
 # Who overrides one of these wants to see frames as Autobahn's parser sees them, so that parser it is.
 RECEIVE_HOOKS = (
@@ -64,6 +75,24 @@ SEND_HOOKS = ("sendData", "sendFrame")
 
 class _TrafficStats(LaneCounters, TrafficStats):
     """Autobahn's traffic statistics over counters that the lane reaches."""
+
+
+class _Nobody(asyncio.Transport):
+    """Stands for a transport that is gone while what it has read is still delivered: whatever is written is dropped."""
+
+    def write(self, data: Any) -> None:
+        return None
+
+    def is_closing(self) -> bool:
+        return True
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def pause_reading(self) -> None:
+        return None
+
+    resume_reading = close = abort = pause_reading
 
 
 class _Retold:
@@ -148,6 +177,16 @@ class _Lane(_Core):
     lane_is_open = False
     lane_shares: frozenset[str] = frozenset()
     """Receive hooks that a class overrides for fragments only: a message in one frame still goes by the lane."""
+    lane_takes_turns = True
+    """Whether what one read brought may be delivered in several turns of the loop, so that tiny frames hold up nobody else."""
+    lane_passes_over = False
+    """Whether what comes after a failure is passed over; Autobahn reads it, and fails once more where that is wrong."""
+    _slow_frames = 0
+    _waiting = b""
+    _is_held_back = False
+    _gives_way = False
+    _loss: tuple[BaseException | None] | None = None
+    _remainder: Remainder | None = None
 
     _listeners = _option("_listeners")
     _perMessageCompress = _option("_perMessageCompress")
@@ -177,37 +216,76 @@ class _Lane(_Core):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """End; called by the event loop."""
-        if self.lane_held and self.state == OPEN:  # the pause has lost its purpose: nobody is left to be slowed down
-            self.lane_is_paused = False
-            self.lane_resume()
-        self.lane_is_open = False
         self.lane_use_socket(-1, False)
+        if self.state == OPEN and self._loss is None and (self.lane_held or self._waiting):
+            self._loss = (exc,)  # a pause has lost its purpose, nobody is left to be slowed down: first what has come
+            self._is_held_back = False
+            self.transport = _Nobody()
+            self._next_turn()
+        else:
+            self._end(exc)
+
+    def _end(self, exc: BaseException | None) -> None:
+        self.lane_is_open = False
         super().connection_lost(exc)
 
     def pauseReading(self) -> None:
         """Stop delivering messages at once, also in the middle of what was read; TCP tells the peer."""
-        self.lane_is_paused = True
-        transport = self.transport
-        if transport is not None and not transport.is_closing():
-            transport.pause_reading()
+        if self._loss is not None:
+            return
+        self._is_held_back = True
+        self._stop_reading()
 
     def resumeReading(self) -> None:
         """Go on delivering messages after `pauseReading`, first those that were read already."""
+        self._is_held_back = False
+        if self._gives_way:
+            return
         self.lane_is_paused = False
-        if self.lane_held:  # what was read already goes first, and may fill the reader up again
+        if self.lane_held or self._waiting:  # what was read already goes first, and may fill the reader up again
             asyncio.get_running_loop().call_soon(self._held_delivered)
         else:
             self._read_on()
 
     def _held_delivered(self) -> None:
-        self.lane_resume()
-        if not self.lane_is_paused:
-            self._read_on()
+        if not (self._gives_way or self._is_held_back):
+            self._next_turn()
+
+    def _stop_reading(self) -> None:
+        self.lane_is_paused = True
+        transport = self.transport
+        if transport is not None and not transport.is_closing():
+            transport.pause_reading()
 
     def _read_on(self) -> None:
         transport = self.transport
         if transport is not None and not transport.is_closing():
             transport.resume_reading()
+
+    # -- turns ---------------------------------------------------------------------------------------------------
+
+    def _give_way(self) -> None:
+        """Let other connections have a turn before going on with the rest of what was read."""
+        if not self._gives_way and self.lane_takes_turns:
+            self._gives_way = True
+            self._stop_reading()
+            asyncio.get_running_loop().call_soon(self._next_turn)
+
+    def _next_turn(self) -> None:
+        self._gives_way = False
+        self._slow_frames = 0
+        if self._is_held_back:
+            return
+        self.lane_is_paused = False
+        if self._waiting:
+            waiting, self._waiting = self._waiting, b""
+            self.data_received(waiting)
+        if not self.lane_is_paused and (self.lane_held or self.state == OPEN):
+            self.lane_resume()
+        if not self.lane_is_paused:
+            self._read_on()
+        if self._loss is not None and not self._gives_way and self.transport is not None:
+            self._end(*self._loss)
 
     # -- Autobahn's side -----------------------------------------------------------------------------------------
 
@@ -235,6 +313,77 @@ class _Lane(_Core):
             self.lane_resume()
         else:
             super().consumeData()
+
+    def _dataReceived(self, data: bytes) -> None:
+        """Have Autobahn parse what the lane has no part in; what a connection may not have at once waits for its next turn."""
+        if self.state not in (OPEN, CLOSING):
+            super()._dataReceived(data)
+            return
+        if self._waiting:
+            self._waiting += data
+            return
+        at, end = 0, len(data)
+        while at < end and self.state != CLOSED:
+            if self.state == OPEN and self._is_held_back:
+                self._waiting = data[at:]
+                return
+            if self._slow_frames >= TURN_FRAMES and self.lane_takes_turns:
+                self._waiting = data[at:]
+                self._give_way()
+                return
+            stop = at + PIECE_BYTES
+            if self.current_frame is not None:  # there is no need to cut a payload
+                stop += self.current_frame.length - self.current_frame_masker.pointer()
+            piece = data[at:stop]
+            at = stop
+            self._slow_frames += min(len(piece), PIECE_BYTES) // 8 + 1  # as many as there may be in it
+            if self.failedByMe and self.lane_passes_over:
+                self._pass_over(piece)
+                continue
+            super()._dataReceived(piece)
+            if len(self.data) > MAX_HEAD_BYTES:  # it is stuck in a frame that could not be inflated
+                self.dropConnection(abort=True)
+
+    def _pass_over(self, data: bytes) -> None:
+        if self._remainder is None:
+            frame = self.current_frame
+            self._remainder = Remainder(0 if frame is None else frame.length - self.current_frame_masker.pointer())
+            data, self.data = self.data + data, b""
+        close = self._remainder.close_frame_in(data)
+        if close is not None:
+            self.current_frame = None
+            super()._dataReceived(close)
+
+    def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
+        """Write what the lane has no part in; nothing to a socket that broke and has not said so yet."""
+        transport = self.transport
+        if transport is None or not transport.is_closing():
+            super().sendData(data, sync, chopsize)
+
+    def _fail_connection(self, *arguments: Any, **more: Any) -> None:
+        """Fail the connection, and let go of the message that was being read."""
+        super()._fail_connection(*arguments, **more)
+        if self.inside_message:
+            self.message_data, self.frame_data = [], []
+        if self.lane_passes_over and self.lane_takes_turns:  # a close frame may be in what was read already
+            asyncio.get_running_loop().call_soon(self._rest_passed_over)
+
+    def _rest_passed_over(self) -> None:
+        if self.state == CLOSING and self.data and not self._waiting:
+            self.lane_resume()
+
+    def onMessageFrameData(self, payload: bytes) -> None:
+        """A part of a frame came; nothing is kept of empty ones, and many small ones become one."""
+        if payload:
+            super().onMessageFrameData(payload)
+            if self.frame_data is not None and len(self.frame_data) > MOST_PIECES:
+                _gather(self.frame_data)
+
+    def onMessageFrame(self, payload: list[bytes]) -> None:
+        """A fragment of a message came; many small ones become one."""
+        super().onMessageFrame(payload)
+        if self.message_data is not None and len(self.message_data) > MOST_PIECES:
+            _gather(self.message_data)
 
     # -- the lane's side -----------------------------------------------------------------------------------------
 
@@ -271,9 +420,16 @@ class _Lane(_Core):
         self.lane_restarts_ping = bool(self.autoPingRestartOnAnyTraffic)
 
     def lane_consume(self) -> None:
+        if self.state == CLOSING:
+            data, self.data = self.data, b""
+            self._dataReceived(data)
+            return
         WebSocketProtocol.consumeData(self)
         if type(self._perMessageCompress) is _Retold:
             self._perMessageCompress = self._perMessageCompress.pmce
+        self._slow_frames += 1
+        if self._slow_frames >= TURN_FRAMES:
+            self._give_way()
 
     def lane_inflate(self, payload: bytes, is_text: bool) -> bytes | None:
         pmce = self._perMessageCompress
@@ -315,6 +471,14 @@ class _Lane(_Core):
         asyncio.get_running_loop().call_soon(self.lane_turn_ended)
 
 
+def _gather(pieces: list[Any]) -> None:
+    """Make one of many pieces of bytes; the first one grows."""
+    if type(pieces[0]) is not bytearray:
+        pieces[0] = bytearray(pieces[0])
+    pieces[0] += b"".join(pieces[1:])
+    del pieces[1:]
+
+
 # Options and fields of Autobahn on which the choice depends; each may change while the connection is open.
 LANE_OPTIONS = tuple(
     name for name, value in vars(_Lane).items() if isinstance(value, property) and value.fset is not None
@@ -327,6 +491,12 @@ class WebSocketClientProtocol(_Lane, _autobahn.WebSocketClientProtocol):
 
 class WebSocketServerProtocol(_Lane, _autobahn.WebSocketServerProtocol):
     """Server side of a WebSocket: override the callbacks of Autobahn's class of the same name."""
+
+    def processHandshake(self) -> Any:
+        """Read the head of a request; one without an end is refused."""
+        if len(self.data) > MAX_HEAD_BYTES and b"\r\n\r\n" not in self.data[: MAX_HEAD_BYTES + 4]:
+            return self.failHandshake("the request head is too long", 431)
+        return super().processHandshake()
 
 
 def _socket_of(transport: Any) -> tuple[int, bool]:

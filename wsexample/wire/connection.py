@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["Connection", "connect"]
 
 CONNECTING, OPEN = 1, 3  # Autobahn's states
+FAILED_S = 1.0
+"""Seconds that a peer which broke the protocol or a limit has to take note of the close frame; what it sends is passed over."""
 CLEAN_CODES = frozenset({1000, 1001})
 SENDABLE_CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)})
 
@@ -498,7 +500,10 @@ class Connection:
     def closing(self) -> None:
         """A close frame was sent or came: from here the end of the socket is awaited, for a bounded time."""
         if self._close_timer is None and not self.over.done():
-            self._close_timer = self._loop.call_later(self._options.close_timeout_s, self._close_late)
+            timeout_s = self._options.close_timeout_s
+            if self._link.failedByMe:
+                timeout_s = min(timeout_s, FAILED_S)
+            self._close_timer = self._loop.call_later(timeout_s, self._close_late)
 
     def _close_late(self) -> None:
         timeout_s = self._options.close_timeout_s

@@ -54,6 +54,7 @@ class FrameLink(ClientLink):
     """A client's link that hands over frames."""
 
     lane_shares = frozenset({"onMessageFrameEnd", "onMessageEnd"})
+    lane_takes_turns = False  # whoever dialled reads when it wants, and has no loop to wait in
     acceptMaskedServerFrames = True  # what a server may not do and some do; nothing is lost by reading it
     frames: Frames
 

@@ -15,6 +15,8 @@ from wsexample.wire.trace import printable
 
 __all__ = ["Answer", "basic_authorization", "read_answer", "refusal_body", "refusal_response", "request_head"]
 
+MAX_HEAD_BYTES = 64 * 1024
+"""Longest head of a request or an answer."""
 MAX_REFUSAL_BODY = 64 * 1024
 # Python's own int() takes signs and underscores, and refuses thousands of digits with an error.
 _STATUS = re.compile(r"[1-9][0-9]{2}")

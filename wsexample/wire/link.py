@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from wsexample.errors import ConnectionClosed, HandshakeError, OptionError, TlsError
 from wsexample.wire.autobahn import WebSocketClientProtocol, WebSocketServerProtocol
 from wsexample.wire.deflate import usable_offers
-from wsexample.wire.handshake import read_answer, refusal_body, refusal_response, request_head
+from wsexample.wire.handshake import MAX_HEAD_BYTES, read_answer, refusal_body, refusal_response, request_head
 from wsexample.wire.lane import build_frame
 from wsexample.wire.log import WireLog
 from wsexample.wire.trace import RECEIVED, SENT, Tracer, printable
@@ -28,13 +28,12 @@ __all__ = ["CLOSED", "CLOSING", "CONNECTING", "OPEN", "ClientLink", "ServerLink"
 CLOSED, CONNECTING, CLOSING, OPEN = 0, 1, 2, 3
 """Autobahn's states of a connection."""
 
-MAX_HEAD_BYTES = 64 * 1024
-
 
 class _Link:
     """What both roles share: events go to the connection."""
 
     log = WireLog()
+    lane_passes_over = True
     connection: Connection | None = None
     answer_pings = True
     lost_with: BaseException | None = None
@@ -350,6 +349,7 @@ class ServerLink(_Link, WebSocketServerProtocol):
     server: Any
     handshake_timeout_s: float
     is_asked = False
+    is_too_hasty = False
     _late: asyncio.TimerHandle | None = None
     websocket_extensions: list[tuple[str, Any]]
 
@@ -364,10 +364,11 @@ class ServerLink(_Link, WebSocketServerProtocol):
             self.transport.abort()
 
     def processHandshake(self) -> Any:
-        if self.is_asked:
-            return None  # frames of a hasty client; they wait until the server has decided
-        if len(self.data) > MAX_HEAD_BYTES and b"\r\n\r\n" not in self.data[: MAX_HEAD_BYTES + 4]:
-            return self.failHandshake("the request head is too long", 431)
+        if self.is_asked:  # frames of a hasty client; they wait until the server has decided, and more of them outside
+            if len(self.data) > MAX_HEAD_BYTES and self.transport is not None and not self.transport.is_closing():
+                self.transport.pause_reading()
+                self.is_too_hasty = True
+            return None
         if self.tracer is not None and b"\r\n\r\n" in self.data:
             self.tracer.head(RECEIVED, bytes(self.data))
         return super().processHandshake()
@@ -387,6 +388,8 @@ class ServerLink(_Link, WebSocketServerProtocol):
     def onOpen(self) -> None:
         if self.tracer is not None:
             self.tracer.head(SENT, self.http_response_data.encode())
+        if self.is_too_hasty:
+            self.resumeReading()
         self.server.link_opened(self)
 
     def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:

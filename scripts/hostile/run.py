@@ -1,0 +1,188 @@
+"""One case after the other: start a victim, watch it alone, attack it, see what is left, and judge."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from hostile.cases import CASES, Case, bound_mib, limits_of
+from hostile.process import Victim, cpu_s, forget_most, memory_mib, run_job
+from hostile.watcher import Watcher, spread
+
+__all__ = ["Plan", "Result", "run_case", "show"]
+
+CALM_S = 2.0
+SETTLE_S = 30.0
+"""How long what an attack left open may take to go, seconds; the longest deadline of a server is below it."""
+PATHS = {"serve": "/", "echo": "/", "hub": "/v1/stream"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What holds for every case of a run."""
+
+    server: str
+    lane: str
+    loop: str
+    seconds: float
+    connections: int
+    full: bool
+    certificate: str
+
+
+@dataclass
+class Result:
+    """What a case came to."""
+
+    name: str
+    connections: int
+    sent: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    grown_mib: float = 0.0
+    bound_mib: float = 0.0
+    kept_mib: float = 0.0
+    cpu: float = 0.0
+    calm: tuple[float, float] = (math.nan, math.nan)
+    beside: tuple[float, float] = (math.nan, math.nan)
+    asked: int = 0
+    lines: int = 0
+    faults: list[str] = field(default_factory=list)
+
+
+async def run_case(name: str, plan: Plan) -> Result:
+    """Run one case; whatever broke is in the result's faults."""
+    case = CASES[name]
+    count = plan.connections or (max(case.full, case.connections) if plan.full else case.connections)
+    result = Result(name, count, bound_mib=bound_mib(case, plan.server, count))
+    job = {
+        "kind": plan.server,
+        "lane": plan.lane,
+        "loop": plan.loop,
+        "options": dict(case.options),
+        "hub": {"max_readers": max(10_000, count + 10)},
+        "tls": case.tls,
+        "http": case.http,
+        "cert": plan.certificate,
+    }
+    async with Victim("victim.py", job) as victim:
+        port = victim.facts["port"]
+        watcher = _Hearer() if plan.server == "hub" else Watcher()
+        url = f"{'wss' if case.tls else 'ws'}://127.0.0.1:{port}{PATHS[plan.server]}"
+        watching = asyncio.create_task(watcher.run(url, insecure=case.tls))
+        await _until(lambda: bool(watcher.taken) or watching.done(), 20)
+        calm_s = time.monotonic()
+        await asyncio.sleep(CALM_S)
+        before = await victim.ask()
+        base_mib = memory_mib(victim.pid)
+        forget_most(victim.pid)
+        begun_s, used_s = time.monotonic(), cpu_s(victim.pid)
+        seconds = max(plan.seconds, case.seconds)
+        hostile = await run_job("attacker.py", _attack(case, plan, port, count, seconds), seconds + 120)
+        ended_s = time.monotonic()
+        result.cpu = (cpu_s(victim.pid) - used_s) / (ended_s - begun_s)
+        result.grown_mib = memory_mib(victim.pid, "VmHWM") - base_mib
+        after = await _settled(victim, before)
+        result.kept_mib = memory_mib(victim.pid) - base_mib
+        last, went_on = len(watcher.taken), False
+        if not watching.done():
+            went_on = await _until(lambda: len(watcher.taken) > last, 20)
+        watching.cancel()
+        gone = (await asyncio.gather(watching, return_exceptions=True))[0]
+    result.sent, result.outcomes = hostile["sent"], Counter(hostile["outcomes"])
+    result.calm, result.beside = spread(watcher.times(calm_s, begun_s)), spread(watcher.times(begun_s, ended_s))
+    result.asked = len(watcher.times(begun_s, ended_s))
+    result.lines = sum(after["lines"].values()) - sum(before["lines"].values())
+    _judge(result, case, before, after, [] if went_on else [f"the watcher's connection ended: {gone!r}"])
+    result.faults += [f"{watcher.wrong} wrong answers"] if watcher.wrong else []
+    return result
+
+
+class _Hearer(Watcher):
+    """The same for a hub: hears numbered records, and takes how late each was."""
+
+    async def run(self, url: str, *, insecure: bool = False) -> None:
+        """Hear until it is cancelled."""
+        from wsexample import connect_hub
+
+        last = 0
+        async with connect_hub(url, "flood.A.quote", interval_ms=0) as session:
+            async for record in session:
+                number = int(record.bid_price)
+                self.wrong += bool(last) and number != last + 1
+                last = number
+                self.taken.append((time.monotonic(), time.time() - record.received_ns / 1e9))
+
+
+def _attack(case: Case, plan: Plan, port: int, count: int, seconds: float) -> dict[str, Any]:
+    return {
+        "attack": case.attack,
+        "port": port,
+        "path": PATHS[plan.server],
+        "seconds": seconds,
+        "limit": limits_of(case, plan.server)[0],
+        "connections": count,
+        "tls": case.tls,
+    }
+
+
+async def _until(is_so: Any, deadline_s: float) -> bool:
+    end_s = time.monotonic() + deadline_s
+    while not is_so():
+        if time.monotonic() > end_s:
+            return False
+        await asyncio.sleep(0.02)
+    return True
+
+
+async def _settled(victim: Victim, before: dict[str, Any]) -> dict[str, Any]:
+    """Ask the victim until nothing of the attack is open any more, or too long."""
+    end_s = time.monotonic() + SETTLE_S
+    while True:
+        after = await victim.ask()
+        if not _left(before, after) or time.monotonic() > end_s:
+            return after
+        await asyncio.sleep(0.2)
+
+
+def _left(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    kinds = ("open", "tasks", "sockets")
+    return [f"{after[kind] - before[kind]} {kind} left behind" for kind in kinds if after[kind] > before[kind]]
+
+
+def _judge(result: Result, case: Case, before: dict[str, Any], after: dict[str, Any], faults: list[str]) -> None:
+    result.faults += faults + _left(before, after)
+    if result.grown_mib > result.bound_mib:
+        result.faults.append(f"memory grew past {result.bound_mib:.0f} MiB")
+    strange = {end: n for end, n in result.outcomes.items() if end not in case.ends}
+    if strange:
+        result.faults.append(f"connections ended as {strange}")
+    if not result.sent:
+        result.faults.append("nothing was sent")
+    if not result.asked:
+        result.faults.append("the watcher had no answer during the attack")
+    errors = [line for line in after["lines"] if line.endswith(("error", "critical"))]
+    if errors:
+        result.faults.append(f"the victim noted {errors}")
+
+
+def show(result: Result) -> str:
+    """Return a case's line of the table."""
+    ends = ", ".join(f"{count:,} {end}" for end, count in result.outcomes.most_common(4)) or "-"
+    verdict = "ok" if not result.faults else "BROKE: " + "; ".join(result.faults)
+    return (
+        f"{result.name:<21} {result.connections:>6,} {result.sent:>11,} {result.grown_mib:>7.0f} {result.bound_mib:>7.0f} "
+        f"{result.kept_mib:>6.0f} {result.cpu:>5.0%} {result.calm[0]:>6.2f} {result.calm[1]:>6.1f} "
+        f"{result.beside[0]:>7.2f} {result.beside[1]:>8.1f} {result.lines:>7,}  {ends}  {verdict}"
+    )
+
+
+HEADING = (
+    f"{'case':<21} {'conns':>6} {'sent':>11} {'grown':>7} {'bound':>7} {'kept':>6} {'cpu':>5} "
+    f"{'p50':>6} {'p99':>6} {'p50':>7} {'p99':>8} {'log':>7}  ended as\n"
+    f"{'':<21} {'':>6} {'':>11} {'MiB':>7} {'MiB':>7} {'MiB':>6} {'':>5} "
+    f"{'alone, ms':>13} {'attacked, ms':>16} {'lines':>7}"
+)
