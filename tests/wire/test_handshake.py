@@ -122,6 +122,12 @@ def test_a_body_without_a_length_ends_with_the_connection() -> None:
     assert refusal_body(Answer(204), b"") == b""
 
 
+def test_a_refusals_reason_stays_on_its_line() -> None:
+    """A request that is quoted in the reason begins no header of the answer."""
+    response = refusal_response(400, "bad key 'a\r\nSet-Cookie: x\x1b株'")
+    assert response.startswith(b"HTTP/1.1 400 bad key 'a\\r\\nSet-Cookie: x\\x1b\\u682a'\r\nContent-Type: ")
+
+
 def test_a_refusal_is_a_complete_answer() -> None:
     """Length, type and end of the connection are told; own headers win."""
     response = refusal_response(403, "Forbidden", body="näh", headers=[("Content-Type", "text/html")], server="s")

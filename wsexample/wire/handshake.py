@@ -82,7 +82,11 @@ def request_head(
 def refusal_response(
     status: int, reason: str, *, body: str = "", headers: Iterable[tuple[str, str]] = (), server: str = ""
 ) -> bytes:
-    """Build a complete HTTP answer that refuses the upgrade and ends the connection."""
+    """Build a complete HTTP answer that refuses the upgrade and ends the connection.
+
+    The reason may quote the request; what could begin another line of the answer is escaped.
+    """
+    reason = printable(reason).encode("ascii", "backslashreplace").decode("ascii")
     payload = (body or f"{status} {reason}\n").encode()
     lines = [("Server", server)] if server else []
     lines += [
