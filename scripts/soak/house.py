@@ -242,7 +242,9 @@ def run(plan: Plan) -> None:
         import uvloop
 
         factory = uvloop.new_event_loop
-        with asyncio.Runner(loop_factory=factory) as first:  # libuv's pipe for signals stays open for the life of the process
+        with asyncio.Runner(
+            loop_factory=factory
+        ) as first:  # libuv's pipe for signals stays open for the life of the process
             first.run(asyncio.sleep(0))
     from wsexample.wire.lane import LANE
 

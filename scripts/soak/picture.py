@@ -51,6 +51,15 @@ def draw(report: Report, path: Path) -> None:
     )
     figure.savefig(path, dpi=100)
     pyplot.close(figure)
+    _shrink(path)
+
+
+def _shrink(path: Path) -> None:
+    """Keep as many colours as lines need: a third of the file."""
+    from PIL import Image  # matplotlib brings it
+
+    with Image.open(path) as image:
+        image.convert("RGB").quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def _titled(axis: Any, title: str, unit: str) -> None:
