@@ -36,7 +36,7 @@ def read_headers(sock: Any) -> tuple[int | None, dict[str, str], str | None]:
         if status is None:
             _, _, rest = line.partition(" ")
             code, _, words = rest.partition(" ")
-            if not code.isdigit():
+            if not (code.isascii() and code.isdigit() and len(code) < 10):  # what int() takes as a number, and no more
                 raise WebSocketException(f"Invalid status line: {line!r}")
             status, reason = int(code), words or None
             continue
