@@ -59,7 +59,9 @@ def _shrink(path: Path) -> None:
     from PIL import Image  # matplotlib brings it
 
     with Image.open(path) as image:
-        image.convert("RGB").quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)
+        image.convert("RGB").quantize(200, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(
+            path, optimize=True
+        )
 
 
 def _titled(axis: Any, title: str, unit: str) -> None:
@@ -116,9 +118,10 @@ def _rates(axis: Any, report: Report, minutes: Sequence[float]) -> None:
 
 def _lags(axis: Any, report: Report, minutes: Sequence[float]) -> None:
     _titled(axis, "Lag from the simulator's sending to delivery", "ms, logarithmic")
-    styles = {50: (BLUE, "-", "p50"), 99: (ORANGE, "--", "p99"), 100: (PURPLE, ":", "longest")}
-    for percent, (colour, style, label) in styles.items():
-        axis.plot(minutes, report.lag_lines[percent], color=colour, linestyle=style, linewidth=1.1, label=label)
+    lines = report.lag_lines
+    axis.fill_between(minutes, lines[50], lines[100], color="#dcdcdc", linewidth=0, label="up to the longest")
+    axis.plot(minutes, lines[99], color=ORANGE, linewidth=0.9, linestyle="--", label="p99")
+    axis.plot(minutes, lines[50], color=BLUE, linewidth=1.1, label="p50")
     axis.set_yscale("log")
     ticks = [0.1, 1, 10, 100, 1000, 10_000, 100_000]
     low, high = axis.get_ylim()
