@@ -190,9 +190,14 @@ class NatsBackplane(Backplane):
             with suppress(errors.BadRequestError):  # another hub has made it in this moment
                 await self.stream.add_stream(config)
             info = await self.stream.stream_info(self.stream_name)
-        made = f"{self.stream_name} {info.created}"
+        made = f"{self.stream_name} {await self._made()}"
         self._epoch = hashlib.sha256(made.encode()).hexdigest()[:16]
         return info
+
+    async def _made(self) -> str:
+        """Return when the stream was made in the server's words: nats-py before 2.15 leaves them out, later ones round."""
+        answer = await self.client.request(f"$JS.API.STREAM.INFO.{self.stream_name}", timeout=2.0)
+        return str(msgspec.json.decode(answer.data)["created"])
 
     async def _find_lease(self) -> Lease:
         options = self.options
