@@ -237,6 +237,47 @@ def test_fill_or_kill_takes_all_or_nothing() -> None:
     assert (killed.status, killed.filled_size, filled.status) == ("canceled", 0, "filled")
 
 
+def test_fill_or_kill_takes_all_of_a_print_or_nothing() -> None:
+    """Against prints too: one that is too small fills nothing of it."""
+    made = venue(against="trade")
+    made.see(trade(100))
+    killed = made.submit(order(size=5, time_in_force="fok"))
+    made.see(trade(100, 4))
+    assert made.order(killed.order_id).status == "canceled"
+    filled = made.submit(order(size=5, time_in_force="fok"))
+    made.see(trade(100, 6))
+    assert made.order(filled.order_id).status == "filled"
+    assert fills_of(made) == [(100, 5)]
+
+
+def test_reduce_only_ends_with_the_position() -> None:
+    """What may only make a position smaller is cut down to what is left of it, and canceled when nothing is."""
+    made = venue(limits=Limits(can_short=True))
+    made.see(quote(99, 100))
+    made.submit(order(size=4))
+    cut = made.submit(order("sell", 4, limit_price="101", reduce_only=True))
+    made.submit(order("sell", 1))
+    made.see(quote(101, 102))
+    assert made.order(cut.order_id).filled_size == made.order(cut.order_id).size == 3
+    made.submit(order("buy", 1))
+    canceled = made.submit(order("sell", 1, limit_price="103", reduce_only=True))
+    made.submit(order("sell", 1))
+    made.see(quote(103, 104))
+    assert made.order(canceled.order_id).status == "canceled"
+    assert made.ledger.size("A") == 0
+
+
+def test_what_cannot_be_valued_is_refused() -> None:
+    """Without a rate of its currency, or with amounts beyond all reckoning, an order is refused and does not stay open."""
+    made = venue(instruments=(Instrument("A", currency="EUR"), Instrument("B", lot_size=D(1))))
+    made.see(quote(99, 100))
+    with pytest.raises(OrderRejectedError, match="no rate of EUR in USD is known"):
+        made.submit(order())
+    with pytest.raises(OrderRejectedError, match="too large to reckon with"):
+        made.submit(order(symbol="B", size="1E+40"))
+    assert made.open_orders() == []
+
+
 def test_a_day_order_expires_with_its_day() -> None:
     """It ends at the end of the account's day, and says so; one good till canceled stays."""
     made = venue(limits=Limits(day_offset_s=3600))

@@ -59,8 +59,12 @@ class Tokens(Access):
 class HubMachine(LoopingMachine):
     """One hub, its source, and readers that come, ask, fall behind, break and come back."""
 
-    @initialize(max_backlog_bytes=st.sampled_from([300, 800]), max_lossless_bytes=st.sampled_from([400, 3000]))
-    def open(self, max_backlog_bytes: int, max_lossless_bytes: int) -> None:
+    @initialize(
+        max_backlog_bytes=st.sampled_from([100, 400]),
+        max_lossless_bytes=st.sampled_from([400, 3000]),
+        first=st.lists(st.tuples(st.sampled_from(sorted(RIGHTS)), st.booleans(), PATTERNS), max_size=READERS),
+    )
+    def open(self, max_backlog_bytes: int, max_lossless_bytes: int, first: list[tuple[str, bool, list[str]]]) -> None:
         self.access = Tokens()
         desk = DeskOptions(
             history=HISTORY,
@@ -74,18 +78,23 @@ class HubMachine(LoopingMachine):
         self.number = 0
         self.ends: dict[int, tuple[FakeConnection, asyncio.Task[None]]] = {}
         self.looker = self.begin(self.hub._look_at_rights())
+        for n, (token, is_binary, topics) in enumerate(first):
+            self.come(n, token, is_binary)
+            self.say(self.ends[n][0], op="subscribe", topics=topics)
+        self.let_run()
 
     # -- the source ----------------------------------------------------------------------------------------------
 
     @rule(
         kinds=st.lists(
-            st.tuples(st.sampled_from(["quote", "quote", "trade", "fill", "gap"]), st.sampled_from("AB")), max_size=7
+            st.tuples(st.sampled_from(["quote", "quote", "trade", "fill", "gap"]), st.sampled_from("AB")), max_size=5
         ),
+        times=st.integers(1, 4),
         is_seen=st.booleans(),
     )
-    def publish(self, kinds: list[tuple[str, str]], is_seen: bool) -> None:
+    def publish(self, kinds: list[tuple[str, str]], times: int, is_seen: bool) -> None:
         records: list[Record] = []
-        for kind, symbol in kinds:
+        for kind, symbol in kinds * times:
             self.number += 1
             facts: dict[str, Any] = {"venue": "t", "symbol": symbol, "received_ns": self.number}
             if kind == "quote":

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from wsexample.errors import OrderRejectedError, RequestError
+from wsexample.errors import OrderRejectedError, RequestError, StateError
 from wsexample.paper.instruments import Instrument, Instruments
 from wsexample.paper.ledger import Ledger
 from wsexample.paper.lifecycle import OrderEvent, WorkingOrder
@@ -265,6 +265,15 @@ class PaperVenue:
 
     def _refusal(self, order: WorkingOrder, instead_of: WorkingOrder | None = None) -> str | None:
         """Say why an order cannot be sent; gives it its size where that was asked for in money."""
+        try:
+            self.ledger.rate(self.instruments.currency_of(order.request.symbol))  # without it nothing could be valued
+            return self._words_against(order, instead_of)
+        except StateError as error:
+            return str(error)
+        except ArithmeticError:
+            return "its amounts are too large to reckon with"
+
+    def _words_against(self, order: WorkingOrder, instead_of: WorkingOrder | None) -> str | None:
         request = order.request
         view = self.views.get(request.symbol)
         words = _nonsense(request, self.instruments[request.symbol])
@@ -330,10 +339,11 @@ class PaperVenue:
         """Let an order meet the market for the first time."""
         order.step(event, now_ns)
         self._tell(order, event)
+        self._keep_reducing(order, now_ns)
         time_in_force = order.request.time_in_force
-        if self._waits_for_a_print(view):
+        if not order.is_open or self._waits_for_a_print(view):
             return
-        if time_in_force == "fok" and self._matcher.takeable(order, view) < order.remaining_size:
+        if _is_all_or_nothing(order) and self._matcher.takeable(order, view) < order.remaining_size:
             self._end(order, OrderEvent.CANCEL, "fill or kill: not all of it could be filled at once", now_ns)
             return
         self._book(order, self._matcher.take(order, view), now_ns)
@@ -360,7 +370,8 @@ class PaperVenue:
         for order in sorted(working.values(), key=_priority):
             if order.is_held or not order.is_open:
                 continue
-            if printed is not None:
+            self._keep_reducing(order, now_ns)
+            if printed is not None and order.is_open:
                 printed = self._meet_print(order, view, printed)
             if order.is_open:
                 self._meet_levels(order, view)
@@ -372,7 +383,8 @@ class PaperVenue:
             found = self._matcher.trade_through(order, printed)
             made = [] if found is None else [found]
         elif self.fills.against in ("trade", "last"):
-            made = self._matcher.take(order, view, printed)
+            is_enough = self._matcher.takeable(order, view, printed) >= order.remaining_size
+            made = self._matcher.take(order, view, printed) if is_enough or not _is_all_or_nothing(order) else []
         else:
             return printed
         self._book(order, made, self.now_ns)
@@ -383,6 +395,17 @@ class PaperVenue:
         if printed.size is None:
             return printed
         return printed._replace(size=printed.size - sum((execution.size for execution in made), ZERO))
+
+    def _keep_reducing(self, order: WorkingOrder, now_ns: int) -> None:
+        """Cut an order that may only make a position smaller down to what is left of it; cancel it when nothing is."""
+        if not order.request.reduce_only:
+            return
+        held = self.ledger.size(order.request.symbol)
+        left = held if order.side == "sell" else -held
+        if left <= 0:
+            self._end(order, OrderEvent.CANCEL, "reduce_only, and no position is left to reduce", now_ns)
+        elif order.remaining_size > left:
+            order.size = order.filled_size + left
 
     def _meet_levels(self, order: WorkingOrder, view: MarketView) -> None:
         """Let an order meet what stands in the book."""
@@ -545,6 +568,10 @@ class PaperVenue:
             leverage=leverage,
             is_shorting_allowed=self.limits.can_short,
         )
+
+
+def _is_all_or_nothing(order: WorkingOrder) -> bool:
+    return order.request.time_in_force == "fok"
 
 
 def _priority(order: WorkingOrder) -> tuple[int, Decimal, int]:
