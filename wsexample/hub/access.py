@@ -1,7 +1,8 @@
 """Who may read what: tokens, which are kept as hashes, and the rights that each gives.
 
-A token is 32 random octets, so a plain SHA-256 of it can be kept: there is nothing to guess. The file is read again when it
-changes, so a revoked token ends at the next look. What became of a decision is said by ``server``.
+A token is 32 random octets (behind a prefix, by which scanners of repositories find one that got lost), so a plain SHA-256 of it
+can be kept: there is nothing to guess. The file is read again when it changes, so a revoked token ends at the next look; one that
+is not as it was written gives no rights at all. What became of a decision is said by ``server``.
 """
 
 from __future__ import annotations
@@ -18,13 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from wsexample.errors import CredentialsError, OptionError, StorageError
+from wsexample.hub.masking import TOKEN_PREFIX
 from wsexample.hub.topics import check_pattern, matches
 from wsexample.records.kinds import is_market_data, record_kinds
 
 __all__ = ["EVERYTHING", "MARKET_DATA", "Access", "Rights", "TokenFile"]
-
-PREFIX = "wsx_"
-"""How tokens begin, so that scanners of repositories can find one that got lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +150,7 @@ class TokenFile:
         if not name or any(rights.name == name for rights in self._known.values()):
             raise OptionError(f"there is a token of {name!r} already, or no name: choose another one", option="name")
         rights = Rights(name, tuple(map(check_pattern, topics)), account, personal, expires_ns)
-        token = PREFIX + secrets.token_urlsafe(32)
+        token = TOKEN_PREFIX + secrets.token_urlsafe(32)
         self._write({**self._known, _hash(token): rights})
         return token
 
@@ -181,8 +180,8 @@ class TokenFile:
             return
         try:
             rows = json.loads(self.path.read_text(encoding="utf-8"))["tokens"]
-            self._known = {str(row["sha256"]): _rights(row) for row in rows}
-        except (OSError, ValueError, TypeError, KeyError) as error:
+            self._known = {_text(row, "sha256"): _rights(row) for row in rows}
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
             raise StorageError(f"{self.path} is not a file of tokens: {type(error).__name__} {error}") from error
         self._stamp = stamp
 
@@ -211,14 +210,31 @@ class TokenFile:
 
 
 def _rights(row: dict[str, Any]) -> Rights:
-    expires = row.get("expires")
+    """Read the rights of a row; what is not as it is written is an error, so that no slip gives more than was meant."""
+    expires, topics = row.get("expires"), row["topics"]
+    if not isinstance(topics, list):
+        raise ValueError("topics is no list")
     return Rights(
-        str(row["name"]),
-        tuple(map(str, row["topics"])),
-        bool(row.get("account")),
-        bool(row.get("personal")),
+        _text(row, "name"),
+        tuple(map(check_pattern, topics)),
+        _flag(row, "account"),
+        _flag(row, "personal"),
         None if expires is None else round(datetime.fromisoformat(expires).timestamp() * 1e9),
     )
+
+
+def _text(row: dict[str, Any], key: str) -> str:
+    value = row[key]
+    if not isinstance(value, str):
+        raise ValueError(f"{key} is no text")
+    return value
+
+
+def _flag(row: dict[str, Any], key: str) -> bool:
+    value = row.get(key, False)
+    if not isinstance(value, bool):
+        raise ValueError(f"{key} is neither true nor false")
+    return value
 
 
 def _iso(at_ns: int | None) -> str | None:
@@ -226,4 +242,4 @@ def _iso(at_ns: int | None) -> str | None:
 
 
 def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()

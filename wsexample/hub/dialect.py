@@ -13,7 +13,8 @@ from typing import Any, Union
 import msgspec
 
 from wsexample.errors import BrokerError, CredentialsError, RequestError
-from wsexample.hub.ops import JSON, Ack, Auth, Conflated, Failed, Missed, Pong, Subscribe, Unsubscribe, Welcome
+from wsexample.hub.ops import JSON, Ack, Auth, Conflated, Failed, Missed, Pong, Seq, Subscribe, Unsubscribe, Welcome
+from wsexample.hub.soundness import is_sound
 from wsexample.hub.topics import words_of
 from wsexample.ports import NOTHING, Dialect, Errands, Failure, Gap, Step
 from wsexample.records.kinds import record_kinds
@@ -22,6 +23,8 @@ from wsexample.records.market import Record
 __all__ = ["HubDialect", "HubErrands"]
 
 KEEP = 32
+_KEPT_BYTES = 4096
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class HubDialect(Dialect):
@@ -103,7 +106,7 @@ class HubDialect(Dialect):
         """Read one message, which may hold several."""
         try:
             messages = _decoder().decode(payload if payload[:1] == b"[" else b"[" + payload + b"]")
-        except msgspec.DecodeError:
+        except _UNREADABLE:
             return self._one_by_one(payload, received_ns)
         return self._steps(messages, received_ns)
 
@@ -113,17 +116,21 @@ class HubDialect(Dialect):
             rows = msgspec.json.decode(
                 payload if payload[:1] == b"[" else b"[" + payload + b"]", type=list[msgspec.Raw]
             )
-        except msgspec.DecodeError:
-            rows = [msgspec.Raw(payload)]
+        except _UNREADABLE:
+            self._keep(payload)
+            return NOTHING
         messages = []
         for row in rows:
             try:
                 messages += _decoder().decode(b"[" + bytes(row) + b"]")
-            except msgspec.DecodeError:
-                self.unread += 1
-                if len(self.kept) < KEEP:
-                    self.kept.append(bytes(row))
+            except _UNREADABLE:
+                self._keep(bytes(row))
         return self._steps(messages, received_ns)
+
+    def _keep(self, payload: bytes) -> None:
+        self.unread += 1
+        if len(self.kept) < KEEP:
+            self.kept.append(payload[:_KEPT_BYTES])
 
     def _steps(self, messages: Sequence[Any], received_ns: int) -> Step:
         records: list[Record] = []
@@ -134,6 +141,9 @@ class HubDialect(Dialect):
         failure: Failure | None = None
         for message in messages:
             if isinstance(message, _Data):
+                if message.topic.count(".") != 2 or not is_sound(message.record):
+                    self._keep(JSON.encode(message))
+                    continue
                 if message.topic in self._former:
                     seen = self._former[message.topic]
                     records.append(self._missed(Missed(message.topic, seen + 1, seen + 1, "epoch"), received_ns))
@@ -157,7 +167,10 @@ class HubDialect(Dialect):
                 part, failure = self._failed(message)
                 refused += part
             elif isinstance(message, Missed):
-                records.append(self._missed(message, received_ns))
+                if message.topic.count(".") == 2 and message.to_seq >= message.from_seq:
+                    records.append(self._missed(message, received_ns))
+                else:
+                    self._keep(JSON.encode(message))
             elif isinstance(message, Conflated):
                 self.conflated += message.count
         return Step(records, replies, phase, failure, confirmed, refused)
@@ -237,7 +250,7 @@ class _Data(msgspec.Struct, tag_field="op", tag="data"):
     """A record with its number, typed; the twin of `wsexample.hub.ops.Data`."""
 
     topic: str
-    seq: int
+    seq: Seq
     record: Record
 
 
@@ -246,7 +259,7 @@ def _decoder() -> msgspec.json.Decoder[list[Any]]:
     kinds = tuple(record_kinds().values())
     data = msgspec.defstruct(
         "TypedData",
-        [("topic", str), ("seq", int), ("record", Union[kinds])],  # noqa: UP007 - built at run time
+        [("topic", str), ("seq", Seq), ("record", Union[kinds])],  # noqa: UP007 - built at run time
         bases=(_Data,),
         tag_field="op",
         tag="data",

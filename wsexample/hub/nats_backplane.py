@@ -23,6 +23,7 @@ from wsexample.hub.desk import Desk
 from wsexample.hub.nats_client import failures, need, open_client, shown
 from wsexample.hub.nats_lease import Lease
 from wsexample.hub.nats_messages import (
+    UNREADABLE,
     Again,
     Batch,
     decode_record,
@@ -223,7 +224,11 @@ class NatsBackplane(Backplane):
     # -- hearing ---------------------------------------------------------------------------------------------------
 
     async def _hear(self, message: Any) -> None:
-        batch = read_batch(message.data)
+        try:
+            batch = read_batch(message.data)
+        except UNREADABLE:
+            self.stats.unread += 1
+            return
         self._heard_s = asyncio.get_running_loop().time()
         if batch.term < self.term:
             self.stats.void += 1
@@ -239,7 +244,12 @@ class NatsBackplane(Backplane):
 
     async def _hear_takeover(self, message: Any) -> None:
         """Stop hearing former owners, and tell the new one what came from them."""
-        self.adopt(read_takeover(message.data).term)
+        try:
+            term = read_takeover(message.data).term
+        except UNREADABLE:
+            self.stats.unread += 1
+            return
+        self.adopt(term)
         for data in list(self.fresh.values()):
             await self.client.publish(message.reply, data)
 
@@ -290,7 +300,10 @@ class NatsBackplane(Backplane):
         for topic, seq, raw in batch.rows:
             try:
                 record = decode_record(raw)
-            except msgspec.DecodeError:
+            except UNREADABLE:
+                self.stats.unread += 1
+                continue
+            if self.desk.name_of(record) != topic:  # no reader could ask for it, and some would stumble over it
                 self.stats.unread += 1
                 continue
             self.desk.continue_at(topic, record, seq)
@@ -328,7 +341,11 @@ class NatsBackplane(Backplane):
             await self.client.publish(self.subject("again"), encode(Again(first, min(last, first + MOST_AGAIN))))
 
     async def _hear_again(self, message: Any) -> None:
-        asked = read_again(message.data)
+        try:
+            asked = read_again(message.data)
+        except UNREADABLE:
+            self.stats.unread += 1
+            return
         if self._owner is not None and self._owner.is_ready:
             await self._owner.say_again(asked.first, asked.last)
 
@@ -395,7 +412,7 @@ class NatsBackplane(Backplane):
         try:
             kept = read_kept(data)
             batches = [(read_batch(one), one) for one in kept.batches]
-        except msgspec.DecodeError:
+        except UNREADABLE:
             self.stats.unread += 1
             log.exception("message %d of the stream %s is not one of this version", place, self.stream_name)
             self.kept_at = place

@@ -15,6 +15,7 @@ from wsexample.records.kinds import record_kinds
 from wsexample.records.market import Record
 
 __all__ = [
+    "UNREADABLE",
     "Again",
     "Batch",
     "Kept",
@@ -69,6 +70,8 @@ class Again(msgspec.Struct, array_like=True, frozen=True):
     last: int
 
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What the readers here raise for what they cannot read."""
 _encoder = msgspec.msgpack.Encoder()
 encode = _encoder.encode
 read_again = msgspec.msgpack.Decoder(Again).decode

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import msgspec
+from msgspec import Meta
 
 from wsexample.errors import RequestError
+from wsexample.hub.masking import without_tokens
 from wsexample.records.market import Record
 
 __all__ = [
@@ -37,6 +39,13 @@ __all__ = [
 
 MOST_TOPICS = 1000
 """Topics and patterns in one op."""
+_LONGEST_WORDS = 300
+
+Id = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | Annotated[str, Meta(max_length=200)] | None
+"""What a reader calls an op; MessagePack cannot write longer numbers."""
+Seq = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Interval = Annotated[int, Meta(le=86_400_000)]
+"""Milliseconds, a day at most."""
 
 
 # -- what readers say --------------------------------------------------------------------------------------------------
@@ -46,7 +55,7 @@ class Auth(msgspec.Struct, tag_field="op", tag="auth", forbid_unknown_fields=Tru
     """Say who you are; only needed where the token was not in the header ``Authorization``."""
 
     token: str = ""
-    id: int | str | None = None
+    id: Id = None
 
     def __repr__(self) -> str:
         return "Auth(token=***)"
@@ -57,16 +66,16 @@ class Subscribe(msgspec.Struct, tag_field="op", tag="subscribe", forbid_unknown_
 
     topics: list[str]
     """Topics and patterns."""
-    id: int | str | None = None
+    id: Id = None
     """Comes back in the answer."""
-    since: dict[str, int] | int | None = None
+    since: dict[str, Seq] | Seq | None = None
     """The last sequence number that was seen, by topic: what is newer comes first. A number counts for every topic; that of
     a pattern which is asked for counts for its topics that are not named, such as those that had not spoken yet."""
     epoch: str | None = None
     """The hub's life that those numbers are of, from its welcome; with another one they say nothing, and a gap is reported."""
     snapshot: bool = True
     """Whether the newest message of each topic comes first, where ``since`` does not say otherwise."""
-    interval_ms: int | None = None
+    interval_ms: Interval | None = None
     """How often at most something comes for a topic of this reader: the newest then. None or 0 for everything."""
 
 
@@ -74,13 +83,13 @@ class Unsubscribe(msgspec.Struct, tag_field="op", tag="unsubscribe", forbid_unkn
     """Give topics up, spelled as they were asked for."""
 
     topics: list[str]
-    id: int | str | None = None
+    id: Id = None
 
 
 class Ping(msgspec.Struct, tag_field="op", tag="ping", forbid_unknown_fields=True):
     """Ask for an answer; for programs that cannot send WebSocket pings, such as pages."""
 
-    id: int | str | None = None
+    id: Id = None
 
 
 Op = Auth | Subscribe | Unsubscribe | Ping
@@ -108,7 +117,7 @@ class Welcome(msgspec.Struct, tag_field="op", tag="welcome", omit_defaults=False
 class Ack(msgspec.Struct, tag_field="op", tag="ack", omit_defaults=True):
     """An op was done."""
 
-    id: int | str | None = None
+    id: Id = None
     topics: list[str] = []
     """What is subscribed or given up with it."""
 
@@ -116,7 +125,7 @@ class Ack(msgspec.Struct, tag_field="op", tag="ack", omit_defaults=True):
 class Pong(msgspec.Struct, tag_field="op", tag="pong", omit_defaults=True):
     """The answer to a ping."""
 
-    id: int | str | None = None
+    id: Id = None
     at_ns: int = 0
 
 
@@ -126,14 +135,14 @@ class Failed(msgspec.Struct, tag_field="op", tag="error", omit_defaults=True):
     code: str
     """"malformed", "token", "rights", "topics", "limit"."""
     message: str
-    id: int | str | None = None
+    id: Id = None
 
 
 class Data(msgspec.Struct, tag_field="op", tag="data"):
     """A record; ``seq`` counts the records of its topic from 1 without a break."""
 
     topic: str
-    seq: int
+    seq: Seq
     record: Any
 
 
@@ -141,8 +150,8 @@ class Missed(msgspec.Struct, tag_field="op", tag="missed"):
     """Records of a topic that this reader has not got and will not get."""
 
     topic: str
-    from_seq: int
-    to_seq: int
+    from_seq: Seq
+    to_seq: Seq
     """The last one of them."""
     reason: str
     """"history": the hub does not have them any more; "epoch": it has begun anew."""
@@ -151,7 +160,7 @@ class Missed(msgspec.Struct, tag_field="op", tag="missed"):
 class Conflated(msgspec.Struct, tag_field="op", tag="conflated"):
     """This reader was too slow for a while: of some topics only the newest came; ``seq`` shows how many were passed over."""
 
-    count: int
+    count: Seq
     """How many records were passed over."""
 
 
@@ -183,7 +192,7 @@ class Codec(ABC):
         try:
             op: Op = self._decode(payload)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise RequestError(f"not an op of this hub: {error}", code="malformed") from None
+            raise RequestError(f"not an op of this hub: {_words(error)}", code="malformed") from None
         if isinstance(op, (Subscribe, Unsubscribe)) and not 0 < len(op.topics) <= MOST_TOPICS:
             raise RequestError(f"an op has 1 to {MOST_TOPICS} topics, not {len(op.topics)}", code="topics")
         return op
@@ -196,6 +205,12 @@ class Codec(ABC):
     @abstractmethod
     def join(self, messages: Sequence[bytes]) -> bytes:
         """Return several encoded messages as one."""
+
+
+def _words(error: Exception) -> str:
+    """Return what is wrong, fit for one line of a log: it may quote what was sent."""
+    words = without_tokens(str(error))[:_LONGEST_WORDS]
+    return "".join(one if one.isprintable() else " " for one in words)
 
 
 class _Json(Codec):

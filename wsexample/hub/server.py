@@ -46,6 +46,13 @@ __all__ = ["Hub", "HubOptions"]
 audit = logging.getLogger("wsexample.hub.audit")
 
 PATH = "/v1/stream"
+REFUSED = {
+    "handshake": "it said nothing in time",
+    "tls": "its TLS handshake failed or took too long",
+    "limit": "there are too many readers",
+}
+FRAMES_PER_OP = 50
+"""Pings and fragments that a reader may send for each op that it may send."""
 HttpHandler = Callable[["web.BaseRequest"], Awaitable["web.StreamResponse"]]
 
 
@@ -160,6 +167,7 @@ class Hub:
                 max_connections=options.max_readers,
                 max_connections_per_address=options.max_readers_per_address,
                 max_messages_per_s=options.ops_per_s,
+                max_frames_per_s=FRAMES_PER_OP * options.ops_per_s,
                 max_message_bytes=256 * 1024,
                 read_ahead_messages=32,
                 read_ahead_bytes=1024 * 1024,
@@ -241,7 +249,7 @@ class Hub:
         return answer
 
     def _refused_unheard(self, reason: str, remote: str) -> None:
-        words = "it said nothing in time" if reason == "handshake" else "there are too many readers"
+        words = REFUSED[reason]
         self._note_refusal(reason, words, remote=remote)
 
     def _note_refusal(self, reason: str, words: str, *, remote: str, reader: str | None = None) -> None:

@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 from urllib.parse import unquote
 
 from wsexample.errors import OptionError
+from wsexample.hub.masking import without_tokens
 from wsexample.records.kinds import kind_of
 from wsexample.records.market import Record
 
@@ -33,8 +34,8 @@ def topic_of(record: Record) -> str:
 
 def _safe(word: str) -> str:
     if _UNSAFE.search(word) is None:
-        return word or NO_SYMBOL
-    return _UNSAFE.sub(lambda found: "".join(f"%{octet:02X}" for octet in found[0].encode()), word)
+        return (word or NO_SYMBOL) if word != NO_SYMBOL else "%5F"
+    return _UNSAFE.sub(lambda found: "".join(f"%{octet:02X}" for octet in found[0].encode(errors="replace")), word)
 
 
 def words_of(topic: str) -> tuple[str, str, str]:
@@ -59,8 +60,9 @@ def check_pattern(pattern: str) -> str:
         )
     )
     if not is_sound or (len(words) < 3 and words[-1] != ">"):
+        said = without_tokens(pattern)[:LONGEST]
         raise OptionError(
-            f"{pattern[:LONGEST]!r} is not a topic or a pattern; write alpaca.AAPL.quote, alpaca.*.trade or kabu.>",
+            f"{said!r} is not a topic or a pattern; write alpaca.AAPL.quote, alpaca.*.trade or kabu.>",
             option="topics",
         )
     return pattern
@@ -74,7 +76,7 @@ def matches(pattern: str, topic: str) -> bool:
     for place, word in enumerate(pattern.split(".")):
         if word == ">":
             return True
-        if word not in ("*", words[place]):
+        if place >= len(words) or word not in ("*", words[place]):
             return False
     return True
 
