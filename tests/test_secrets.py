@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 import msgspec
 import pytest
+from aiohttp import web
 
 from tests.cli.simulated import run_here
 from tests.conftest import Runner
@@ -336,6 +337,38 @@ def test_objects_with_secrets_do_not_show_them(sweep: Sweep, tmp_path: Path) -> 
     sweep.keep(*made, made)
     for one in made[1:10]:
         sweep.keep(repr(getattr(one, "__dict__", "")))
+
+
+BROKEN_REQUESTS = [
+    "GET /?token={} HTLP/1.1\r\n\r\n",
+    "GET / HTTP/1.1\r\nAuthoriz\xe5tion: Bearer {}\r\n\r\n",
+    "GET / HTTP/1.1\r\nAuthorization: Bearer {}\r\xf9\r\n\r\n",
+    "{} / HTTP/1.1\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("has_http", [True, False], ids=["shared port", "websocket alone"])
+def test_requests_that_are_no_http_are_not_quoted(run: Runner[None], sweep: Sweep, has_http: bool) -> None:
+    """Anybody who reaches a port can send one, and one byte that changed on the way makes one of a good request."""
+
+    async def hold(ws: ServerConnection) -> None:
+        await ws.wait_closed()
+
+    async def page(request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(text=str(await request.read()))
+
+    async def main() -> None:
+        async with serve(hold, http=page if has_http else None) as server:
+            for number, request in enumerate(BROKEN_REQUESTS):
+                reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+                writer.write(request.replace("{}", sweep.plant(f"broken {number}")).encode("latin-1"))
+                writer.write_eof()
+                async with asyncio.timeout(10):
+                    await reader.read()  # whoever sent it may see it
+                writer.close()
+
+    run(main())
 
 
 # -- the blocking twin -------------------------------------------------------------------------------------------------

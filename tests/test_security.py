@@ -15,9 +15,11 @@ from tests.conftest import Runner
 from wsexample.brokers.alpaca.simulator import AlpacaSimulator
 from wsexample.brokers.kabu.simulator import KabuSimulator
 from wsexample.brokers.weex.simulator import WeexSimulator
+from wsexample.cli.exposure import exposure
 from wsexample.cli.server_plan import addresses
 from wsexample.echo import start_server
-from wsexample.errors import ConnectionClosed
+from wsexample.errors import ConnectionClosed, HandshakeError
+from wsexample.hub.access import Access, TokenFile
 from wsexample.hub.server import Hub
 from wsexample.hub.web import HubPages
 from wsexample.tape.format import Source
@@ -70,6 +72,60 @@ def test_everything_listens_on_loopback_by_default(run: Runner[None], tmp_path: 
     run(main())
     nothing_said = {"host": None, "port": None, "listen": (), "unix_socket": None}
     assert addresses(None, nothing_said) == [{"host": "127.0.0.1", "port": 9000}]
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Host": "evil.example:80"}], ids=str
+)
+def test_pages_cannot_make_faults(run: Runner[None], headers: dict[str, str]) -> None:
+    """A page of another origin, and one under a name that was led here, are refused by every simulator's control."""
+
+    async def main() -> None:
+        async with (
+            KabuSimulator(control=True) as kabu,
+            AlpacaSimulator(control=True) as alpaca,
+            WeexSimulator(control=True) as weex,
+            aiohttp.ClientSession() as session,
+        ):
+            for sim in (kabu, alpaca, weex):
+                url = f"http://localhost:{sim.port}/simulator"
+                async with session.get(url, headers=headers) as answer:
+                    assert answer.status in (400, 403), sim  # 400: what Windows says to a wrong name
+                async with session.get(url) as answer:
+                    assert answer.status == 200
+
+    run(main())
+
+
+def test_a_page_under_a_strangers_name_reads_neither_hub_nor_tape(run: Runner[None], tmp_path: Path) -> None:
+    """Origin and Host agree when a name was led here; that makes nobody the hub's own page. A tape is for no page at all."""
+
+    async def main() -> None:
+        async with (
+            everything_that_listens(tmp_path) as servers,
+            Hub(access=Access(TokenFile(tmp_path / "tokens.json"), anybody=None)) as guarded,
+        ):
+            evil = {"host": "evil.example:80", "origin": "http://evil.example:80"}
+            for name, path in (("hub", "/v1/stream"), ("serve_tape", "/")):
+                url = f"ws://127.0.0.1:{servers[name][0].port}{path}"
+                for asked in (evil, {"origin": "https://evil.example"}):
+                    with pytest.raises(HandshakeError) as caught:
+                        await connect(url, **asked)
+                    assert caught.value.status == 403
+                async with connect(url, origin=url.replace("ws", "http", 1).removesuffix(path)):
+                    pass
+            async with connect(guarded.url, **evil):
+                pass  # such as behind a reverse proxy; it has to show a token now
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("host", "is_told"), [("127.0.0.1", False), ("::1", False), ("localhost", False), ("0.0.0.0", True), (None, True)]
+)
+def test_an_open_door_is_told_loudly(host: str | None, is_told: bool) -> None:
+    """Who listens where others come to says so, unless it asks who they are."""
+    assert (exposure(host, "read it", "--tokens") is not None) is is_told
 
 
 def test_no_page_shows_a_secret(run: Runner[None]) -> None:

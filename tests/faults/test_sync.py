@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +14,7 @@ from tests.faults.conftest import MakeProxy
 from tests.faults.proxy import ENDING, FAULTS, SILENCING, SLOWING, FaultProxy
 from tests.sync.peer import peer, run_in_thread
 from wsexample import sync as websocket
-from wsexample.errors import WsExampleError
+from wsexample.errors import TlsError, WsExampleError
 
 SOON_S = 0.05
 """A deadline that is meant to pass."""
@@ -123,3 +124,23 @@ def test_run_forever_comes_back_after_a_fault(proxy: FaultProxy, fault: str) -> 
     assert heard.wait(LATE_S)
     wait()
     assert opened[:2] == ["open", "reconnect"]
+
+
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_tls_that_breaks_is_both_an_ssl_error_and_ours(
+    fault_proxy: MakeProxy, tls_contexts: tuple[ssl.SSLContext, ssl.SSLContext], way: str
+) -> None:
+    """Programs written for websocket-client catch ``ssl.SSLError``; what was changed is never delivered."""
+    with peer(tls=tls_contexts[0]) as server:
+        behind = fault_proxy(server.port)
+        ws = websocket.create_connection(
+            behind.url.replace("ws", "wss"), timeout=LATE_S, sslopt={"context": tls_contexts[1]}
+        )
+        ws.send("hello")
+        assert ws.recv() == "hello"
+        behind.corrupt(1, way)
+        ws.send("again")
+        with pytest.raises(ssl.SSLError) as caught:
+            ws.recv()
+        assert isinstance(caught.value, TlsError)
+        ws.close(timeout=SOON_S)

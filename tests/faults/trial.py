@@ -11,6 +11,8 @@ import gc
 import importlib
 import inspect
 import logging
+import os
+import socket
 import ssl
 import sys
 import threading
@@ -85,6 +87,17 @@ async def _heard(trial: Any) -> None:
     assert not unheard, f"errors that nobody heard: {unheard}"
 
 
+def _described(inodes: set[int]) -> list[str]:
+    """Say between whom these sockets are."""
+    found = []
+    for name in os.listdir("/dev/fd"):
+        with contextlib.suppress(OSError):
+            if os.stat(int(name)).st_ino in inodes:
+                with socket.socket(fileno=os.dup(int(name))) as copy:
+                    found.append(repr(copy))
+    return found
+
+
 class _Errors(logging.Handler):
     """Keeps what is logged as an error."""
 
@@ -118,7 +131,7 @@ def _nothing_left(*, may_stumble: bool) -> Iterator[None]:
         deadline_s = time.monotonic() + SETTLE_S
         while (left := open_sockets() - sockets) and time.monotonic() < deadline_s:
             time.sleep(0.005)
-        assert not left, f"{len(left)} sockets left open"
+        assert not left, f"{len(left)} sockets left open: {_described(left)}"
         for thread in set(threading.enumerate()) - threads:
             if not thread.name.startswith("asyncio_"):  # the loop's pool of resolvers is joined with the loop
                 thread.join(SETTLE_S)

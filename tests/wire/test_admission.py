@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wsexample.wire.admission import Census, RateLimit, origin_is_allowed
+from wsexample.wire.admission import Census, RateLimit, host_may_be_anybodys, is_own_page, origin_is_allowed
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,28 @@ from wsexample.wire.admission import Census, RateLimit, origin_is_allowed
 def test_origins_are_compared_as_browsers_mean_them(origin: str, allowed: list[str], expected: bool) -> None:
     """Scheme, host and port must agree; a star stands for subdomains."""
     assert origin_is_allowed(origin, allowed) is expected
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("localhost:9100", False),
+        ("127.0.0.1:9100", False),
+        ("[::1]:9100", False),
+        ("192.168.1.7", False),
+        ("trading-pc:9100", False),
+        ("trading-pc.local", False),
+        (None, False),
+        ("evil.example:9100", True),
+        ("EVIL.example.", True),
+        ("127.0.0.1.evil.example", True),
+        ("localhost.evil.example", True),
+    ],
+)
+def test_a_name_that_anybody_can_register_is_told_from_an_address(host: str | None, expected: bool) -> None:
+    """Addresses and names of the local network are not led here by strangers."""
+    assert host_may_be_anybodys(host) is expected
+    assert is_own_page(f"http://{host}", host) is (host is not None and not expected)
 
 
 def test_a_census_refuses_what_is_too_much() -> None:

@@ -69,7 +69,9 @@ async def trial(storm: Storm) -> None:
         try:
             if when == DIALLING:
                 storm.strike(proxy, when)
-            async with connect(where.replace(handshake_timeout_s=LATE_S) if when == OPEN else where) as ws:
+            async with connect(
+                where.replace(connect_timeout_s=LATE_S, handshake_timeout_s=LATE_S) if when == OPEN else where
+            ) as ws:
                 if when == OPEN:
                     storm.strike(proxy)
                 try:

@@ -13,7 +13,7 @@ from wsexample.wire.connection import connect
 from wsexample.wire.options import ConnectOptions, ServeOptions
 from wsexample.wire.server import ServerConnection, serve
 
-ALIVE_S = 0.1
+ALIVE_S = 0.3
 """Keep-alive of the server; twice this without a sign is the end."""
 
 
