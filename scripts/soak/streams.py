@@ -46,6 +46,7 @@ WAITING = 100_000
 REMEMBERED = 1_000
 """What clients remember to tell what comes again: far less than by default, so that it is full soon and filling up is no slope.
 Nothing that comes again after a break is older here."""
+REMEMBERED_EXECUTIONS = 200
 PAUSE_S = 0.5
 
 Take = Callable[[str, Record], Awaitable[None]]
@@ -221,7 +222,7 @@ class Alpaca(Stream):
             check_every_s=10.0,
             **facts,
         )
-        trading.memory._keep = REMEMBERED
+        trading.memory._keep = REMEMBERED_EXECUTIONS
         self.sessions = {"alpaca.data": data, "alpaca.trading": trading}
         for name, session in self.sessions.items():
             session.attach(self.recorder(name))
