@@ -342,6 +342,7 @@ class _Lane(_Core):
                 continue
             super()._dataReceived(piece)
             if len(self.data) > MAX_HEAD_BYTES:  # it is stuck in a frame that could not be inflated
+                self.wasNotCleanReason = "the peer went on sending after the connection was failed"
                 self.dropConnection(abort=True)
 
     def _pass_over(self, data: bytes) -> None:

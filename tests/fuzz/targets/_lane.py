@@ -15,10 +15,11 @@ from typing import Any
 from autobahn.websocket import protocol
 
 from tests.property.test_lane import frame
-from tests.wire.lane.twins import implementations, play
+from tests.wire.lane.twins import Outcome, implementations, play
 from wsexample.wire.autobahn import deflate_client_options, deflate_server_options
+from wsexample.wire.handshake import MAX_HEAD_BYTES
 
-MASK_BIT = 0x80
+CLOSING, OPEN = 2, 3
 LENGTHS = (
     0,
     1,
@@ -135,9 +136,22 @@ def agree(role: str, data: bytes) -> None:
     assert not _unhandled, _unhandled.pop()
     reference = seen.pop("autobahn")
     for name, outcome in seen.items():
-        for what in ("events", "coroutines", "sent", "state", "ended", "stats"):
+        if outcome.ended == "abort" and not reference.ended and reference.state == CLOSING:
+            # Ours drops a peer that goes on and on after a failure; Autobahn keeps all of it in memory.
+            assert sum(map(len, chunks)) > MAX_HEAD_BYTES
+            assert outcome.events[:-1] == reference.events[:-1], name
+            continue
+        for what in ("events", "coroutines", "sent", "state", "ended"):
             ours, autobahns = getattr(outcome, what), getattr(reference, what)
             assert ours == autobahns, f"{name}: {what}: {ours!r:.1000} where Autobahn has {autobahns!r:.1000}"
+        counted = _counts(outcome), _counts(reference)
+        assert counted[0] == counted[1], f"{name}: counted {counted[0]} where Autobahn has {counted[1]}"
+
+
+def _counts(outcome: Outcome) -> dict[str, Any]:
+    """Return what was counted; of an ended connection not what came in, for it need not be read behind the end."""
+    is_over = outcome.state != OPEN or outcome.ended
+    return {name: count for name, count in outcome.stats.items() if not (is_over and name.startswith("incoming"))}
 
 
 def seeds(role: str) -> Iterable[bytes]:
