@@ -7,6 +7,7 @@
     python scripts/fuzz.py lane_client --repeat build/fuzz/lane_client/crash-1f0c
     python scripts/fuzz.py lane_client --shrink build/fuzz/lane_client/crash-1f0c
     python scripts/fuzz.py --list
+    python scripts/fuzz.py --sanitize --seconds 120     the compiled extensions, watched by gcc's sanitizers
 
 Inputs that reached something new stay in build/fuzz/TARGET/corpus, where the next run begins; ``--keep`` takes the smallest
 of them into tests/fuzz/corpus. The exit code is 1 when a promise was broken. It needs atheris (Linux on x86-64).
@@ -26,7 +27,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.fuzz import campaign  # noqa: E402
+from tests.fuzz import campaign, sanitized  # noqa: E402
 from tests.fuzz.campaign import Campaign  # noqa: E402
 from tests.fuzz.targets import corpus, load, names  # noqa: E402
 
@@ -53,6 +54,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--repeat", type=Path, metavar="FILE", help="try one input again, without atheris")
     parser.add_argument("--shrink", type=Path, metavar="FILE", help="make an input that breaks a promise smaller")
+    parser.add_argument(
+        "--sanitize",
+        action="store_true",
+        help="build the extensions with gcc's sanitizers in a copy and try targets there",
+    )
     parser.add_argument("--list", action="store_true", help="print the targets and their promises")
     options = parser.parse_args(arguments)
     unknown = set(options.targets) - set(names())
@@ -73,6 +79,8 @@ def main(arguments: list[str]) -> int:
         return 0
     if options.repeat:
         return repeat(options.targets[0], options.repeat)
+    if options.sanitize:
+        return sanitize(options)
     if not campaign.is_available():
         sys.exit("atheris is not installed here: it has wheels for Linux on x86-64 and some interpreters only")
     if options.shrink:
@@ -94,7 +102,7 @@ def main(arguments: list[str]) -> int:
 
 def fuzz(options: argparse.Namespace) -> list[Campaign]:
     """Run the targets, some beside each other; says what they do."""
-    seed = random.SystemRandom().randrange(1, 2**31) if options.seed is None else options.seed
+    seed = made_up_seed(options)
     print(f"{len(options.targets)} targets, {options.seconds:g} s each, seed {seed}", flush=True)
 
     def one(name: str) -> Campaign:
@@ -144,6 +152,28 @@ def shrink(name: str, file: Path, work: Path) -> int:
     smaller = sorted((work / name).glob("minimized-from-*"), key=lambda found: found.stat().st_size)
     print(campaign.again(name, smaller[0]) if smaller else f"nothing smaller was found\n{said[-500:]}")
     return 0
+
+
+def sanitize(options: argparse.Namespace) -> int:
+    """Try kept inputs and random changes of them on sanitized extensions; returns the exit code."""
+    if sanitized.library() is None:
+        sys.exit("gcc and its libasan are needed (Debian: gcc, python3-dev)")
+    seed = made_up_seed(options)
+    print("building the extensions with sanitizers; a minute or two where they changed", flush=True)
+    copy = sanitized.built(options.work / "sanitized")
+    print(f"{len(options.targets)} targets, {options.seconds:g} s each, seed {seed}", flush=True)
+    exit_code, last = sanitized.shake(copy, options.targets, seconds=options.seconds, seed=seed)
+    if exit_code:
+        print(f"it ended with {exit_code}; the input was {last.read_bytes().hex()}")
+        return 1
+    print("nothing found")
+    return 0
+
+
+def made_up_seed(options: argparse.Namespace) -> int:
+    """Return the seed that was given, or a new one."""
+    seed: int = random.SystemRandom().randrange(1, 2**31) if options.seed is None else options.seed
+    return seed
 
 
 def table(outcomes: list[Campaign]) -> str:
