@@ -1,4 +1,4 @@
-"""A minute of it all, its start and end included: every broker's client, store, tapes, paper trading, hub and its readers, over networks that go wrong."""
+"""A minute of everything: each broker's client, store, tapes, paper trading, hub and its readers, over bad networks."""
 
 from __future__ import annotations
 
