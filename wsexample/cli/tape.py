@@ -286,6 +286,8 @@ def _lines(found: TapeInfo) -> Iterator[str]:
         yield f"  damaged: {bytes_text(found.damaged_bytes)} could not be read and are passed over"
     if found.torn_bytes:
         yield f"  torn: the last {bytes_text(found.torn_bytes)} are no whole block; tape cut leaves them out"
+    for stretch in found.damage:
+        yield f"    at byte {stretch.offset}: {bytes_text(stretch.size_bytes)}, {stretch.what}"
 
 
 def _source_lines(number: int, info: SourceInfo) -> Iterator[str]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 from itertools import accumulate, pairwise
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
@@ -62,11 +62,19 @@ MARK_BYTES = _MARK.size
 HEAD_COLUMNS = (("at_ns", "q"), ("length", "I"), ("connection", "I"), ("source", "H"), ("kind", "B"))
 """What stands in a block before the payloads: one column after the other, each of one value an entry."""
 _ROW_BYTES = struct.calcsize("<" + "".join(code for _, code in HEAD_COLUMNS))
+_TIME_BYTES = 8
 _CRC_BYTES = 4
 _HAS_NOTES = 1
 MAX_BLOCK_BYTES = 1 << 30
 """What a block may hold; a length beyond it is taken for damage."""
 
+MAX_META_BYTES = 1 << 26
+"""What a description may hold; a length beyond it is taken for damage."""
+MAX_COMPRESSION = 1100
+"""Into how many times its length zlib can turn a block at most; what claims more is damaged."""
+
+Moment = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""UTC epoch nanoseconds that fit 64 bits, as those of entries do."""
 Row = tuple[int, int, int, int, bytes]
 """Arrival or sending (UTC epoch nanoseconds), connection, source, kind, payload."""
 
@@ -114,13 +122,13 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Meta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The description at the beginning of a tape."""
 
-    created_ns: int = 0
+    created_ns: Moment = 0
     """When the file was made, UTC epoch nanoseconds."""
     program: str = ""
     """What made it."""
     sources: tuple[Source, ...] = ()
     """Whose traffic it holds."""
-    from_ns: int | None = None
+    from_ns: Moment | None = None
     """What came before this is only there so that the rest can be understood; None for tapes that were not cut."""
 
 
@@ -145,14 +153,15 @@ class Note(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Whether the peer began to close."""
     is_final: bool = False
     """Of "failed": whether trying again could not help."""
-    from_ns: int | None = None
+    from_ns: Moment | None = None
     """Of "gap"."""
-    to_ns: int | None = None
+    to_ns: Moment | None = None
     """Of "gap"."""
     filled: bool = False
     """Of "gap"."""
 
 
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _meta_decoder = msgspec.json.Decoder(Meta)
 _note_decoder = msgspec.json.Decoder(Note)
 
@@ -161,7 +170,7 @@ def note_of(payload: bytes) -> Note:
     """Read a note; one that cannot be read becomes one of the event "unknown"."""
     try:
         return _note_decoder.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         return Note(event="unknown")
 
 
@@ -187,6 +196,8 @@ def unpack_head(data: bytes) -> tuple[int, int]:
     _, version, _, size, checksum = _HEAD.unpack(data)
     if version > VERSION:
         raise StorageError(f"this tape has format {version}; this program reads up to {VERSION}")
+    if size > MAX_META_BYTES:
+        raise StorageError(f"the head of this tape is damaged: its description would have {size} bytes")
     return size, checksum
 
 
@@ -196,8 +207,8 @@ def unpack_meta(data: bytes, checksum: int) -> Meta:
         raise StorageError("the description of this tape is damaged")
     try:
         return _meta_decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise StorageError(f"the description of this tape cannot be read: {error}") from None
+    except _UNREADABLE as error:
+        raise StorageError(f"the description of this tape cannot be read: {str(error)[:300]}") from None
 
 
 # -- blocks --------------------------------------------------------------------------------------------------------------
@@ -271,6 +282,8 @@ def unpack_mark(data: bytes) -> BlockMark | None:
     )
     if stored_bytes > MAX_BLOCK_BYTES or raw_bytes > MAX_BLOCK_BYTES or not 0 < count * _ROW_BYTES <= raw_bytes:
         return None
+    if raw_bytes > stored_bytes * MAX_COMPRESSION and codec < len(CODECS):
+        return None
     return BlockMark(
         codec, bool(flags & _HAS_NOTES), stored_bytes, raw_bytes, count, last_connection, first_ns, last_ns, checksum
     )
@@ -285,16 +298,27 @@ def unpack_block(mark: BlockMark, stored: bytes) -> bytes:
     """Return the body of a whole block, decompressed.
 
     Raises:
-        StorageError: it was compressed in a way that this version does not know.
+        StorageError: it was compressed in a way that this version does not know, or it does not hold what its mark says,
+            although its checksum fits.
     """
     if mark.codec >= len(CODECS):
         raise StorageError(f"a block of this tape is compressed with method {mark.codec}, which is not known here")
-    if mark.codec == 0:
-        return stored
+    body = stored if mark.codec == 0 else _decompressed(stored, mark.raw_bytes)
+    if len(body) != mark.raw_bytes or sum(_lengths(body, mark.count)) + mark.count * _ROW_BYTES != len(body):
+        raise StorageError("a block does not hold what stands before it")
+    return body
+
+
+def _decompressed(stored: bytes, raw_bytes: int) -> bytes:
+    """Decompress as much as is said to be there, and one byte more, which tells that it is not so."""
     try:
-        return zlib.decompress(stored, bufsize=mark.raw_bytes)
-    except zlib.error as error:  # the checksum holds, so that it was written so
-        raise StorageError(f"a block of this tape cannot be decompressed: {error}") from None
+        return zlib.decompressobj().decompress(stored, raw_bytes + 1)
+    except zlib.error as error:
+        raise StorageError(f"a block cannot be decompressed: {error}") from None
+
+
+def _lengths(body: bytes, count: int) -> tuple[int, ...]:
+    return struct.unpack_from(f"<{count}I", body, count * _TIME_BYTES)
 
 
 def rows_of(body: bytes, count: int) -> Iterator[Entry]:

@@ -1,6 +1,6 @@
 """Reading tape files: entries in the order in which they were written, from and to a moment, and what a tape holds.
 
-It blocks. What cannot be read is reported, never raised: a torn tail ends the tape, a damaged block is passed over.
+It blocks. What cannot be read is reported with its place, not raised: a torn tail ends the tape, a damaged block is passed over.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import BinaryIO, Self
 
 from wsexample.errors import OptionError, StateError, StorageError
 from wsexample.tape.format import (
+    CODECS,
     HEAD_BYTES,
     MARK,
     MARK_BYTES,
@@ -31,12 +32,27 @@ from wsexample.tape.format import (
     unpack_meta,
 )
 
-__all__ = ["Progress", "SourceInfo", "Tape", "TapeInfo"]
+__all__ = ["Damage", "Progress", "SourceInfo", "Tape", "TapeInfo"]
 
 Progress = Callable[[int, int], None]
 """Told how many bytes of how many are done."""
 
 _SEARCH_BYTES = 1 << 20
+_PATIENCE = 2
+"""How many times its own length may be read of a tape in search of whole blocks behind damage."""
+_LISTED = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A stretch of a tape that could not be read."""
+
+    offset: int
+    """Where it begins, bytes from the beginning of the file."""
+    size_bytes: int
+    """How long it is."""
+    what: str
+    """"torn": the end is no whole block; "damaged": no block, or one that is not as it was written; or what is wrong with it."""
 
 
 @dataclass(slots=True)
@@ -87,6 +103,8 @@ class TapeInfo:
     """Bytes at its end that are no whole block."""
     damaged_bytes: int
     """Bytes before that, which could not be read and were passed over."""
+    damage: list[Damage] = field(default_factory=list)
+    """Where both are, the first hundred stretches."""
 
 
 class Tape:
@@ -105,6 +123,8 @@ class Tape:
         """Bytes at the end that are no whole block; known once the end was reached."""
         self.damaged_bytes = 0
         """Bytes before that, which were passed over; counted while reading."""
+        self.damage: list[Damage] = []
+        """Where both are, the first hundred stretches."""
         try:
             self._file: BinaryIO | None = self.path.open("rb")
         except OSError as error:
@@ -119,6 +139,7 @@ class Tape:
             self._file.close()
             raise StorageError(f"{self.path} cannot be read: {error.strerror}", url=str(self.path)) from None
         self._begin = HEAD_BYTES + size
+        self._spent_bytes = 0
         self.end = self._begin
         """Where the last whole block that was read ends."""
 
@@ -144,19 +165,26 @@ class Tape:
         self, wants: Callable[[BlockMark], bool], progress: Progress | None = None
     ) -> Generator[tuple[BlockMark, bytes], None, None]:
         """Yield the wanted blocks, checked and decompressed."""
-        for _, mark, stored in self._blocks(wants, progress):
-            if stored is not None:
-                try:
-                    body = unpack_block(mark, stored)
-                except StorageError as error:
+        for position, mark, stored in self._blocks(wants, progress):
+            if stored is None:
+                continue
+            try:
+                body = unpack_block(mark, stored)
+            except StorageError as error:
+                if mark.codec >= len(CODECS):
                     raise StorageError(f"{self.path}: {error}", url=str(self.path)) from None
-                yield mark, body
+                self.damaged_bytes += MARK_BYTES + mark.stored_bytes
+                self._list(position, MARK_BYTES + mark.stored_bytes, str(error))
+                continue
+            yield mark, body
 
     def _blocks(
         self, wants: Callable[[BlockMark], bool], progress: Progress | None
     ) -> Iterator[tuple[int, BlockMark, bytes | None]]:
         file = self._opened()
         position, self.torn_bytes, self.damaged_bytes = self._begin, 0, 0
+        self.damage.clear()
+        self._spent_bytes = 0
         self.end = position
         while True:
             total = self._size()
@@ -165,19 +193,24 @@ class Tape:
             file.seek(position)
             head = file.read(MARK_BYTES)
             mark = unpack_mark(head)
+            left_bytes = total - position - MARK_BYTES
+            if mark is not None and mark.stored_bytes > left_bytes:
+                mark = None
             # A block that reaches the end of the file is read in any case: it may be the one that a crash has torn.
-            reaches_end = mark is not None and position + MARK_BYTES + mark.stored_bytes >= total
+            reaches_end = mark is not None and mark.stored_bytes == left_bytes
             stored: bytes | None = None
-            if mark is not None and (reaches_end or wants(mark)):
+            if mark is not None and (reaches_end or wants(mark) or not self._is_mark_at(position, mark)):
                 stored = file.read(mark.stored_bytes)
-                if len(stored) < mark.stored_bytes or not is_whole(head, stored, mark.checksum):
+                if not is_whole(head, stored, mark.checksum):
                     mark = None
             if mark is None:
                 found = self._find_block(position + 1, total)
                 if found is None:
                     self.torn_bytes = total - position
+                    self._list(position, self.torn_bytes, "torn")
                     break
                 self.damaged_bytes += found - position
+                self._list(position, found - position, "damaged")
                 position = found
                 continue
             yield position, mark, stored if wants(mark) else None
@@ -188,24 +221,38 @@ class Tape:
         if progress is not None:
             progress(total, total)
 
+    def _is_mark_at(self, position: int, mark: BlockMark) -> bool:
+        """Whether another block follows this one; where none does, its length may be what is damaged."""
+        file = self._opened()
+        file.seek(position + MARK_BYTES + mark.stored_bytes)
+        follows = file.read(len(MARK)) == MARK
+        file.seek(position + MARK_BYTES)
+        return follows
+
     def _find_block(self, position: int, total: int) -> int | None:
-        """Return where the next whole block begins, None when there is none."""
+        """Return where the next whole block begins, None when there is none, or when too much looks like one."""
         file = self._opened()
         while position < total:
             file.seek(position)
-            piece = file.read(_SEARCH_BYTES + len(MARK))
+            piece = file.read(_SEARCH_BYTES + MARK_BYTES)
             at = piece.find(MARK)
-            if at < 0:
-                position += _SEARCH_BYTES
-                continue
-            position += at
-            file.seek(position)
-            head = file.read(MARK_BYTES)
-            mark = unpack_mark(head)
-            if mark is not None and is_whole(head, file.read(mark.stored_bytes), mark.checksum):
-                return position
-            position += 1
+            while 0 <= at < _SEARCH_BYTES:
+                head = piece[at : at + MARK_BYTES]
+                mark = unpack_mark(head)
+                if mark is not None and position + at + MARK_BYTES + mark.stored_bytes <= total:
+                    file.seek(position + at + MARK_BYTES)
+                    if is_whole(head, file.read(mark.stored_bytes), mark.checksum):
+                        return position + at
+                    self._spent_bytes += mark.stored_bytes
+                    if self._spent_bytes > _PATIENCE * total:
+                        return None
+                at = piece.find(MARK, at + 1)
+            position += _SEARCH_BYTES
         return None
+
+    def _list(self, offset: int, size_bytes: int, what: str) -> None:
+        if len(self.damage) < _LISTED:
+            self.damage.append(Damage(offset, size_bytes, what))
 
     def _size(self) -> int:
         file = self._opened()
@@ -278,6 +325,7 @@ class Tape:
             sources=sources,
             torn_bytes=self.torn_bytes,
             damaged_bytes=self.damaged_bytes,
+            damage=list(self.damage),
         )
 
     # -- the end -------------------------------------------------------------------------------------------------

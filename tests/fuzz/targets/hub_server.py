@@ -7,9 +7,11 @@ all; numbers told are those of the topic; patterns mean what they say; and the n
 from __future__ import annotations
 
 import asyncio
+import atexit
 import hashlib
 import json
 import logging
+import shutil
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -34,6 +36,7 @@ NOW_NS = 1_795_000_001 * 10**9
 TOKEN = "wsx_planted-token-0000"
 ACCOUNT = "account-0001"
 FOLDER = Path(tempfile.mkdtemp(prefix="wsexample-fuzz-"))
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 ROW = {"name": "desk", "sha256": hashlib.sha256(TOKEN.encode()).hexdigest(), "topics": ["alpaca.>"], "account": True,
        "personal": False, "expires": "2100-01-01T00:00:00+00:00"}  # fmt: skip
 (FOLDER / "tokens.json").write_text(json.dumps({"tokens": [ROW]}), encoding="utf-8")
