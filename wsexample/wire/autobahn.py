@@ -489,9 +489,13 @@ LANE_OPTIONS = tuple(
 class WebSocketClientProtocol(_Lane, _autobahn.WebSocketClientProtocol):
     """Client side of a WebSocket: override the callbacks of Autobahn's class of the same name."""
 
+    is_server = False  # Autobahn's own classes say so only since 26.10.2
+
 
 class WebSocketServerProtocol(_Lane, _autobahn.WebSocketServerProtocol):
     """Server side of a WebSocket: override the callbacks of Autobahn's class of the same name."""
+
+    is_server = True
 
     def processHandshake(self) -> Any:
         """Read the head of a request; one without an end is refused."""

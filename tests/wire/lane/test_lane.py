@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import Runner
 from tests.wire.lane.twins import ListTransport, arrive, frames_of, play, turns
+from wsexample.wire.autobahn import WebSocketClientProtocol, WebSocketServerProtocol
 from wsexample.wire.lane import _lane_py
 
 LANES = [_lane_py]
@@ -343,3 +344,9 @@ def test_the_environment_chooses_the_lane(wish: str, lane: str) -> None:
         env={**os.environ, "WSEXAMPLE_LANE": wish}, capture_output=True, text=True, timeout=30, check=True,
     )  # fmt: skip
     assert result.stdout.strip() == lane
+
+
+def test_a_protocol_knows_its_role_from_us() -> None:
+    """Autobahn's classes say since 26.10.2 only which end they are; who masks depends on it, so ours say so themselves."""
+    said = [role.__dict__["is_server"] for role in (WebSocketClientProtocol, WebSocketServerProtocol)]
+    assert said == [False, True]
