@@ -27,11 +27,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
 from hostile.cases import CASES
 from hostile.run import HEADING, Plan, run_case, show
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
 
 
 def parse() -> argparse.Namespace:

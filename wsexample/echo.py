@@ -68,6 +68,14 @@ class WSEServe(WebSocketServerProtocol):
         """One whole message arrived."""
         self.sendMessage(payload, isBinary)
 
+    def pause_writing(self) -> None:
+        """The client takes less than it sends: read no more of it until it has caught up, or the answers fill the memory."""
+        self.pauseReading()
+
+    def resume_writing(self) -> None:
+        """It has caught up."""
+        self.resumeReading()
+
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         """The connection is over; ``wasClean`` tells whether both sides agreed."""
         print(f"server: {self.peer} closed, code {code}, {reason or 'no reason given'}")

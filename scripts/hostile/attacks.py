@@ -18,6 +18,8 @@ __all__ = ["ATTACKS", "Target"]
 
 BLOCK = 64 * 1024
 HUGE = (1 << 63) - 1
+GRACE_S = 3.0
+"""How long after the attack it is waited for the end of a connection, seconds; a victim that ends one does it sooner."""
 
 
 @dataclass
@@ -43,7 +45,7 @@ class Target:
 Attack = Callable[[Target, int], Awaitable[None]]
 
 
-async def _end(target: Target, peer: Peer, wait_s: float = 0.0) -> None:
+async def _end(target: Target, peer: Peer, wait_s: float = GRACE_S) -> None:
     """Take down how it ended; the victim gets a moment after the attack to end it."""
     await peer.outlast(max(target.until_s, asyncio.get_running_loop().time() + wait_s))
     target.outcomes.append(peer.outcome())
@@ -139,7 +141,7 @@ async def bombs_with_memory(target: Target, place: int) -> None:
 async def silent(target: Target, place: int) -> None:
     """Connect and say nothing."""
     target.sent += 1
-    await _end(target, await target.open(upgrade=False), 1)
+    await _end(target, await target.open(upgrade=False))
 
 
 async def slow_head(target: Target, place: int) -> None:
@@ -150,7 +152,7 @@ async def slow_head(target: Target, place: int) -> None:
         target.sent += 1
         peer.transport.write(b"x")
         await peer.outlast(min(target.until_s, asyncio.get_running_loop().time() + 1))
-    await _end(target, peer, 1)
+    await _end(target, peer)
 
 
 async def slow_tls(target: Target, place: int) -> None:
@@ -164,7 +166,7 @@ async def slow_tls(target: Target, place: int) -> None:
         target.sent += 1
         peer.transport.write(hello[at : at + 1])
         await peer.outlast(min(target.until_s, asyncio.get_running_loop().time() + 1))
-    await _end(plain, peer, 1)
+    await _end(plain, peer)
 
 
 async def no_tls(target: Target, place: int) -> None:

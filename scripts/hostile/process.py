@@ -74,7 +74,8 @@ class Victim:
         return self
 
     async def _say(self, what: Any) -> dict[str, Any]:
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(what).encode() + b"\n")
         async with asyncio.timeout(DEADLINE_S):
             line = await self._process.stdout.readline()

@@ -462,10 +462,13 @@ class Connection:
         self._link.sendPing(payload)
 
     def _progress(self) -> object:
-        return self._inflow.last_received_ns, self._link.trafficStats.incomingOctetsWireLevel
+        stats = self._link.trafficStats
+        taken = stats.outgoingOctetsWireLevel - self._link.lane_backlog if self.is_writing_paused else None
+        return self._inflow.last_received_ns, stats.incomingOctetsWireLevel, taken
 
     def _is_reading_paused(self) -> bool:
-        return self._inflow.is_paused
+        # A peer that takes nothing of what waits for it gives no sign of life, however much it sends.
+        return self._inflow.is_paused and not self.is_writing_paused
 
     def _give_up(self) -> None:
         timeout_s = self._options.ping_timeout_s

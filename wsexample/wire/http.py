@@ -18,6 +18,8 @@ from wsexample.wire.server import HttpHandler
 __all__ = ["HttpServer"]
 
 KEEP_ALIVE_S = 75.0
+LINGER_S = 2.0
+"""How long the rest of a request's body is read and thrown away after its answer, seconds."""
 log = logging.getLogger("wsexample.server")
 
 
@@ -43,6 +45,18 @@ class _HandedOver(web.StreamResponse):
         return None
 
 
+class _Readers(web.Server):
+    """aiohttp's server, which also says whose connection is gone."""
+
+    def __init__(self, handler: Any, gone: Callable[[Any], None], **more: Any) -> None:
+        super().__init__(handler, **more)
+        self._gone = gone
+
+    def connection_lost(self, handler: Any, exc: BaseException | None = None) -> None:
+        self._gone(handler)
+        super().connection_lost(handler, exc)
+
+
 class HttpServer:
     """A protocol factory that passes upgrades to links and the rest to an aiohttp handler.
 
@@ -66,7 +80,14 @@ class HttpServer:
         self._head_timeout_s = head_timeout_s
         self._late = late
         self._waiting: dict[Any, asyncio.TimerHandle] = {}
-        self._server = web.Server(self._route, access_log=None, keepalive_timeout=KEEP_ALIVE_S, logger=_Log(log, None))
+        self._server = _Readers(
+            self._route,
+            self._gone,
+            access_log=None,
+            keepalive_timeout=KEEP_ALIVE_S,
+            lingering_time=LINGER_S,
+            logger=_Log(log, None),
+        )
 
     def __call__(self) -> Any:
         reader = self._server()
@@ -82,6 +103,12 @@ class HttpServer:
         for reader in self._server.connections:
             reader.close()  # a kept-alive connection without a request would wait for the whole timeout
         await self._server.shutdown(timeout_s)
+
+    def _gone(self, reader: Any) -> None:
+        """Let go of a connection that ended before its first request."""
+        timer = self._waiting.pop(reader, None)
+        if timer is not None:
+            timer.cancel()
 
     def _too_late(self, reader: Any) -> None:
         self._waiting.pop(reader, None)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from wsexample.errors import ConnectionClosed, HandshakeError, OptionError, TlsError
+from wsexample.wire.admission import RateLimit
 from wsexample.wire.autobahn import WebSocketClientProtocol, WebSocketServerProtocol
 from wsexample.wire.deflate import usable_offers
 from wsexample.wire.handshake import MAX_HEAD_BYTES, read_answer, refusal_body, refusal_response, request_head
@@ -138,6 +139,10 @@ class _Link:
         self.wasNotCleanReason = str(cause)
         self.lost_with = cause
         self.dropConnection(abort=True)  # type: ignore[attr-defined]
+
+    def fail(self, code: int, reason: str) -> None:
+        """Close a connection whose peer broke a limit; what it still sends is passed over."""
+        self._fail_connection(code, reason)  # type: ignore[attr-defined]
 
     def deliver_fragments(self) -> None:
         """Hand over fragments one by one; the lane leaves a link with hooks of its own to Autobahn's parser."""
@@ -350,6 +355,8 @@ class ServerLink(_Link, WebSocketServerProtocol):
     handshake_timeout_s: float
     is_asked = False
     is_too_hasty = False
+    lane_shares = frozenset({"onFrameEnd"})
+    frame_rate: RateLimit | None = None
     _late: asyncio.TimerHandle | None = None
     websocket_extensions: list[tuple[str, Any]]
 
@@ -378,6 +385,12 @@ class ServerLink(_Link, WebSocketServerProtocol):
         if self._late is not None:
             self._late.cancel()
         return self.server.link_asked(self, request)
+
+    def onFrameEnd(self) -> Any:
+        rate = self.frame_rate
+        if rate is not None and self.state == OPEN and not rate.allows(asyncio.get_running_loop().time()):
+            self.fail(1008, "too many frames")
+        return super().onFrameEnd()
 
     def succeedHandshake(self, res: Any) -> None:
         if self.state != CONNECTING or self.transport is None:

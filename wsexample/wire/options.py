@@ -298,6 +298,9 @@ class ServeOptions:
     """Messages a second that one client may send in the long run; more close it with 1008. 0 lifts the limit."""
     burst_messages: int = 0
     """Messages that one client may send at once on top of that; 0 takes those of two seconds."""
+    max_frames_per_s: float = 0.0
+    """Frames a second that are no whole message (pings, pongs, fragments) which one client may send in the long run, and
+    twice as many at once; more close it with 1008. 0 lifts the limit."""
     max_message_bytes: int = 64 * MIB
     """Largest message accepted; a larger one closes the connection with 1009. 0 lifts the limit."""
     max_frame_bytes: int = 0
@@ -355,6 +358,7 @@ class ServeOptions:
             "max_connections_per_address",
             "max_messages_per_s",
             "burst_messages",
+            "max_frames_per_s",
             "forwarded_by",
             zero=True,
         )

@@ -24,6 +24,7 @@ from wsexample.wire.admission import Census, RateLimit, origin_is_allowed
 from wsexample.wire.connection import Connection, check_close
 from wsexample.wire.link import CONNECTING, ServerLink
 from wsexample.wire.options import ServeOptions, checked_headers
+from wsexample.wire.tls_gate import TlsGate
 from wsexample.wire.trace import active_trace
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class ServerConnection(Connection):
         if self._rate.allows(self._loop.time()):
             self._take(payload, is_binary)
         elif self.is_open:
-            self.start_close(1008, "too many messages")
+            self._link.fail(1008, "too many messages")
 
 
 class Server:
@@ -128,6 +129,7 @@ class Server:
         self._listener: asyncio.Server | None = None
         self._unix_inode: int | None = None
         self._web: Any = None
+        self._gate: TlsGate | None = None
         self._census = Census(options.max_connections, options.max_connections_per_address)
         self._links: set[ServerLink] = set()
         self._tasks: dict[asyncio.Task[None], ServerConnection] = {}
@@ -151,10 +153,15 @@ class Server:
                 self._http, factory, head_timeout_s=self._options.handshake_timeout_s, late=self.head_is_late
             )
             factory = self._web
-        arguments: dict[str, Any] = {"ssl": self._tls, "backlog": self._options.backlog}
         if self._tls is not None:
-            arguments["ssl_handshake_timeout"] = self._options.handshake_timeout_s
-            arguments["ssl_shutdown_timeout"] = self._options.close_timeout_s
+            factory = self._gate = TlsGate(
+                factory,
+                self._tls,
+                handshake_timeout_s=self._options.handshake_timeout_s,
+                shutdown_timeout_s=self._options.close_timeout_s,
+                failed=self.tls_failed,
+            )
+        arguments: dict[str, Any] = {"backlog": self._options.backlog}
         try:
             if self._unix_path is not None:
                 sock = self._unix_socket(self._unix_path)
@@ -237,6 +244,8 @@ class Server:
         if self._listener is not None:
             self._listener.close()
             self._remove_unix_path()
+        if self._gate is not None:
+            self._gate.close()
         for link in list(self._links):
             if link.state == CONNECTING and not link.is_asked and link.transport is not None:
                 link.transport.abort()  # it has not even asked yet
@@ -326,12 +335,16 @@ class Server:
         return make
 
     def link_made(self, link: ServerLink) -> None:
-        """Know of a connection; called by the link, and never for one whose TLS handshake failed."""
+        """Know of a connection; called by the link, when TLS stands."""
         self._links.add(link)
 
     def head_is_late(self, transport: asyncio.BaseTransport) -> None:
         """Know that a connection is dropped because no request came in time; called by whoever drops it."""
         self._tell_refused("handshake", _remote(transport))
+
+    def tls_failed(self, transport: asyncio.BaseTransport) -> None:
+        """Know that a client did not get through the TLS handshake; called by the gate."""
+        self._tell_refused("tls", _remote(transport))
 
     def _tell_refused(self, reason: str, remote: str) -> None:
         if self._refused is not None:
@@ -368,6 +381,9 @@ class Server:
         per_s = self._options.max_messages_per_s
         if per_s:
             connection.limit_rate(RateLimit(per_s, self._options.burst_messages or 2 * per_s))
+        frames_per_s = self._options.max_frames_per_s
+        if frames_per_s:
+            link.frame_rate = RateLimit(frames_per_s, 2 * frames_per_s)
         return answer
 
     def _request(self, link: ServerLink, request: Any) -> Request:
@@ -532,8 +548,8 @@ def serve(
         http: aiohttp handler for requests that are not upgrades, on the same port and on kept-alive connections too.
         tls: server context for ``wss``; `wsexample.wire.tls.server_context` makes one from files.
         refused: told, for logs and counters, whom ``accept`` never hears of: "handshake" where no request came in time,
-            "limit" where there were too many connections, and the client's ``host:port``. With TLS, clients that do not
-            finish its handshake go unmentioned.
+            "tls" where its handshake failed or took too long, "limit" where there were too many connections; and the
+            client's ``host:port``.
         options: further `ServeOptions`.
 
     Raises:
