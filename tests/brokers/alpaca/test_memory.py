@@ -109,7 +109,10 @@ def test_what_was_missed_is_known_by_comparison() -> None:
     assert memory.has_missed(fill("c", None, correction="bust", corrects="a"))
     assert memory.has_missed(order("canceled", updated_ns=5))
     assert not memory.has_missed(order("partially_filled", updated_ns=5, filled=1))
-    assert not memory.has_missed(order("canceled", order_id="of somebody else"))
+    assert memory.has_missed(order("canceled", order_id="of which nothing ever came"))
+    assert not memory.has_missed(order("new", order_id="of which nothing ever came"))
+    assert not memory.has_missed(order("rejected", order_id="in place of another", replaces="o"))
+    assert not memory.has_missed(order("filled", order_id="leg", order_class="mleg"))
 
 
 def test_memory_is_bounded_and_about_orders_only() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable
 from decimal import Decimal
 
 from wsexample.ports import Record
-from wsexample.records.orders import OPEN_STATUSES, TERMINAL_STATUSES, Fill, Order
+from wsexample.records.orders import OPEN_STATUSES, TERMINAL_STATUSES, Fill, Order, OrderStatus
 
 __all__ = ["TradingMemory"]
 
@@ -110,12 +110,20 @@ class TradingMemory:
         return tuple(self._open)
 
     def has_missed(self, record: Record) -> bool:
-        """Return whether a record is an execution that never came, or the end of an order that counts as open."""
+        """Return whether a record is an execution that never came, or the end of an order of which no end was told.
+
+        A replacement that was rejected, and the legs of a spread, have no updates of their own.
+        """
         if isinstance(record, Fill):
             if record.fill_id in self._fill_ids or (record.order_id, record.cumulative_size) in self._fills:
                 return False
             return record.cumulative_size is not None or record.correction is not None
-        return isinstance(record, Order) and record.order_id in self._open and record.status in TERMINAL_STATUSES
+        if not isinstance(record, Order) or record.status not in TERMINAL_STATUSES:
+            return False
+        if record.order_id in self._orders:
+            return record.order_id in self._open
+        has_updates = record.replaces is None or record.status != OrderStatus.REJECTED
+        return has_updates and record.order_class != "mleg"
 
     def is_news(self, order: Order) -> bool:
         """Return whether a snapshot says more than what is known of its order."""
