@@ -146,37 +146,53 @@ class ComesAndGoes(Steady):
 
 
 class Slow(Steady):
-    """Takes nothing for some seconds and then what it can, through small buffers."""
+    """Takes nothing for some seconds and then what it can, through a buffer so small that TCP itself is slow.
+
+    The system waits longer and longer before it asks a full buffer for room, so that the next seconds may pass without anything.
+    """
 
     name = "slow"
     stays = False
-    """Whether it is slow no more."""
+    """Whether it is slow no more: it connects anew, through a buffer as large as any."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Read until told to stop."""
-        while not stop.is_set():
-            sock = socket.socket()
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BYTES)
-            sock.setblocking(False)
-            host, port = self.url.removeprefix("ws://").partition("/")[0].split(":")
-            await asyncio.get_running_loop().sock_connect(sock, (host, int(port)))
+        while not stop.is_set() and not self.stays:
             options = ConnectOptions(
-                url=self.url, sock=sock, read_ahead_messages=1, read_ahead_bytes=SMALL_BYTES, ping_interval_s=0
+                url=self.url,
+                sock=await self._small_socket(),
+                read_ahead_messages=1,
+                read_ahead_bytes=SMALL_BYTES,
+                ping_interval_s=0,
+                close_timeout_s=1.0,
             )
             with contextlib.suppress(ConnectionClosed):
                 async with connect(options) as connection:
                     await self.begin(connection)
-                    await self.stay(connection, stop)
+                    await self._read_slowly(connection, stop)
+        await super().run(stop)
 
-    async def stay(self, connection: Connection, stop: asyncio.Event) -> None:
+    async def _small_socket(self) -> socket.socket:
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BYTES)
+        sock.setblocking(False)
+        host, port = self.url.removeprefix("ws://").partition("/")[0].split(":")
+        await asyncio.get_running_loop().sock_connect(sock, (host, int(port)))
+        return sock
+
+    async def _read_slowly(self, connection: Connection, stop: asyncio.Event) -> None:
         """Pause and read by turns."""
         loop = asyncio.get_running_loop()
-        while not stop.is_set():
+
+        def goes_on(until_s: float) -> bool:
+            return not stop.is_set() and not self.stays and loop.time() < until_s
+
+        while goes_on(float("inf")):
             ends_s = loop.time() + PAUSE_S
-            while not stop.is_set() and not self.stays and loop.time() < ends_s:  # noqa: ASYNC110 - and for the time
+            while goes_on(ends_s):  # noqa: ASYNC110 - it waits for the time as well
                 await asyncio.sleep(SOON_S)
             ends_s = loop.time() + READ_S
-            while not stop.is_set() and loop.time() < ends_s:
+            while goes_on(ends_s):
                 with contextlib.suppress(DeadlineError):
                     self.read((await connection.receive_payload(timeout_s=SOON_S))[0])
 
