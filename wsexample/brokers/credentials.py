@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import stat
 import sys
 import tomllib
@@ -51,6 +52,7 @@ NAMES: dict[str, dict[str, tuple[str, ...]]] = {
 }
 """Broker -> credential, as the config file calls it -> variables, most wanted first."""
 
+_PLAIN_NAME = re.compile(r"[a-z_]{1,24}")
 CONFIG_VARIABLE = "WSEXAMPLE_CONFIG"
 
 
@@ -155,7 +157,7 @@ def _read(path: Path, option: str) -> str:
     try:
         if sys.platform != "win32" and stat.S_IMODE(path.stat().st_mode) & 0o077:
             log.warning("%s can be read by other users of this machine; chmod 600 %s", path, path)
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # editors of Windows begin a file with a mark
     except (OSError, UnicodeDecodeError) as error:
         words = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise OptionError(f"{path} cannot be read: {words}", option=option) from None
@@ -172,11 +174,14 @@ def _read_env(path: Path) -> dict[str, str]:
 
 def _read_config(path: Path) -> dict[str, str]:
     """Read a config file into the variables that its keys stand for."""
+    text = _read(path, "config_file")
     try:
-        tables = tomllib.loads(_read(path, "config_file"))
+        tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         # The parser names line and column and no content; a cause would show the content all the same.
         raise OptionError(f"{path} is not TOML: {error}", option="config_file") from None
+    except (ValueError, RecursionError):  # a number of thousands of digits, nesting without end
+        raise OptionError(f"{path} is no TOML of credentials", option="config_file") from None
     variables: dict[str, str] = {}
     for broker, names in NAMES.items():
         table = tables.get(broker, {})
@@ -184,7 +189,8 @@ def _read_config(path: Path) -> dict[str, str]:
             raise OptionError(f"{path}: {broker} must be a table, [{broker}]", option="config_file")
         for key, value in table.items():
             if key not in names:
-                raise OptionError(f"{path}: [{broker}] knows no {key!r}, only {', '.join(names)}", option="config_file")
+                named = repr(key) if _PLAIN_NAME.fullmatch(key) else "such name"  # it may be a value in the wrong place
+                raise OptionError(f"{path}: [{broker}] knows no {named}, only {', '.join(names)}", option="config_file")
             if not isinstance(value, str):
                 raise OptionError(f"{path}: [{broker}] {key} must be a text in quotes", option="config_file")
             variables[names[key][0]] = value

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gzip
 import logging
 import os
 import re
@@ -33,6 +32,8 @@ CLOSE_WAIT_S = 3.0
 """How long the server has to answer our close frame."""
 MAX_UNPAINTED_LINES = 1000
 """How far receiving runs ahead of a terminal that is slower than the server."""
+MAX_SHOWN_BYTES = 8 * 1024 * 1024
+"""What a packed frame may unpack to; a few octets can be made to hold gigabytes."""
 EXAMPLES = """\b
 Examples:
   wsexample dump wss://example.org/feed
@@ -313,9 +314,18 @@ def shown(opcode: int, data: bytes) -> str:
     if opcode == 2:
         with contextlib.suppress(OSError, EOFError, zlib.error, UnicodeDecodeError):
             if data[:2] == b"\x1f\x8b":
-                return f"[gzip] {gzip.decompress(data).decode()}"
-            return f"[zlib] {zlib.decompress(data, -zlib.MAX_WBITS).decode()}"
+                return f"[gzip] {_unpacked(data, zlib.MAX_WBITS | 16).decode()}"
+            return f"[zlib] {_unpacked(data, -zlib.MAX_WBITS).decode()}"
     return repr(data)
+
+
+def _unpacked(data: bytes, bits: int) -> bytes:
+    """Return a packed frame unpacked; raises `zlib.error` when it is none, or grows beyond what anybody reads."""
+    engine = zlib.decompressobj(bits)
+    found = engine.decompress(data, MAX_SHOWN_BYTES)
+    if not engine.eof or engine.unconsumed_tail:
+        raise zlib.error("cut off, or too much")
+    return found
 
 
 def harmless(text: str) -> str:

@@ -144,6 +144,12 @@ def _pretty_json(payload: bytes) -> str | None:
     return _indented(text)
 
 
+def _plain_text(token: str) -> str:
+    """Return a JSON text with its escapes resolved; as it stands where it holds half a surrogate pair, which nobody can write."""
+    plain = json.dumps(json.loads(token), ensure_ascii=False)
+    return token if any("\ud800" <= one <= "\udfff" for one in plain) else plain
+
+
 def _indented(text: str) -> str:
     """Indent valid JSON token by token; parsing it into numbers and back would change 26480.0000 to 26480.0."""
     out: list[str] = []
@@ -162,7 +168,7 @@ def _indented(text: str) -> str:
         elif token == ":":
             out.append(": ")
         elif token[0] == '"':
-            out.append(json.dumps(json.loads(token), ensure_ascii=False))
+            out.append(_plain_text(token))
         else:
             out.append(token)
     return "".join(out)

@@ -134,6 +134,9 @@ class JsonCollector:
             raise OptionError(
                 f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}", option="json"
             ) from None
+        except (ValueError, RecursionError):  # a number of thousands of digits, nesting without end
+            self._lines.clear()
+            raise OptionError("JSON that goes beyond what Python reads", option="json") from None
         self._lines.clear()
         return text
 
@@ -179,7 +182,7 @@ def _params(rest: str) -> Any:
     if rest[0] in "[{":
         try:
             return json.loads(rest)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             pass  # several arguments of which the first happens to begin so
     return [_argument(word) for word in re.findall(r'"(?:[^"\\]|\\.)*"|\S+', rest)]
 
@@ -187,7 +190,7 @@ def _params(rest: str) -> Any:
 def _argument(word: str) -> Any:
     try:
         return json.loads(word)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return word
 
 

@@ -79,7 +79,7 @@ async def _ask(url: str, name: str | None, arguments: dict[str, str], *, is_quie
         await http.close()
     try:
         answer = msgspec.json.decode(reply.body, type=dict[str, object])
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         answer = {}
     if reply.status != 200:
         is_heard = list(answer) == ["error"]  # what answers otherwise is the simulated venue, which knows no such path

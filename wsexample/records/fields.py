@@ -360,6 +360,8 @@ class _Head(msgspec.Struct):
 
 
 _HEAD = msgspec.json.Decoder(_Head)
+_UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
+"""What a decoder raises: octets that are no text and nesting without end are not its own errors."""
 
 
 @cache
@@ -389,10 +391,10 @@ def decode_json(line: bytes | str) -> Record | UnknownRecord:
     """
     try:
         return _lines(tuple(record_kinds().values())).decode(line)
-    except msgspec.DecodeError as error:
+    except _UNREADABLE as error:
         try:
             kind = _HEAD.decode(line).kind
-        except msgspec.DecodeError:
+        except _UNREADABLE:
             raise StorageError(f"not a record: {error}") from error
         if kind in record_kinds():
             raise StorageError(f"a line of JSON cannot be read as a {kind} record: {error}") from error

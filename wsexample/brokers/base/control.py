@@ -63,7 +63,7 @@ def answer_control(
         return web.json_response({"error": "use POST"}, status=405)
     try:
         arguments = _arguments(faults[name], body)
-    except (msgspec.MsgspecError, TypeError) as error:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError, TypeError) as error:
         return web.json_response({"error": f"{name}: {error}"}, status=400)
     try:
         result = faults[name](**arguments)

@@ -156,7 +156,7 @@ class Desk:
         """``POST /token``."""
         try:
             wanted = _TOKEN_REQUEST.decode(call.body)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
             return _no(4001005)
         token = self._station.fetch_token(wanted.APIPassword)
         return _refuse(token) if isinstance(token, Refusal) else Answer(TokenReply(ResultCode=0, Token=token))
@@ -341,7 +341,7 @@ def _entries(body: bytes) -> list[SymbolEntry] | msgspec.UnsetType | None:
     """Read the body of a registration call; None when it cannot be read."""
     try:
         return _REGISTER_REQUEST.decode(body).Symbols
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
 
 

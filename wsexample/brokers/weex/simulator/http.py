@@ -219,7 +219,7 @@ class HttpSide:
     def _place(self, query: Query, body: str, now_ms: int) -> Answer:
         try:
             asked = msgspec.json.decode(body, type=dict[str, Any])
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
             raise Refused(-1135, "body is not JSON") from None
         self._desk.check(asked)
         row, frames = self._desk.place(asked, now_ms)

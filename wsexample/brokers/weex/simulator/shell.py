@@ -213,7 +213,7 @@ class WeexSimulator(Faults):
         text = message if isinstance(message, str) else message.decode(errors="replace")
         try:
             body = msgspec.json.decode(text, type=dict[str, Any])
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
             self._answer(peer, None, f"INVALID_ARGUMENT: unrecognized message : {text}")
             return
         self.received.append(body)
