@@ -234,7 +234,7 @@ class Matrix:
             env.python,
             "-m",
             "pytest",
-            "-q",
+            "-v",
             "-p",
             "no:cacheprovider",
             "-n",
@@ -242,7 +242,7 @@ class Matrix:
         ]
         command += ["--dist", "loadfile", "--timeout", "120", *rooms]
         try:
-            said = run_logged(command, log=log, cwd=stage, env=variables)
+            said = run_logged(command, log=log, cwd=stage, env=variables, timeout_s=7200)
         except CommandFailedError as error:
             _count(row, str(error))
             raise
