@@ -52,7 +52,7 @@ class Hostile:
         try:
             self.writer.write(data)
             await self.writer.drain()
-        except ConnectionError:
+        except (ConnectionError, RuntimeError):  # uvloop has the latter for a transport that is closed
             return False
         return not self.reader.at_eof()
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
+from aiohttp.web_protocol import RequestHandler
 
 from wsexample.wire.server import HttpHandler
 
@@ -45,12 +46,30 @@ class _HandedOver(web.StreamResponse):
         return None
 
 
+class _Reader(RequestHandler):
+    """aiohttp's reader of requests, which keeps nothing of what is none."""
+
+    __slots__ = ()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._messages:  # not documented by aiohttp, pinned by tests/load/test_handshakes.py
+            error = getattr(self._messages[-1][0], "exc", None)
+            if isinstance(error, Exception):
+                error.__traceback__ = None  # it leads to the data, in a circle
+                if self.transport is not None:
+                    self.transport.pause_reading()  # the answer is 400 and the end
+
+
 class _Readers(web.Server):
     """aiohttp's server, which also says whose connection is gone."""
 
     def __init__(self, handler: Any, gone: Callable[[Any], None], **more: Any) -> None:
         super().__init__(handler, **more)
         self._gone = gone
+
+    def __call__(self) -> RequestHandler:
+        return _Reader(self, loop=self._loop, **self._kwargs)
 
     def connection_lost(self, handler: Any, exc: BaseException | None = None) -> None:
         self._gone(handler)

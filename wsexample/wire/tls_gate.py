@@ -65,7 +65,7 @@ class TlsGate:
             transport.abort()
             self._failed(peer)
             return
-        if inner is None or early.is_lost:
+        if inner is None or early.is_lost or transport.is_closing():  # uvloop takes an end for success
             self._failed(peer)
             return
         protocol = self._make()
