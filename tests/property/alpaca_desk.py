@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from decimal import Decimal
+from random import Random
 
 import msgspec
 
@@ -52,6 +53,7 @@ class AlpacaVenue:
             check_every_s=20.0,
             clock=self.clock,
             dial=self.dial,
+            random=Random(1),
             limit=100_000,
         )
         made.rest.calls._http = self  # type: ignore[assignment]

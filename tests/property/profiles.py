@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, settings
 
-LONG_EXAMPLES = 3000
+LONG_EXAMPLES = 2000
 """Examples of the long profile, where Hypothesis's own has 100."""
 
 
