@@ -24,7 +24,6 @@ from soak.plan import Plan
 from soak.readers import BadNetwork, Blocking, ComesAndGoes, Reader, Slow, Steady
 from soak.sampling import Growth, take, top_types
 from soak.streams import Stream, streams_of
-from soak.verdict import WARM_PART
 from wsexample.hub.access import Access, Rights
 from wsexample.hub.desk import DeskOptions
 from wsexample.hub.server import Hub, HubOptions
@@ -39,6 +38,8 @@ SETTLES_S = 60.0
 """How long everything may take to be live, and to be caught up with, after the last fault."""
 CALM_S = 1.0
 """So long nothing comes any more when everything has come."""
+TRACES_FROM = 0.5
+"""After which part of a run it is noted where memory is given out: when all memories are full."""
 HISTORY = 100
 """Records of a topic that the hub keeps: few, so that they are full soon and their filling up is no slope."""
 TRADES_ON = 10
@@ -194,7 +195,7 @@ class House:
             number += 1
             types = top_types() if number % TYPES_EVERY == 1 else {}
             tell("sample", sample=take(self.counts()), types=types)
-            if self._growth is not None and number == round(self.plan.seconds * WARM_PART / self.plan.sample_s):
+            if self._growth is not None and number == round(self.plan.seconds * TRACES_FROM / self.plan.sample_s):
                 self._growth.begin()
             if self.plan.plant == "leak":
                 self._leaked += [bytearray(100) for _ in range(LEAKS)]
