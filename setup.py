@@ -14,6 +14,7 @@ from setuptools.command.build_ext import build_ext
 LANE = os.environ.get("WSEXAMPLE_LANE", "")
 SOURCES = (
     "wsexample/wire/lane/_lane_c.pyx",
+    "wsexample/wire/inflow/_inflow_c.pyx",
     "wsexample/brokers/weex/dialect/sides/_sides_c.pyx",
     "wsexample/brokers/alpaca/dialect/quotes/_quotes_c.pyx",
 )

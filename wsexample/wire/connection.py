@@ -236,16 +236,19 @@ class Connection:
 
     async def receive_stamped(self, timeout_s: float | None = None) -> Arrival:
         """Return the next message as (payload, is_binary, received_ns)."""
-        inflow = self._inflow
-        if not len(inflow):
-            try:
-                if not await inflow.wait(timeout_s):
-                    raise self._closing_error()
-            except TimeoutError:
-                raise DeadlineError(
-                    f"no message within {timeout_s:g} s", step="receive", timeout_s=timeout_s or 0.0
-                ) from None
-        return inflow.take()
+        if not len(self._inflow):
+            await self._arrived(timeout_s)
+        return self._inflow.take()
+
+    async def _arrived(self, timeout_s: float | None) -> None:
+        """Wait until there is something to take."""
+        try:
+            if not await self._inflow.wait(timeout_s):
+                raise self._closing_error()
+        except TimeoutError:
+            raise DeadlineError(
+                f"no message within {timeout_s:g} s", step="receive", timeout_s=timeout_s or 0.0
+            ) from None
 
     async def receive_payload(self, timeout_s: float | None = None) -> tuple[bytes, bool]:
         """Return the next message undecoded as (payload, is_binary); raises as `receive` does."""
@@ -261,8 +264,10 @@ class Connection:
             ConnectionClosed: the connection is over and everything that came has been taken.
             DeadlineError: nothing came in time; the connection stays usable.
         """
-        payload, is_binary, _ = await self.receive_stamped(timeout_s)
-        return payload if is_binary else payload.decode(errors=self._on_bad_utf8)
+        take = self._inflow.take_message
+        while (message := take(self._on_bad_utf8)) is None:
+            await self._arrived(timeout_s)
+        return message
 
     async def receive_fragment(self, timeout_s: float | None = None) -> Fragment:
         """Return the next fragment of a connection with ``deliver_fragments``; raises as `receive` does."""
@@ -273,23 +278,26 @@ class Connection:
 
     def take_waiting(self) -> list[Arrival]:
         """Return every message that waits already, without waiting; oldest first."""
-        inflow = self._inflow
-        return [inflow.take() for _ in range(len(inflow))]
+        return self._inflow.take_all()
 
     async def __aiter__(self) -> AsyncIterator[str | bytes]:
         """Iterate over messages; ends when the connection was closed with 1000 or 1001, raises otherwise."""
-        inflow, take, on_bad_utf8 = self._inflow, self._inflow.take, self._on_bad_utf8
-        while inflow.queue or await inflow.wait(None):
-            payload, is_binary, _ = take()
-            yield payload if is_binary else str(payload, "utf-8", on_bad_utf8)
+        inflow, take, on_bad_utf8 = self._inflow, self._inflow.take_message, self._on_bad_utf8
+        while True:
+            while (message := take(on_bad_utf8)) is not None:
+                yield message
+            if not await inflow.wait(None):
+                break
         self._raise_unless_clean()
 
     async def payloads(self) -> AsyncIterator[tuple[bytes, bool]]:
         """Iterate over undecoded messages as (payload, is_binary); ends as iterating over the connection does."""
-        inflow, take = self._inflow, self._inflow.take
-        while inflow.queue or await inflow.wait(None):
-            payload, is_binary, _ = take()
-            yield payload, is_binary
+        inflow, take = self._inflow, self._inflow.take_payload
+        while True:
+            while (message := take()) is not None:
+                yield message
+            if not await inflow.wait(None):
+                break
         self._raise_unless_clean()
 
     def _raise_unless_clean(self) -> None:
