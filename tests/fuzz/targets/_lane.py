@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import zlib
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
 from autobahn.websocket import protocol
@@ -63,6 +63,7 @@ TOKENS = (
 )
 
 IMPLEMENTATIONS = implementations()
+LANES = {name: module for name, module in IMPLEMENTATIONS.items() if name != "autobahn"}
 protocol.pformat = repr  # prints every option of every connection, for a debug line that nobody reads
 _loop = asyncio.new_event_loop()
 _unhandled: list[dict[str, Any]] = []
@@ -120,6 +121,13 @@ def cut(stream: bytes, how: int) -> list[bytes]:
     return [stream[a:b] for a, b in itertools.pairwise(edges) if b > a]
 
 
+def run(playing: Coroutine[Any, Any, Outcome]) -> Outcome:
+    """Play to the end; what nobody handled in the loop is a finding."""
+    outcome = _loop.run_until_complete(asyncio.wait_for(playing, 20))
+    assert not _unhandled, _unhandled.pop()
+    return outcome
+
+
 def agree(role: str, data: bytes) -> None:
     """Play one input on Autobahn and on both lanes; whoever watches must not be able to tell which it was."""
     if len(data) < 4:
@@ -131,9 +139,8 @@ def agree(role: str, data: bytes) -> None:
     seen = {}
     for name, module in IMPLEMENTATIONS.items():
         playing = play(module, role, chunks, options, through_buffer=through_buffer)
-        seen[name] = _loop.run_until_complete(asyncio.wait_for(playing, 20))
+        seen[name] = run(playing)
         chunks = seen[name].pieces
-    assert not _unhandled, _unhandled.pop()
     reference = seen.pop("autobahn")
     for name, outcome in seen.items():
         if outcome.ended == "abort" and not reference.ended and reference.state == CLOSING:
