@@ -76,7 +76,6 @@ class House:
         self.paper_fills = 0
         self._growth = Growth() if plan.traces else None
         self._leaked: list[bytearray] = []
-        self._stop = asyncio.Event()
 
     async def live(self, orders: Orders) -> None:
         """From the first connection to the last record."""
@@ -137,7 +136,8 @@ class House:
 
         def is_calm() -> bool:
             nonlocal before, since_s
-            now = sum(counts["messages"] for one in self.streams for counts in one.counts().values())
+            rows = [counts for one in self.streams for counts in one.counts().values()]
+            now = sum(counts["messages"] + counts["received"] for counts in rows)
             if now != before:
                 before, since_s = now, time.monotonic()
             return time.monotonic() - since_s > CALM_S

@@ -98,6 +98,8 @@ def judge_wire(
         f" + {account.before_live:,} before the first live + {account.unannounced:,} unannounced"
         f" (+ {account.unsent:,} that nobody sent), over {account.connections} connections"
     )
+    if account.early:
+        words += f", {account.early} of them sent before the gap says that it begins"
     if account.changed:
         words += f", {account.changed} changed on the way"
     is_whole = account.adds_up and account.sent == account.received - account.unsent + lost
