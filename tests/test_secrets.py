@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import base64
 import gc
+import importlib.util
 import logging
+import sys
 import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from functools import partial
+from contextlib import AsyncExitStack, suppress
+from functools import cache, partial
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import Any
 from urllib.parse import quote
 
+import aiohttp
 import msgspec
 import pytest
 from aiohttp import web
@@ -43,6 +47,7 @@ from wsexample.hub.access import Access, TokenFile
 from wsexample.hub.desk import Desk, DeskOptions
 from wsexample.hub.nats_backplane import NatsBackplane
 from wsexample.hub.server import Hub
+from wsexample.records.fields import encode_json
 from wsexample.session.options import Retry
 from wsexample.sinks.base import open_sink
 from wsexample.tape.format import Source
@@ -411,20 +416,26 @@ def test_the_blocking_twin_keeps_secrets(sweep: Sweep, refuser: Refuser) -> None
 
 async def live_with(session: Any, sweep: Sweep, folder: Path, break_it: Callable[[], object]) -> None:
     """Receive, break, receive again, and keep everything in a store."""
-    async with open_sink(f"sqlite:///{folder}/records.db") as sink:
+    kept = [f"sqlite:///{folder}/records.db"]
+    if importlib.util.find_spec("pyarrow"):
+        kept.append(f"parquet:///{folder}/archive")
+    async with AsyncExitStack() as stack:
+        sinks = [await stack.enter_async_context(open_sink(url)) for url in kept]
         for number in range(20):
             async with asyncio.timeout(10):
                 record = await session.receive()
-            await sink.write([record])
-            sweep.keep(record)
+            for sink in sinks:
+                await sink.write([record])
+            sweep.keep(record, encode_json(record))  # what JetStream and pipes get
             if number == 5:
                 break_it()
-        await sink.flush()
+        for sink in sinks:
+            await sink.flush()
     sweep.keep(session)
 
 
 def files_of(folder: Path) -> list[bytes]:
-    return [path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()]
+    return [path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()]
 
 
 @pytest.mark.parametrize("auth", ["message", "header"])
@@ -615,3 +626,120 @@ def test_commands_keep_secrets(
     assert ended.status not in (0, 2, 70)
     assert "Traceback" in "\n".join(ended.err)
     assert any(refuser.knows(secret) for secret in planted.values())
+
+
+HERE = ["--listen", "127.0.0.1:0"]
+AWAY = "127.0.0.1:1"
+MISTAKEN = [
+    (["hub", *HERE, "--tokens", "tokens.json", "--backplane", "ftp://anna:{a}@h", "day.jsonl"], {}),
+    (["watch", "ws://HOST/", "--no-reconnect", "--store", "mongodb://anna:{a}@" + AWAY + "/d?timeout_s=0.3"],
+     {"WSEXAMPLE_HUB_TOKEN": "{b}"}),
+    (["watch", "ws://HOST/", "--no-reconnect", "--store", "nats://anna:{a}@" + AWAY + "/R?timeout_s=0.3"], {}),
+    (["watch", "ws://HOST/", "--no-reconnect", "--journal", "mongodb://anna:{a}@" + AWAY + "/d?timeout_s=0.3"], {}),
+    (["replay", "day.jsonl", "--store", "mongodb://anna:{a}@" + AWAY + "/d?timeout_s=0.3"], {}),
+    (["replay", "day.jsonl", "--store", "ftp://anna:{a}@h/d"], {}),
+    (["query", "mongodb://anna:{a}@" + AWAY + "/d", "select 1"], {}),
+    (["wseclient", "wss://" + AWAY, "--cert", "sealed.pem", "--passphrase", "{a}", "-x", "hi"], {}),
+    (["wseserver", "--port", "0", "--cert", "sealed.pem", "--passphrase", "{a}", "--token", "{b}"], {}),
+    (["wseserver", "--port", "0", "--cert", "sealed.pem", "--passphrase={a}", "--token", "{b}"], {}),
+    (["wseclient", "wss://" + AWAY, "--cert", "sealed.pem", "--passphrase={a}", "-x", "hi"], {}),
+    (["wseserver", "--port", "99999", "--auth", "anna:{a}", "--token", "{b}"], {}),
+    (["wseclient", "--config", "broken.toml", "ws://" + AWAY], {}),
+    (["kclient", "9433", "--port", "PORT"], {"KABU_API_PASSWORD": "{b}\nx"}),
+    (["top", "http://anna:{a}@" + AWAY], {}),
+    (["alpaca", "quotes", "AAPL", "--url", "ws://anna:{a}@" + AWAY], {"APCA_API_KEY_ID": "{b}"}),
+]  # fmt: skip
+"""Commands that fail before anybody is told anything: the address, the certificate or a value is wrong."""
+
+
+@pytest.mark.parametrize(("arguments", "environment"), MISTAKEN, ids=[" ".join(each[0])[:40] for each in MISTAKEN])
+def test_commands_that_fail_early_keep_secrets(
+    sweep: Sweep,
+    refuser: Refuser,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    environment: dict[str, str],
+) -> None:
+    """What is told about a wrong store, server, certificate or value, with --debug too, quotes no secret beside it."""
+    a, b = sweep.plant("a"), sweep.plant("b")
+
+    def filled(text: str) -> str:
+        place = f"127.0.0.1:{refuser.port}"
+        return text.replace("HOST", place).replace("PORT", str(refuser.port)).replace("{a}", a).replace("{b}", b)
+
+    Path("day.jsonl").write_bytes(encode_json(quote_of(1)) + b"\n")
+    Path("tokens.json").write_text("{}", encoding="utf-8")
+    Path("broken.toml").write_text(f"token = '{a}\nauth = {b}\n", encoding="utf-8")
+    Path("sealed.pem").write_bytes(sealed_certificate())
+    for name, value in environment.items():
+        monkeypatch.setenv(name, filled(value))
+    for flags in ([], ["--debug"]):
+        ended = run_here(capfd, *map(filled, arguments), *flags)
+        sweep.keep("\n".join(ended.out), "\n".join(ended.err))
+        assert ended.status not in (0, 70), ended.err
+    with warnings.catch_warnings():  # clients of stores leave sockets of cancelled attempts to the garbage collector
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
+@cache
+def sealed_certificate() -> bytes:
+    """A certificate whose key has a passphrase that nobody is told."""
+    import trustme
+    from cryptography.hazmat.primitives import serialization as forms_of
+
+    made = trustme.CA().issue_cert("localhost")
+    key = forms_of.load_pem_private_key(made.private_key_pem.bytes(), None)
+    sealed = key.private_bytes(
+        forms_of.Encoding.PEM, forms_of.PrivateFormat.PKCS8, forms_of.BestAvailableEncryption(b"another")
+    )
+    return sealed + made.cert_chain_pems[0].bytes()
+
+
+def arguments_of_processes() -> list[bytes]:
+    """What ``ps`` shows of commands of ours, where the system has such files."""
+    found = []
+    for one in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found.append(one.read_bytes())
+    return [command for command in found if b"wsexample" in command]
+
+
+def test_a_hub_and_its_source_keep_secrets(run: Runner[None], sweep: Sweep, tmp_path: Path) -> None:
+    """A password of a .env file is in no argument of hub and source, and on no page nor stderr, nor told at their end."""
+    password = sweep.plant("file")
+    path = tmp_path / ".env"
+    path.write_text(f"KABU_API_PASSWORD={password}\n", encoding="utf-8")
+    path.chmod(0o600)
+
+    async def main() -> None:
+        async with KabuSimulator(
+            password=password, ticks_per_s=100, switches=KabuSwitches(first_board_delay_ms=0)
+        ) as sim:
+            words = ["-m", "wsexample.cli.hub", "--listen", "127.0.0.1:0", "--log-format", "json", "--"]
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, *words, "kclient", "9433", "--port", str(sim.port),
+                stderr=asyncio.subprocess.PIPE, cwd=tmp_path,
+            )  # fmt: skip
+            assert process.stderr is not None
+            said = b""
+            try:
+                async with asyncio.timeout(30):
+                    while b"ws://" not in said and (line := await process.stderr.readline()):
+                        said += line
+                    url = said.decode().partition("ws://")[2].partition("/")[0]
+                    await sim.wait_for("boards", 1, timeout_s=20)
+                    async with aiohttp.ClientSession() as http:
+                        for page in ("/", "/health", "/metrics", "/page/app.js"):
+                            async with http.get(f"http://{url}{page}") as answer:
+                                sweep.keep(await answer.text(), str(answer.headers))
+                sweep.keep(*arguments_of_processes())
+                sweep.secrets["token now"] = str(sim.station.token)
+            finally:
+                with suppress(ProcessLookupError):
+                    process.terminate()
+                said += (await asyncio.wait_for(process.communicate(), 20))[1]
+            sweep.keep(said)
+
+    run(main())

@@ -135,6 +135,8 @@ def base_url(value: str) -> str:
     """Return an address as REST calls need it: ``ws`` becomes ``http``; raises `click.UsageError` for what is no address."""
     found = re.fullmatch(r"(https?|wss?)://([^/\s?#@]+)(/[^\s?#]*)?", value)
     if found is None:
-        raise click.UsageError(f"--url {value}: write an address such as http://127.0.0.1:8080")
+        from wsexample.wire.masking import mask_url
+
+        raise click.UsageError(f"--url {mask_url(value)}: write an address such as http://127.0.0.1:8080")
     scheme = "https" if found[1] in ("https", "wss") else "http"
     return f"{scheme}://{found[2]}{(found[3] or '').rstrip('/')}"

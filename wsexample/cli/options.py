@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from itertools import pairwise
 from typing import Any, ClassVar, TypeVar
 
 import click
 
 from wsexample import __version__
+from wsexample.cli.asking import ASK
 from wsexample.cli.fitting import write_epilog
 
 __all__ = [
@@ -91,7 +93,13 @@ class Command(click.Command):
         }
         end = args.index("--") if "--" in args else len(args)
         written = [f"{word}={bare[word]}" if word.startswith("--") and word in bare else word for word in args[:end]]
-        return super().parse_args(ctx, written + args[end:])
+        try:
+            return super().parse_args(ctx, written + args[end:])
+        except click.UsageError as error:
+            told = _masked(error.message, args[:end], {name for name, value in bare.items() if value == ASK})
+            if told is None:
+                raise
+            raise click.UsageError(told, ctx) from None
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, one block for each section, in the order in which sections first appear."""
@@ -110,6 +118,14 @@ class Command(click.Command):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write examples and exit statuses, no wider than the terminal."""
         write_epilog(self.epilog, formatter)
+
+
+def _masked(message: str, words: Sequence[str], secrets: Collection[str]) -> str | None:
+    """Return an error without what was meant as a secret's value and stood apart from its option; None when it is not there."""
+    for name, word in pairwise(words):
+        if name in secrets and word in message:
+            return f"{message.replace(word, '***')}; a value is written {name}=VALUE"
+    return None
 
 
 def option(*names: str, **settings: Any) -> Callable[[Decorated], Decorated]:

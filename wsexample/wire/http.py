@@ -33,6 +33,8 @@ class _Log(logging.LoggerAdapter[logging.Logger]):
     def log(self, level: int, msg: object, *args: object, exc_info: Any = None, **more: Any) -> None:
         if isinstance(exc_info, HttpProcessingError):
             level, msg, args, exc_info = logging.INFO, "a request was no HTTP: answered %s", (exc_info.code,), None
+        elif isinstance(exc_info, ConnectionError) or str(exc_info) == "Connection closed.":  # aiohttp's RuntimeError
+            level, msg, args, exc_info = logging.INFO, "a client left in the middle of its request", (), None
         super().log(level, msg, *args, exc_info=exc_info, **more)
 
 

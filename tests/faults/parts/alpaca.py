@@ -66,7 +66,7 @@ async def trial(storm: Storm) -> None:
             ]
             sim.start_fills(FILLS, 100)
             call = rest.fetch_clock
-            async with calling(lambda: asyncio.wait_for(call(), 10 * REST_S)) as outcomes:
+            async with calling(lambda: asyncio.wait_for(call(), 10 * REST_S)):
                 with may_be_over():
                     await strike_and_heal(storm, proxy, [data, trading], lambda: len(quotes))
                     place = [_place(fill) for fill in fills]
@@ -76,7 +76,6 @@ async def trial(storm: Storm) -> None:
                     )  # fmt: skip
         for ended in await asyncio.gather(*taking, return_exceptions=True):
             assert ended is None or (storm.spoils and isinstance(ended, WsExampleError)), ended
-        assert outcomes or storm.silences
         happened = {(str(one.order_id), str(one.cum_qty)) for one in sim.account.activities}
     places = [_place(fill) for fill in fills]
     assert len(places) == len(set(places)) or storm.spoils, "an execution came twice"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from urllib.parse import urlsplit
 
 from tests.faults.proxy import FaultProxy
@@ -44,7 +44,7 @@ async def until(fact: Callable[[], bool], sessions: list[Session], storm: Storm,
             if storm.spoils and isinstance(session.error, WsExampleError):
                 raise EndedByBytesError
             assert session.error is None, session.error
-        assert time.monotonic() < late_s, f"waited {LATE_S:g} s for {what}: {sessions}"
+        assert time.monotonic() < late_s, f"waited {LATE_S:g} s for {what}: {sessions}; {where_tasks_wait()}"
         await asyncio.sleep(0.005)
 
 
@@ -84,11 +84,21 @@ async def strike_and_heal(storm: Storm, proxy: FaultProxy, sessions: list[Sessio
     await until(lambda: counts() > seen + 3, sessions, storm, "records after the last strike")
 
 
-@contextlib.contextmanager
-def may_be_over() -> Iterator[None]:
+def where_tasks_wait() -> list[str]:
+    """Say of each task in which line it waits, innermost first."""
+    found = []
+    for task in asyncio.all_tasks():
+        at, lines = task.get_coro(), []
+        while at is not None and (frame := getattr(at, "cr_frame", None)) is not None:
+            lines.append(f"{frame.f_code.co_qualname}:{frame.f_lineno}")
+            at = at.cr_await  # type: ignore[union-attr]
+        found.append(" < ".join(reversed(lines[-6:])))
+    return found
+
+
+def may_be_over() -> contextlib.suppress:
     """Changed bytes may end a trial."""
-    with contextlib.suppress(EndedByBytesError):
-        yield
+    return contextlib.suppress(EndedByBytesError)
 
 
 @contextlib.asynccontextmanager
@@ -110,6 +120,9 @@ async def calling(call: Callable[[], Awaitable[object]]) -> AsyncIterator[list[o
     task = asyncio.create_task(again_and_again())
     try:
         yield outcomes
+        async with asyncio.timeout(LATE_S):
+            while not outcomes and not task.done():
+                await asyncio.sleep(0.005)
         assert not task.done(), task
     finally:
         task.cancel()
