@@ -104,6 +104,7 @@ class Dialect(Protocol):
     """
 
     venue: str
+    """What its records have as ``venue``: "kabu", "alpaca", "weex"."""
 
     heartbeat_interval_s: float = 0.0
     """How often `heartbeat` wants to be called while a connection is open, seconds; 0 for never."""

@@ -32,7 +32,7 @@ Examples:
   wsexample sim alpaca                          on port {PORTS["alpaca"]}
   wsexample alpaca quotes AAPL MSFT --sim       in another window
   wsexample sim alpaca --fills 5                executions happen to the account
-  wsexample sim alpaca --port 0 --quotes 500 --trades 100 --seed 7
+  wsexample sim alpaca --port 0 --quotes 500 --trades 100 --warm-up 1s --seed 7
   wsexample sim alpaca --session clock --start 2026-03-04T14:25
                                                 five minutes before New York opens
   wsexample sim alpaca --switch plan=plus --switch second_trading_connection=http_429

@@ -39,7 +39,8 @@ Examples:
   wseclient ws://host:8080/path             talk to a server; Ctrl-C or Ctrl-D ends
   echo hi | wseclient URL -1                send a line, print the answer, end
   wseclient URL -x '{"op":"ping"}' --json   send a message, print answers for 2 s
-  wseclient URL -x subscribe -w -1 | jq .   send, then print what comes, for ever
+  wseclient URL -x '{"op":"subscribe"}' -w -1 | jq .
+                                            send, then print what comes, for ever
   wseclient URL --file picture.png --binary
   wseclient URL --test --max-messages 10    ten test messages with round-trip times
   wseclient wss://host --ca ca.pem --bearer-file token --reconnect

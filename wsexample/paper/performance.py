@@ -40,18 +40,25 @@ class Performance:
     curve: list[Sample] = field(default_factory=list)
     """Equity at the end of each interval."""
     fills: int = 0
+    """Executions."""
     wins: int = 0
     """Executions that realized a profit, fees counted."""
     losses: int = 0
     """Executions that realized a loss, fees counted."""
     gross_profit: Decimal = ZERO
+    """Sum of what the winning executions realized."""
     gross_loss: Decimal = ZERO
+    """Sum of what the losing executions realized."""
     fees: Decimal = ZERO
+    """Fees paid; the gross figures are after them."""
     traded_value: Decimal = ZERO
+    """Price times size of all executions."""
     max_drawdown: float = 0.0
     """Deepest fall below the highest equity before it, as a fraction."""
     from_ns: int | None = None
+    """Time of the first record, UTC epoch nanoseconds; None before it."""
     to_ns: int | None = None
+    """Time of the newest record."""
     equity: Decimal = ZERO
     _peak: Decimal = ZERO
     _next_ns: int = 0

@@ -139,6 +139,7 @@ class SqliteWriter:
         self._is_synced = True
 
     def open(self) -> None:
+        """Open the file and prepare it; called once, in the writer's thread."""
         with storage_errors(self._path, self._options.busy_timeout_s):
             connection = sqlite3.connect(self._path, timeout=self._options.busy_timeout_s, isolation_level=None)
             try:

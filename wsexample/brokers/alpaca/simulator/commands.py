@@ -33,9 +33,13 @@ class Commands(ABC):
     """The commands; the simulator provides what they act on."""
 
     account: SimAccount
+    """The account of the key that the simulator shows."""
     exchange: Exchange
+    """Where orders meet."""
     market: Market
+    """What prices do."""
     streams: Streams
+    """Who listens."""
     _clock: Clock
     _events: EventStreams
     _http: HttpSide
