@@ -18,7 +18,7 @@ __all__ = ["ATTACKS", "Target"]
 
 BLOCK = 64 * 1024
 HUGE = (1 << 63) - 1
-GRACE_S = 3.0
+GRACE_S = 10.0
 """How long after the attack it is waited for the end of a connection, seconds; a victim that ends one does it sooner."""
 
 

@@ -6,6 +6,7 @@ Nothing of wsexample is used, so that the attacker costs little and is wrong whe
 from __future__ import annotations
 
 import asyncio
+import functools
 import ssl
 import struct
 import zlib
@@ -34,6 +35,7 @@ def frame(opcode: int, payload: bytes = b"", *, fin: bool = True, rsv: int = 0, 
     return head + bytes(4) + payload
 
 
+@functools.cache
 def bomb(size: int) -> bytes:
     """Compress zeros as permessage-deflate does; a thousandth of them remains."""
     machine = zlib.compressobj(9, zlib.DEFLATED, -15)

@@ -16,8 +16,8 @@ from hostile.watcher import Watcher, spread
 __all__ = ["Plan", "Result", "run_case", "show"]
 
 CALM_S = 2.0
-SETTLE_S = 30.0
-"""How long what an attack left open may take to go, seconds; the longest deadline of a server is below it."""
+SETTLE_S = 180.0
+"""How long what an attack left open may take to go, seconds: the system holds megabytes of frames for a server to read."""
 PATHS = {"serve": "/", "echo": "/", "hub": "/v1/stream"}
 
 

@@ -151,7 +151,8 @@ def refusal_body(answer: Answer, body: bytes, *, is_all: bool = False) -> bytes 
             data, is_complete = body[: int(length)], len(body) >= int(length)
         else:
             data, is_complete = body, False  # it ends with the connection (RFC 9112 section 6.3)
-    if is_complete or is_all or len(data) >= MAX_REFUSAL_BODY:
+    is_too_much = len(data) >= MAX_REFUSAL_BODY or len(body) >= 4 * MAX_REFUSAL_BODY  # chunks may be all head
+    if is_complete or is_all or is_too_much:
         return data[:MAX_REFUSAL_BODY]
     return None
 
