@@ -685,3 +685,28 @@ def test_a_server_that_gives_no_sign_of_life_is_noticed(run: RunGrid) -> None:
             return await ended
 
     assert isinstance(run(scenario()).__cause__, DeadlineError)
+
+
+def test_an_offer_that_no_answer_could_name_is_passed_over(run: RunGrid) -> None:
+    """A subprotocol with control characters in it is not there for ``accept``, and so not in the answer."""
+
+    async def scenario() -> tuple[tuple[str, ...], bytes]:
+        asked: list[tuple[str, ...]] = []
+
+        async def last(request: Request) -> str | None:
+            asked.append(request.subprotocols)
+            return request.subprotocols[-1]
+
+        async with serve(hold, accept=last) as server:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(
+                b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: chat, x\x1b[2J, y\0\r\n\r\n"
+            )
+            head = await reader.readuntil(b"\r\n\r\n")
+            writer.close()
+            return asked[0], head
+
+    offered, head = run(scenario())
+    assert offered == ("chat",)
+    assert b"Sec-WebSocket-Protocol: chat\r\n" in head

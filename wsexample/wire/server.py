@@ -10,6 +10,7 @@ import asyncio
 import errno
 import logging
 import os
+import re
 import socket
 import ssl
 import stat
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["Reject", "Request", "Server", "ServerConnection", "serve"]
 
 log = logging.getLogger("wsexample.server")
+# Some clients offer names that are no tokens (RFC 6455 section 4.1); what could not stand in an answer's line is passed over.
+_NAME = re.compile(r"[!-~]+")
 
 Handler = Callable[["ServerConnection"], Awaitable[None]]
 HttpHandler = Callable[["web.BaseRequest"], Awaitable["web.StreamResponse"]]
@@ -51,7 +54,7 @@ class Request:
     remote: str
     """``host:port`` of the client; the address that a trusted reverse proxy reports; "unix" on a unix socket."""
     subprotocols: tuple[str, ...] = ()
-    """Subprotocols that the client offers."""
+    """Subprotocols that the client offers, but for what no answer could name."""
     certificate: Mapping[str, Any] | None = field(default=None, repr=False)
     """The client's verified certificate as ``ssl`` describes it, None without one."""
 
@@ -76,6 +79,7 @@ class ServerConnection(Connection):
     """A client's connection, with the `Request` that opened it."""
 
     request: Request
+    """What the client asked for."""
     _rate: RateLimit | None = None
 
     def limit_rate(self, rate: RateLimit) -> None:
@@ -394,7 +398,7 @@ class Server:
             query=request.params,
             headers=request.headers,
             remote=_forwarded(request.headers, self._options.forwarded_by) or _remote(transport),
-            subprotocols=tuple(request.protocols),
+            subprotocols=tuple(name for name in request.protocols if _NAME.fullmatch(name)),
             certificate=(speaker.getpeercert() or None) if speaker is not None else None,
         )
 

@@ -137,7 +137,13 @@ class Outcome:
 
 
 async def play(
-    module: Any, role: str, chunks: list[bytes], options: dict[str, Any], *, through_buffer: bool = True
+    module: Any,
+    role: str,
+    chunks: list[bytes],
+    options: dict[str, Any],
+    *,
+    through_buffer: bool = True,
+    protocol_class: Any = None,
 ) -> Outcome:
     """Open a connection in memory, let these chunks arrive, and return what could be seen."""
     outcome = Outcome()
@@ -145,7 +151,7 @@ async def play(
         factory = module.WebSocketServerFactory("ws://localhost:9000")
     else:
         factory = module.WebSocketClientFactory("ws://localhost:9000")
-    factory.protocol = observed(module, role)
+    factory.protocol = protocol_class or observed(module, role)
     factory.setProtocolOptions(openHandshakeTimeout=0, closeHandshakeTimeout=0, **options)
     protocol = factory()
     protocol.outcome = outcome
