@@ -25,6 +25,8 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
+from hostile.process import memory_mib
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
@@ -123,12 +125,6 @@ async def listen(hub: Process, noted: dict[str, int], url: asyncio.Future[str]) 
             url.set_result(found["url"])
         elif found["level"] not in ("info", "warning"):
             print(line.decode().rstrip(), file=sys.stderr)
-
-
-def memory_mib(pid: int, what: str) -> float:
-    """Return VmRSS or VmHWM (the most it ever was) of a process."""
-    with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith(what)) / 1024
 
 
 async def flood(port: int, count: int) -> list[Nobody]:
