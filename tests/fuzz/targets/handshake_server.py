@@ -133,6 +133,7 @@ class _Site:
         self.web: HttpServer | None = None
         if flags & 128:
             self.web = HttpServer(self.page, self.make, head_timeout_s=10, late=self.server.head_is_late)
+            self.web._server._kwargs["lingering_time"] = 0  # how long the rest of a refused request is waited for
             self.make = self.web
 
     async def accept(self, request: Request) -> str | Reject | None:
