@@ -350,6 +350,8 @@ def main() -> int:
         for left in place.iterdir():
             if left.name != "logs" or options.logs:
                 shutil.rmtree(left, ignore_errors=True)
+        if options.logs:
+            place.rmdir()
     failed = sum(1 for row in matrix.rows if row.failed)
     say(f"\n{HEADING}")
     for row in matrix.rows:

@@ -78,8 +78,16 @@ class Environment:
     @classmethod
     def make(cls, interpreter: Interpreter, folder: Path) -> Environment:
         """Make an environment that has pip and nothing else."""
-        command = [str(interpreter.executable), "-m", "venv", str(folder)]
-        subprocess.run(command, check=True, capture_output=True, timeout=300)
+        command = [
+            str(interpreter.executable),
+            "-I",
+            "-m",
+            "venv",
+            str(folder),
+        ]  # -I: files of the folder here are not modules
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        if done.returncode:
+            raise CommandFailedError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
         return cls(folder, _programs(folder) / ("python.exe" if os.name == "nt" else "python"))
 
     @property
@@ -109,17 +117,17 @@ class Environment:
 
     def check(self, log: Path) -> None:
         """Have pip say that all requirements of what is installed are met."""
-        run_logged([self.python, "-m", "pip", "check"], log=log)
+        run_logged([self.python, "-I", "-m", "pip", "check"], log=log)
 
     def versions(self) -> dict[str, str]:
         """Return the versions of all that is installed, by names in small letters and with hyphens."""
-        command = [str(self.python), "-m", "pip", "--disable-pip-version-check", "list", "--format", "json"]
+        command = [str(self.python), "-I", "-m", "pip", "--disable-pip-version-check", "list", "--format", "json"]
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
         return {re.sub(r"[-_.]+", "-", each["name"]).lower(): each["version"] for each in json.loads(done.stdout)}
 
     @property
     def _pip(self) -> list[str]:
-        return [str(self.python), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
+        return [str(self.python), "-I", "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
 
 
 def _programs(folder: Path) -> Path:

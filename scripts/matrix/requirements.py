@@ -105,7 +105,16 @@ def oldest_pins(python: Path, wanted: Sequence[Requirement], env: Mapping[str, s
         RuntimeError: pip failed for another reason than a missing wheel; the message is pip's.
     """
     pins = {each.name: Pin(each.name, each.bound, each.bound) for each in wanted}
-    command: list[str | Path] = [python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--dry-run"]
+    command: list[str | Path] = [
+        python,
+        "-I",
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "install",
+        "--quiet",
+        "--dry-run",
+    ]
     command += ["--ignore-installed", "--no-deps", "--only-binary", ":all:", "--no-binary", ",".join(PURE_SDISTS)]
     for _ in range(2 * len(pins) + 1):
         done = subprocess.run(
