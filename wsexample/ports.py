@@ -49,7 +49,11 @@ class Clock(Protocol):
         ...
 
     async def sleep(self, delay_s: float) -> None:
-        """Wait for a number of seconds."""
+        """Wait for a number of seconds.
+
+        Parameters:
+            delay_s: how long, seconds.
+        """
         ...
 
 
@@ -117,7 +121,13 @@ class Dialect(Protocol):
         ...
 
     def receive(self, payload: bytes, is_binary: bool, received_ns: int) -> Step:
-        """Read one message."""
+        """Read one message.
+
+        Parameters:
+            payload: the bytes of the message.
+            is_binary: whether it came as a binary message.
+            received_ns: when it arrived, UTC epoch nanoseconds.
+        """
         ...
 
     def subscribe(self, topics: Iterable[str]) -> Step:
@@ -132,15 +142,27 @@ class Dialect(Protocol):
         ...
 
     def heartbeat(self, now_ns: int) -> Step:
-        """Say that time has passed; returns what to send, or a failure when the peer was silent too long."""
+        """Say that time has passed; returns what to send, or a failure when the peer was silent too long.
+
+        Parameters:
+            now_ns: the time of the call, UTC epoch nanoseconds.
+        """
         ...
 
     def frame_heard(self, at_ns: int) -> None:
-        """Take note that a ping or a pong came; told within a second or so, not for each."""
+        """Take note that a ping or a pong came; told within a second or so, not for each.
+
+        Parameters:
+            at_ns: when it was, UTC epoch nanoseconds.
+        """
         return
 
     def silence(self, now_ns: int) -> Silence:
-        """Return how long a live connection may be silent at this moment; knows sessions, lunch breaks and weekends."""
+        """Return how long a live connection may be silent at this moment; knows sessions, lunch breaks and weekends.
+
+        Parameters:
+            now_ns: the time of the call, UTC epoch nanoseconds.
+        """
         return Silence()
 
 
@@ -173,6 +195,9 @@ class Errands(Protocol):
         """Fetch what was missed between ``gap.from_ns`` and ``gap.to_ns``, oldest first, in batches; None cannot be asked.
 
         What overlaps with records delivered already is removed by the session's ``dedupe`` key.
+
+        Parameters:
+            topics: which ones, by their names.
         """
         return None
 
@@ -192,15 +217,27 @@ class OrderGateway(Protocol):
     """
 
     async def submit_order(self, request: OrderRequest) -> Order:
-        """Send an order; returns it as the venue has taken it."""
+        """Send an order; returns it as the venue has taken it.
+
+        Parameters:
+            request: the order that is wanted.
+        """
         ...
 
     async def cancel_order(self, order_id: str) -> None:
-        """Ask for an order to be canceled."""
+        """Ask for an order to be canceled.
+
+        Parameters:
+            order_id: the venue's identifier of the order.
+        """
         ...
 
     async def fetch_orders(self, status: str = "open") -> Sequence[Order]:
-        """Return orders: "open", "closed" or "all"."""
+        """Return orders: "open", "closed" or "all".
+
+        Parameters:
+            status: "open", "closed" or "all".
+        """
         ...
 
     async def fetch_positions(self) -> Sequence[Position]:

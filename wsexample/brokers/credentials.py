@@ -79,7 +79,11 @@ class Settings(Mapping[str, str]):
         return sum(1 for _ in self)
 
     def source(self, name: str) -> str | None:
-        """Return where a variable was found, such as "the environment"; None when nowhere."""
+        """Return where a variable was found, such as "the environment"; None when nowhere.
+
+        Parameters:
+            name: of the variable.
+        """
         return next((place for place, variables in self._sources if variables.get(name)), None)
 
     def credential(self, broker: str, credential: str) -> Secret | None:
@@ -142,7 +146,11 @@ def find_settings(
 
 
 def config_path(environment: Mapping[str, str]) -> Path | None:
-    """Return where the config file is when nobody names another; None where no home is known."""
+    """Return where the config file is when nobody names another; None where no home is known.
+
+    Parameters:
+        environment: the variables to look into.
+    """
     if sys.platform == "win32":
         folder = environment.get("APPDATA")
         return Path(folder) / "wsexample" / "config.toml" if folder else None

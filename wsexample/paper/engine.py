@@ -138,6 +138,9 @@ class PaperTradingEngine(OrderGateway):
     async def submit_order(self, request: OrderRequest) -> Order:
         """Send an order; returns it as it stands.
 
+        Parameters:
+            request: the order that is wanted.
+
         Raises:
             OrderRejectedError: it makes no sense, or a limit forbids it.
         """
@@ -145,6 +148,9 @@ class PaperTradingEngine(OrderGateway):
 
     async def cancel_order(self, order_id: str) -> None:
         """Ask for an order to be canceled; an `Order` record tells what became of it.
+
+        Parameters:
+            order_id: the venue's identifier of the order.
 
         Raises:
             RequestError: there is no such order.
@@ -161,6 +167,12 @@ class PaperTradingEngine(OrderGateway):
     ) -> Order:
         """Change an order; returns the new one that takes its place.
 
+        Parameters:
+            order_id: the venue's identifier of the order.
+            size: how much.
+            limit_price: worst price.
+            stop_price: price at which it begins to work.
+
         Raises:
             RequestError: there is no such order, or it has ended.
             OrderRejectedError: the new one is refused; the old one stays.
@@ -168,11 +180,19 @@ class PaperTradingEngine(OrderGateway):
         return self.exchange.replace(order_id, size=size, limit_price=limit_price, stop_price=stop_price)
 
     async def fetch_order(self, order_id: str) -> Order:
-        """Return an order as it stands."""
+        """Return an order as it stands.
+
+        Parameters:
+            order_id: the venue's identifier of the order.
+        """
         return self.exchange.order(order_id)
 
     async def fetch_orders(self, status: str = "open") -> list[Order]:
-        """Return orders, oldest first: "open", "closed" or "all"."""
+        """Return orders, oldest first: "open", "closed" or "all".
+
+        Parameters:
+            status: "open", "closed" or "all".
+        """
         if status == "open":
             return self.exchange.open_orders()
         if status not in ("closed", "all"):
@@ -240,6 +260,9 @@ class PaperTradingEngine(OrderGateway):
         """Return "buy", "sell" or None for a new price; override it with your own idea.
 
         As it is, the average of the last 5 prices crossing that of the last 20.
+
+        Parameters:
+            symbol: the venue's symbol.
         """
         crossover = self._signals.get(symbol)
         if crossover is None:
@@ -248,6 +271,9 @@ class PaperTradingEngine(OrderGateway):
 
     def execute_buy(self, symbol: str, size: Number | None = None, *, limit_price: Number | None = None) -> Order:
         """Buy at market, or at most at ``limit_price``; without a size, for ``order_fraction`` of the equity.
+
+        Parameters:
+            symbol: the venue's symbol.
 
         Raises:
             OrderRejectedError: a limit forbids it, or nothing is known of the price yet.
@@ -261,6 +287,9 @@ class PaperTradingEngine(OrderGateway):
 
     def execute_sell(self, symbol: str, size: Number | None = None, *, limit_price: Number | None = None) -> Order:
         """Sell at market, or at least at ``limit_price``; without a size, everything that is held.
+
+        Parameters:
+            symbol: the venue's symbol.
 
         Raises:
             OrderRejectedError: nothing is held, or a limit forbids it.

@@ -39,7 +39,11 @@ class Instrument:
                 raise OptionError(f"{name} of {self.symbol} must be above 0, not {value}", option=name)
 
     def size_for(self, money: Decimal, price: Decimal) -> Decimal:
-        """Return how much an amount of money buys, rounded down to whole lots."""
+        """Return how much an amount of money buys, rounded down to whole lots.
+
+        Parameters:
+            price: at which price.
+        """
         lot = self.lot_size or SMALLEST_SIZE
         return (money / (price * self.multiplier) / lot).to_integral_value(ROUND_DOWN) * lot
 

@@ -69,7 +69,13 @@ class Fees:
     minimum: Decimal | None = None
 
     def of(self, value: Decimal, size: Decimal, liquidity: str) -> Decimal:
-        """Return the fee of an execution."""
+        """Return the fee of an execution.
+
+        Parameters:
+            value: price times size.
+            size: how much.
+            liquidity: "maker" or "taker".
+        """
         bps = self.maker_bps if liquidity == "maker" else self.taker_bps
         fee = value * bps / 10_000 + size * self.per_unit
         return fee if self.minimum is None else max(fee, self.minimum)

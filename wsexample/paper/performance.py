@@ -73,7 +73,13 @@ class Performance:
         self.equity = self._peak = self.start_equity
 
     def look(self, now_ns: int, equity: Decimal, exposure: Decimal) -> None:
-        """Take the account's state in; what is exposed counts from now until the next look."""
+        """Take the account's state in; what is exposed counts from now until the next look.
+
+        Parameters:
+            now_ns: the time of the call, UTC epoch nanoseconds.
+            equity: what the account is worth.
+            exposure: what is held, by value.
+        """
         if self.from_ns is None:
             self.from_ns = self.to_ns = now_ns
             self.curve.append(Sample(now_ns, float(self.start_equity)))
@@ -101,7 +107,11 @@ class Performance:
             self._next_ns = at_ns + round(self.sample_s * _NS)
 
     def count(self, fill: Fill) -> None:
-        """Take an execution in."""
+        """Take an execution in.
+
+        Parameters:
+            fill: an execution.
+        """
         self.fills += 1
         fee = fill.fee or ZERO
         self.fees += fee

@@ -57,7 +57,11 @@ def _house_kinds() -> dict[str, type[Record]]:
 
 
 def kind_of(record_type: type[Record]) -> str:
-    """Return the kind (the tag) of a record class."""
+    """Return the kind (the tag) of a record class.
+
+    Parameters:
+        record_type: a class of record.
+    """
     return str(record_type.__struct_config__.tag)
 
 
@@ -65,6 +69,9 @@ def is_market_data(record_type: type[Record]) -> bool:
     """Return whether newer records of this class make older ones less worth keeping.
 
     True for market data; false for orders, fills, account and journal records, which no queue may drop or conflate.
+
+    Parameters:
+        record_type: a class of record.
     """
     return record_type.__module__ == Record.__module__
 

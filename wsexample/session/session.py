@@ -215,6 +215,9 @@ class Session:
 
         It counts as any other loss: with a gap, a back-off and the limits of trying again. For connections that are open
         and yet of no use, which only you can know.
+
+        Parameters:
+            reason: the words that are given for it.
         """
         if self._stay is not None:
             self._stay.fail(Failure(NetworkError(reason), is_final=False))

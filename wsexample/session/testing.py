@@ -107,6 +107,9 @@ async def settle(turns: int = 200) -> None:
 async def advance_until(clock: ManualClock, is_done: Callable[[], object], *, limit_s: float = 3600.0) -> float:
     """Move a clock from sleeper to sleeper until something is so; returns the seconds that it took on that clock.
 
+    Parameters:
+        is_done: says whether it is far enough.
+
     Raises:
         DeadlineError: it was not so within ``limit_s``, or nobody sleeps who could bring it about.
     """
@@ -161,7 +164,14 @@ class ScriptedConnection:
         self.last_control_ns = self.last_received_ns = self._clock.now_ns()
 
     def drop(self, code: int = 1006, reason: str = "", *, was_clean: bool = False, by_peer: bool = True) -> None:
-        """End the connection; what was said before still arrives."""
+        """End the connection; what was said before still arrives.
+
+        Parameters:
+            code: close code (RFC 6455 section 7.4).
+            reason: the words that are given for it.
+            was_clean: whether both sides agreed.
+            by_peer: whether the peer began it.
+        """
         if self._closed is None:
             self._closed = ConnectionClosed(code=code, reason=reason, was_clean=was_clean, by_peer=by_peer)
             self._changed.set()
@@ -202,7 +212,12 @@ class ScriptedConnection:
             self.say(*self._answer(message))
 
     def start_close(self, code: int = 1000, reason: str = "") -> None:
-        """End the connection from this side."""
+        """End the connection from this side.
+
+        Parameters:
+            code: close code (RFC 6455 section 7.4).
+            reason: the words that are given for it.
+        """
         self.drop(code, reason, was_clean=True, by_peer=False)
 
     def abort(self) -> None:
@@ -284,7 +299,11 @@ class ScriptedDialer:
         return self.connections[-1]
 
     async def opened(self, count: int = 1) -> ScriptedConnection:
-        """Wait until so many connections were opened; returns the newest."""
+        """Wait until so many connections were opened; returns the newest.
+
+        Parameters:
+            count: connections since the dialer was made.
+        """
         while len(self.connections) < count:
             await self._opened.wait()
         return self.connections[-1]

@@ -62,6 +62,9 @@ class SinkAddress:
     def options_as(self, options_type: type[Options]) -> Options:
         """Return the options of a sink from the query and the keywords.
 
+        Parameters:
+            options_type: the class of options.
+
         Raises:
             OptionError: an unknown name, or a value that is not of its type.
         """

@@ -160,7 +160,11 @@ class SqliteWriter:
         connection.execute("COMMIT")
 
     def store(self, batch: Sequence[Record], is_durable: bool) -> Sequence[Refusal]:
-        """Store a batch in one transaction, or nothing of it."""
+        """Store a batch in one transaction, or nothing of it.
+
+        Parameters:
+            is_durable: whether it has to survive a power cut.
+        """
         connection = self._connection
         assert connection is not None
         if not batch and self._is_synced:

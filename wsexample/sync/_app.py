@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wsexample.sync._abnf import ABNF
 from wsexample.sync._core import WebSocket
@@ -18,6 +18,12 @@ from wsexample.sync.close_frame import parse_close
 from wsexample.sync.reconnect import Reconnect
 from wsexample.sync.running import CallbackFailed, Run
 from wsexample.wire.target import Target
+
+if TYPE_CHECKING:
+    import socket as _socket
+
+    from wsexample.sync.cookies import CookieJar
+    from wsexample.wire.deflate import DeflateOptions
 
 __all__ = ["WebSocketApp", "set_reconnect"]
 
@@ -78,11 +84,11 @@ class WebSocketApp:
         cookie: str | None = None,
         subprotocols: Sequence[str] | None = None,
         on_data: Callback | None = None,
-        socket: Any = None,
+        socket: _socket.socket | None = None,
         *,
         raise_from_callbacks: bool = False,
-        cookie_jar: Any = None,
-        compression: Any = False,
+        cookie_jar: CookieJar | None = None,
+        compression: bool | DeflateOptions = False,
         max_message_bytes: int = 0,
     ) -> None:
         self._keep_running = False

@@ -45,7 +45,13 @@ class Decoder(Protocol[Made_co]):
         ...
 
     def receive(self, payload: bytes, is_binary: bool, received_ns: int) -> Result[Made_co]:
-        """Read one message."""
+        """Read one message.
+
+        Parameters:
+            payload: the bytes of the message.
+            is_binary: whether it came as a binary message.
+            received_ns: when it arrived, UTC epoch nanoseconds.
+        """
         ...
 
     def subscribe(self, topics: Iterable[str]) -> Result[Made_co]:

@@ -96,6 +96,9 @@ class Player:
     async def dial(self, options: ConnectOptions) -> PlayedConnection:
         """Open the next connection of the tape: the argument ``dial`` of a session.
 
+        Parameters:
+            options: what the session would have dialled; its URL is not looked at.
+
         Raises:
             EndOfFeed: there is none; the session ends as if it had been closed.
         """
@@ -154,6 +157,9 @@ class Player:
         """Return the next messages of a connection that are due, when they are.
 
         Nobody who waits on the tape's clock is passed over: the batch ends where the next of them is due.
+
+        Parameters:
+            number: of the connection on the tape.
 
         Raises:
             ConnectionClosed, NetworkError: the connection broke here.
@@ -336,7 +342,12 @@ class PlayedConnection:
         self.sent += 1
 
     def start_close(self, code: int = 1000, reason: str = "") -> None:
-        """End the connection from this side; what is left of it on the tape is passed over."""
+        """End the connection from this side; what is left of it on the tape is passed over.
+
+        Parameters:
+            code: close code (RFC 6455 section 7.4).
+            reason: the words that are given for it.
+        """
         if self._closed is None:
             self._end(ConnectionClosed(code=code, reason=reason, was_clean=True, by_peer=False))
 

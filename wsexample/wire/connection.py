@@ -123,7 +123,11 @@ class Connection:
             self._send_unusual(payload, is_binary)
 
     async def send_text(self, payload: bytes | bytearray | memoryview) -> None:
-        """Send one text message that is UTF-8 already, such as JSON fresh from an encoder; else as `send`."""
+        """Send one text message that is UTF-8 already, such as JSON fresh from an encoder; else as `send`.
+
+        Parameters:
+            payload: the bytes of the message.
+        """
         while self._fragmenting is not None:
             await asyncio.shield(self._fragmenting)
         payload = payload if type(payload) is bytes else bytes(payload)
@@ -235,7 +239,11 @@ class Connection:
     # -- receiving -------------------------------------------------------------------------------------------
 
     async def receive_stamped(self, timeout_s: float | None = None) -> Arrival:
-        """Return the next message as (payload, is_binary, received_ns)."""
+        """Return the next message as (payload, is_binary, received_ns).
+
+        Parameters:
+            timeout_s: longest wait, seconds; None waits for ever.
+        """
         if not len(self._inflow):
             await self._arrived(timeout_s)
         return self._inflow.take()
@@ -337,7 +345,11 @@ class Connection:
             self._pings.pop(payload, None)
 
     def pong(self, payload: bytes = b"") -> None:
-        """Send a pong that nobody asked for (RFC 6455 section 5.5.3)."""
+        """Send a pong that nobody asked for (RFC 6455 section 5.5.3).
+
+        Parameters:
+            payload: what it carries, at most 125 bytes.
+        """
         if len(payload) > 125:
             raise OptionError(f"a pong carries at most 125 bytes, not {len(payload)}", option="payload")
         if self._link.state != OPEN:
@@ -358,7 +370,12 @@ class Connection:
         await self.wait_closed()
 
     def start_close(self, code: int = 1000, reason: str = "") -> None:
-        """Send the close frame and return at once."""
+        """Send the close frame and return at once.
+
+        Parameters:
+            code: close code (RFC 6455 section 7.4).
+            reason: the words that are given for it.
+        """
         raw = check_close(code, reason)
         self._inflow.open_gate()
         if self._link.state == OPEN:
@@ -447,7 +464,12 @@ class Connection:
     # -- told by the link ------------------------------------------------------------------------------------
 
     def handshake_done(self, headers: Mapping[str, str], subprotocol: str | None) -> None:
-        """Keep what the opening handshake agreed on."""
+        """Keep what the opening handshake agreed on.
+
+        Parameters:
+            headers: headers of the answer.
+            subprotocol: what was agreed on; None for nothing.
+        """
         self.response_headers = headers
         self.subprotocol = subprotocol
 
@@ -483,13 +505,21 @@ class Connection:
         self._link.give_up(DeadlineError(f"no pong within {timeout_s:g} s", step="pong", timeout_s=timeout_s))
 
     def ping_received(self, payload: bytes) -> None:
-        """A ping came."""
+        """A ping came.
+
+        Parameters:
+            payload: what it carries, at most 125 bytes.
+        """
         self._last_control_ns = self._inflow.last_received_ns = time.time_ns()
         if self.on_control is not None:
             self.on_control(9, payload)
 
     def pong_received(self, payload: bytes) -> None:
-        """A pong came; wakes whoever waits for it."""
+        """A pong came; wakes whoever waits for it.
+
+        Parameters:
+            payload: what it carries, at most 125 bytes.
+        """
         self._last_control_ns = self._inflow.last_received_ns = time.time_ns()
         if payload in self._pings:
             future, sent_s = self._pings[payload]
@@ -505,7 +535,14 @@ class Connection:
             self.on_control(10, payload)
 
     def fragment_received(self, payload: bytes, is_binary: bool, opcode: int, is_last: bool) -> None:
-        """A fragment came, and fragments are wanted."""
+        """A fragment came, and fragments are wanted.
+
+        Parameters:
+            payload: the bytes of the message.
+            is_binary: whether it came as a binary message.
+            opcode: kind of frame (RFC 6455 section 5.2).
+            is_last: whether the message ends with it.
+        """
         self._inflow.put(Fragment.of(payload, opcode, is_last), is_binary)
 
     def closing(self) -> None:

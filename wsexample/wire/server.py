@@ -83,7 +83,11 @@ class ServerConnection(Connection):
     _rate: RateLimit | None = None
 
     def limit_rate(self, rate: RateLimit) -> None:
-        """Close the connection with 1008 when it sends more messages than this allows."""
+        """Close the connection with 1008 when it sends more messages than this allows.
+
+        Parameters:
+            rate: what is allowed of this client.
+        """
         self._rate = rate
         self._take = self._link.onMessage
         self._link.onMessage = self._limited
@@ -343,11 +347,19 @@ class Server:
         self._links.add(link)
 
     def head_is_late(self, transport: asyncio.BaseTransport) -> None:
-        """Know that a connection is dropped because no request came in time; called by whoever drops it."""
+        """Know that a connection is dropped because no request came in time; called by whoever drops it.
+
+        Parameters:
+            transport: of the connection whose head did not come in time.
+        """
         self._tell_refused("handshake", _remote(transport))
 
     def tls_failed(self, transport: asyncio.BaseTransport) -> None:
-        """Know that a client did not get through the TLS handshake; called by the gate."""
+        """Know that a client did not get through the TLS handshake; called by the gate.
+
+        Parameters:
+            transport: of the connection whose head did not come in time.
+        """
         self._tell_refused("tls", _remote(transport))
 
     def _tell_refused(self, reason: str, remote: str) -> None:
@@ -355,7 +367,11 @@ class Server:
             self._refused(reason, remote)
 
     async def link_asked(self, link: ServerLink, request: Any) -> str | None:
-        """Decide about an opening handshake; called by the link."""
+        """Decide about an opening handshake; called by the link.
+
+        Parameters:
+            request: the order that is wanted.
+        """
         asked = self._request(link, request)
         address = asked.remote.rpartition(":")[0] or asked.remote
         if self._is_closing:

@@ -182,6 +182,11 @@ def repay_order(
     """Return an order that repays margin positions: "sell" for what was bought; parameters as in `margin_order`.
 
     Parameters:
+        symbol: the venue's symbol.
+        side: "buy" or "sell".
+        size: how much.
+        price: limit price; None for the market's.
+        market: number of the exchange.
         positions: which ones, by their hold IDs, or a rule that chooses (default: the oldest first).
     """
     settled = {"DelivType": 2, "FundType": "11", "MarginTradeType": _named(trade, MARGIN_TRADES, "trade")}

@@ -42,6 +42,9 @@ class WeexGateway(OrderGateway):
     async def submit_order(self, request: OrderRequest) -> Order:
         """Send an order once; returns it as the venue has taken it.
 
+        Parameters:
+            request: the order that is wanted.
+
         Raises:
             OrderRejectedError: WEEX has no such order, or refused it.
             OrderUnknownError: no answer came, and no order by its client id is found either.
@@ -82,13 +85,20 @@ class WeexGateway(OrderGateway):
     async def cancel_order(self, order_id: str) -> None:
         """Cancel an order.
 
+        Parameters:
+            order_id: the venue's identifier of the order.
+
         Raises:
             OrderRejectedError: there is none that waits.
         """
         await self._rest.cancel_order(order_id)
 
     async def fetch_order(self, order_id: str) -> Order:
-        """Return an order as it stands."""
+        """Return an order as it stands.
+
+        Parameters:
+            order_id: the venue's identifier of the order.
+        """
         return self._orders([await self._rest.fetch_order(order_id)])[0]
 
     async def fetch_orders(self, status: str = "open", *, symbol: str | None = None) -> Sequence[Order]:

@@ -102,6 +102,9 @@ class WeexRest:
     async def fetch_depth(self, symbol: str, limit: int = 15) -> dict[str, Any]:
         """Fetch an order book of 15 or 200 levels, with ``lastUpdateId`` as its number.
 
+        Parameters:
+            symbol: the venue's symbol.
+
         Raises:
             OptionError: another number of levels.
         """
@@ -110,7 +113,11 @@ class WeexRest:
         return _object(await self._get("depth", symbol=symbol, limit=limit))
 
     async def fetch_trades(self, symbol: str, limit: int = 100) -> list[dict[str, Any]]:
-        """Fetch the latest trades, 1000 at most."""
+        """Fetch the latest trades, 1000 at most.
+
+        Parameters:
+            symbol: the venue's symbol.
+        """
         return _listed(await self._get("trades", symbol=symbol, limit=_bounded(limit, 1000)))
 
     async def fetch_candles(
@@ -151,7 +158,11 @@ class WeexRest:
         return _first(await self._get("price", symbol=symbol))
 
     async def fetch_funding(self, symbol: str) -> dict[str, Any]:
-        """Fetch mark, index and funding of a contract; the venue renews the prices once a minute only."""
+        """Fetch mark, index and funding of a contract; the venue renews the prices once a minute only.
+
+        Parameters:
+            symbol: the venue's symbol.
+        """
         return _first(await self._get("funding", symbol=symbol))
 
     # -- the account ---------------------------------------------------------------------------------------------
@@ -170,7 +181,11 @@ class WeexRest:
         return _listed(await self._get("positions"))
 
     async def fetch_open_orders(self, symbol: str | None = None) -> list[dict[str, Any]]:
-        """Fetch orders that still wait."""
+        """Fetch orders that still wait.
+
+        Parameters:
+            symbol: the venue's symbol.
+        """
         return _listed(await self._get("open orders", symbol=symbol))
 
     async def fetch_past_orders(
@@ -192,7 +207,11 @@ class WeexRest:
         return _listed(await self._get("fills", symbol=symbol, startTime=start_ms, limit=_bounded(limit, 100)))
 
     async def fetch_order(self, order_id: str) -> dict[str, Any]:
-        """Fetch one order."""
+        """Fetch one order.
+
+        Parameters:
+            order_id: the venue's identifier of the order.
+        """
         return _object(await self._get("order", orderId=order_id))
 
     async def submit_order(self, order: Mapping[str, str]) -> dict[str, Any]:
@@ -218,6 +237,9 @@ class WeexRest:
 
     async def cancel_order(self, order_id: str) -> dict[str, Any]:
         """Cancel an order.
+
+        Parameters:
+            order_id: the venue's identifier of the order.
 
         Raises:
             OrderRejectedError: there is none that waits.

@@ -173,7 +173,11 @@ class AlpacaTradingStream(Session):
             self._trading.hold()
 
     async def missed(self, gap: Gap) -> AsyncIterator[Sequence[Record]]:
-        """Yield what was missed, then what was held back meanwhile; keeps trying for ``patience_s``."""
+        """Yield what was missed, then what was held back meanwhile; keeps trying for ``patience_s``.
+
+        Parameters:
+            gap: what was missed.
+        """
         await self._stop_late()
         clock = self._parts.clock
         ends_s = clock.monotonic_s() + self._patience_s

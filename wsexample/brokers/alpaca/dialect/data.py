@@ -150,7 +150,13 @@ class AlpacaDataDialect(Dialect):
         return NOTHING
 
     def receive(self, payload: bytes, is_binary: bool, received_ns: int) -> Step:
-        """Read one frame."""
+        """Read one frame.
+
+        Parameters:
+            payload: the bytes of the message.
+            is_binary: whether it came as a binary message.
+            received_ns: when it arrived, UTC epoch nanoseconds.
+        """
         quotes = read_packed(payload, received_ns) if is_binary else read_text(payload, received_ns)
         if quotes is not None:  # most frames by far
             return Step(quotes)
@@ -278,11 +284,19 @@ class AlpacaDataDialect(Dialect):
     # -- time ----------------------------------------------------------------------------------------------------
 
     def heartbeat(self, now_ns: int) -> Step:
-        """Nothing is sent by itself; pings are the wire's matter."""
+        """Nothing is sent by itself; pings are the wire's matter.
+
+        Parameters:
+            now_ns: the time of the call, UTC epoch nanoseconds.
+        """
         return NOTHING
 
     def silence(self, now_ns: int) -> Silence:
-        """Messages may stay away for ever unless ``stale_after_s`` says otherwise; whether the peer lives, pings tell."""
+        """Messages may stay away for ever unless ``stale_after_s`` says otherwise; whether the peer lives, pings tell.
+
+        Parameters:
+            now_ns: the time of the call, UTC epoch nanoseconds.
+        """
         if self._silence.message_s is None or self.feed.is_round_the_clock or is_regular_session(now_ns):
             return self._silence
         return Silence()

@@ -123,12 +123,20 @@ class AlpacaTradingDialect(Dialect):
         return Step(replies=[_encoded(self._credentials.trading_login(nested=self._login == "nested"))])
 
     def subscribe(self, topics: Iterable[str]) -> Step:
-        """Ask for streams; ``listen`` names the whole set, so those asked for before are named again."""
+        """Ask for streams; ``listen`` names the whole set, so those asked for before are named again.
+
+        Parameters:
+            topics: which ones, by their names.
+        """
         self._wanted = tuple(dict.fromkeys([*self._wanted, *topics]))
         return Step(replies=[self._listen()])
 
     def unsubscribe(self, topics: Iterable[str]) -> Step:
-        """Give streams up, by naming those that stay."""
+        """Give streams up, by naming those that stay.
+
+        Parameters:
+            topics: which ones, by their names.
+        """
         gone = set(topics)
         self._wanted = tuple(topic for topic in self._wanted if topic not in gone)
         return Step(replies=[self._listen()])
@@ -137,13 +145,23 @@ class AlpacaTradingDialect(Dialect):
         return _encoded({"action": "listen", "data": {"streams": list(self._wanted)}})
 
     def heartbeat(self, now_ns: int) -> Step:
-        """Deliver what was given to `deliver_soon`."""
+        """Deliver what was given to `deliver_soon`.
+
+        Parameters:
+            now_ns: the time of the call, UTC epoch nanoseconds.
+        """
         return Step(self._with_extra([])) if self._extra else NOTHING
 
     # -- messages ------------------------------------------------------------------------------------------------
 
     def receive(self, payload: bytes, is_binary: bool, received_ns: int) -> Step:
-        """Read one message."""
+        """Read one message.
+
+        Parameters:
+            payload: the bytes of the message.
+            is_binary: whether it came as a binary message.
+            received_ns: when it arrived, UTC epoch nanoseconds.
+        """
         if payload == HEARTBEAT:
             return NOTHING
         try:

@@ -103,21 +103,39 @@ class AlpacaDataRest:
     async def fetch_trades(
         self, symbols: Sequence[str], start_ns: int, end_ns: int | None = None
     ) -> AsyncIterator[list[Trade]]:
-        """Iterate over trades between two moments, a page at a time, symbol by symbol, oldest first."""
+        """Iterate over trades between two moments, a page at a time, symbol by symbol, oldest first.
+
+        Parameters:
+            symbols: the venue's symbols.
+            start_ns: from this moment on, UTC epoch nanoseconds.
+            end_ns: before this moment; None for now.
+        """
         async for page in self.history("trades", symbols, start_ns, end_ns):
             yield page  # type: ignore[misc]
 
     async def fetch_quotes(
         self, symbols: Sequence[str], start_ns: int, end_ns: int | None = None
     ) -> AsyncIterator[list[Quote]]:
-        """Iterate over quotes between two moments, as `fetch_trades`."""
+        """Iterate over quotes between two moments, as `fetch_trades`.
+
+        Parameters:
+            symbols: the venue's symbols.
+            start_ns: from this moment on, UTC epoch nanoseconds.
+            end_ns: before this moment; None for now.
+        """
         async for page in self.history("quotes", symbols, start_ns, end_ns):
             yield page  # type: ignore[misc]
 
     async def fetch_bars(
         self, symbols: Sequence[str], start_ns: int, end_ns: int | None = None, *, timeframe: str = "1Min"
     ) -> AsyncIterator[list[Bar]]:
-        """Iterate over bars between two moments, as `fetch_trades`; ``timeframe`` is "1Min", "15Min", "1Hour" or "1Day"."""
+        """Iterate over bars between two moments, as `fetch_trades`; ``timeframe`` is "1Min", "15Min", "1Hour" or "1Day".
+
+        Parameters:
+            symbols: the venue's symbols.
+            start_ns: from this moment on, UTC epoch nanoseconds.
+            end_ns: before this moment; None for now.
+        """
         async for page in self.history("bars", symbols, start_ns, end_ns, timeframe=timeframe):
             yield page  # type: ignore[misc]
 
@@ -125,6 +143,12 @@ class AlpacaDataRest:
         self, what: str, symbols: Sequence[str], start_ns: int, end_ns: int | None = None, *, timeframe: str = "1Min"
     ) -> AsyncIterator[list[Record]]:
         """Iterate over "trades", "quotes" or "bars" between two moments, a page at a time.
+
+        Parameters:
+            what: "trades", "quotes" or "bars".
+            symbols: the venue's symbols.
+            start_ns: from this moment on, UTC epoch nanoseconds.
+            end_ns: before this moment; None for now.
 
         Raises:
             OptionError: nothing of the kind, or a timeframe that is none.
@@ -165,7 +189,11 @@ class AlpacaDataRest:
         return {symbol: record for symbol, record in records.items() if record is not None}
 
     async def fetch_snapshots(self, symbols: Sequence[str]) -> dict[str, dict[str, Record]]:
-        """Return the last trade, quote, minute bar, day's bar and bar of the day before, of each symbol, by those names."""
+        """Return the last trade, quote, minute bar, day's bar and bar of the day before, of each symbol, by those names.
+
+        Parameters:
+            symbols: the venue's symbols.
+        """
         answer: Any = await self.calls.fetch(self._path("snapshots"), dict[str, Any], self._query(symbols))
         shots = answer.get("snapshots", answer)
         names = {

@@ -116,14 +116,24 @@ class AlpacaTradingRest:
         return [self.reader.position(message, self._now_ns) for message in found]
 
     async def fetch_position(self, symbol: str) -> Position:
-        """Return one position; raises `RequestError` when there is none."""
+        """Return one position; raises `RequestError` when there is none.
+
+        Parameters:
+            symbol: the venue's symbol.
+        """
         message = await self.calls.fetch(f"/v2/positions/{_quoted(symbol)}", PositionMessage)
         return self.reader.position(message, self._now_ns)
 
     async def close_position(
         self, symbol: str, *, size: Decimal | None = None, percentage: Decimal | None = None
     ) -> Order:
-        """Close a position, or a part of it; returns the order that does."""
+        """Close a position, or a part of it; returns the order that does.
+
+        Parameters:
+            symbol: the venue's symbol.
+            size: how much.
+            percentage: share of the position, 0 to 100.
+        """
         query = {"qty": size, "percentage": percentage}
         asked = {name: f"{value:f}" for name, value in query.items() if value is not None}
         reply = await self.calls.made("DELETE", f"/v2/positions/{_quoted(symbol)}", query=asked)
@@ -131,6 +141,9 @@ class AlpacaTradingRest:
 
     async def close_positions(self, *, cancel_orders: bool = False) -> list[Order]:
         """Close every position; returns the orders that do. Those that were refused raise after the others.
+
+        Parameters:
+            cancel_orders: whether open orders are cancelled first.
 
         Raises:
             BrokerError: some could not be closed; names them.
@@ -152,6 +165,9 @@ class AlpacaTradingRest:
 
     async def submit_order(self, request: OrderRequest) -> Order:
         """Place an order; an identifier of its own makes it safe to repeat after a fault.
+
+        Parameters:
+            request: the order that is wanted.
 
         Raises:
             OptionError: neither a size nor a notional, or both; or something that Alpaca's orders do not have.
@@ -212,7 +228,17 @@ class AlpacaTradingRest:
         time_in_force: str | None = None,
         client_order_id: str | None = None,
     ) -> Order:
-        """Change an order; returns the new one that takes its place. It may still be refused by an event."""
+        """Change an order; returns the new one that takes its place. It may still be refused by an event.
+
+        Parameters:
+            order_id: the venue's identifier of the order.
+            size: how much.
+            limit_price: worst price.
+            stop_price: price at which it begins to work.
+            trail: new distance of a trailing stop.
+            time_in_force: how long it stands.
+            client_order_id: your own identifier of the order.
+        """
         body = ReplaceSubmission(
             qty=_text(size),
             limit_price=_text(limit_price),
@@ -225,7 +251,11 @@ class AlpacaTradingRest:
         return self._order(self.calls.read(reply, OrderMessage, "PATCH /v2/orders"))
 
     async def cancel_order(self, order_id: str) -> None:
-        """Ask for an order to be canceled; an event tells what became of it."""
+        """Ask for an order to be canceled; an event tells what became of it.
+
+        Parameters:
+            order_id: the venue's identifier of the order.
+        """
         await self.calls.made("DELETE", f"/v2/orders/{_quoted(order_id)}", is_repeatable=True)
 
     async def cancel_orders(self) -> dict[str, int]:
@@ -235,12 +265,21 @@ class AlpacaTradingRest:
         return {str(row.get("id")): int(row.get("status", 0)) for row in rows}
 
     async def fetch_order(self, order_id: str, *, is_backfilled: bool = False) -> Order:
-        """Return an order."""
+        """Return an order.
+
+        Parameters:
+            order_id: the venue's identifier of the order.
+            is_backfilled: what the records say of themselves: fetched after a break.
+        """
         message = await self.calls.fetch(f"/v2/orders/{_quoted(order_id)}", OrderMessage)
         return self._order(message, is_backfilled=is_backfilled)
 
     async def fetch_order_by_client_id(self, client_order_id: str) -> Order:
-        """Return an order by the identifier that was given to it: the way to find out about an unknown submit."""
+        """Return an order by the identifier that was given to it: the way to find out about an unknown submit.
+
+        Parameters:
+            client_order_id: your own identifier of the order.
+        """
         query = {"client_order_id": client_order_id}
         return self._order(await self.calls.fetch("/v2/orders:by_client_order_id", OrderMessage, query))
 
@@ -295,7 +334,13 @@ class AlpacaTradingRest:
     async def fetch_fills(
         self, *, after_ns: int | None = None, until_ns: int | None = None, is_backfilled: bool = False
     ) -> AsyncIterator[list[Fill]]:
-        """Iterate over executions, oldest first, a page at a time."""
+        """Iterate over executions, oldest first, a page at a time.
+
+        Parameters:
+            after_ns: later than this, UTC epoch nanoseconds; None for no limit.
+            until_ns: not later than this; None for no limit.
+            is_backfilled: what the records say of themselves: fetched after a break.
+        """
         query = {"direction": "asc", "page_size": str(ACTIVITIES_PER_PAGE)}
         if after_ns is not None:
             query["after"] = rfc3339(after_ns)
@@ -342,12 +387,22 @@ class AlpacaTradingRest:
         return time_ns
 
     async def fetch_calendar(self, start: str | None = None, end: str | None = None) -> list[CalendarDay]:
-        """Return trading days between two dates ("2026-03-02"), times of day in New York."""
+        """Return trading days between two dates ("2026-03-02"), times of day in New York.
+
+        Parameters:
+            start: first day, as in 2026-01-05; None for no limit.
+            end: last day; None for no limit.
+        """
         query = {name: value for name, value in (("start", start), ("end", end)) if value is not None}
         return await self.calls.fetch("/v2/calendar", list[CalendarDay], query)
 
     async def fetch_assets(self, *, asset_class: str | None = None, status: str = "active") -> list[AssetMessage]:
-        """Return what can be traded."""
+        """Return what can be traded.
+
+        Parameters:
+            asset_class: only this class; None for all.
+            status: "active" or "inactive".
+        """
         query = {"status": status, **({"asset_class": asset_class} if asset_class else {})}
         return await self.calls.fetch("/v2/assets", list[AssetMessage], query)
 

@@ -107,7 +107,13 @@ class KabuDialect(Dialect):
         return Step(phase="subscribing")
 
     def decode(self, payload: bytes, is_binary: bool, received_ns: int) -> Board | None:
-        """Read one message; None when it cannot be read, which is counted and kept."""
+        """Read one message; None when it cannot be read, which is counted and kept.
+
+        Parameters:
+            payload: the bytes of the message.
+            is_binary: whether it came as a binary message.
+            received_ns: when it arrived, UTC epoch nanoseconds.
+        """
         try:
             if is_binary:
                 raise DialectError("kabu Station sent a binary message; it speaks text only", venue=VENUE)
@@ -127,12 +133,21 @@ class KabuDialect(Dialect):
         return board
 
     def receive(self, payload: bytes, is_binary: bool, received_ns: int) -> Step:
-        """Read one message."""
+        """Read one message.
+
+        Parameters:
+            payload: the bytes of the message.
+            is_binary: whether it came as a binary message.
+            received_ns: when it arrived, UTC epoch nanoseconds.
+        """
         board = self.decode(payload, is_binary, received_ns)
         return NOTHING if board is None else Step((board,))
 
     def subscribe(self, topics: Iterable[str]) -> Step:
         """Take note of symbols, which REST has registered; each is confirmed at once.
+
+        Parameters:
+            topics: which ones, by their names.
 
         Raises:
             OptionError: a text cannot be a symbol.
@@ -146,14 +161,22 @@ class KabuDialect(Dialect):
         return Step(confirmed=names)
 
     def unsubscribe(self, topics: Iterable[str]) -> Step:
-        """Forget symbols, which REST has unregistered."""
+        """Forget symbols, which REST has unregistered.
+
+        Parameters:
+            topics: which ones, by their names.
+        """
         for entry in parse_symbols(topics):
             self.topics.pop(spell(entry), None)
         self._listener.watch(parse_symbols(self.topics))
         return NOTHING
 
     def heartbeat(self, now_ns: int) -> Step:
-        """Look at the lag and for Pongs; nothing is ever sent, for kabu Station does not answer pings."""
+        """Look at the lag and for Pongs; nothing is ever sent, for kabu Station does not answer pings.
+
+        Parameters:
+            now_ns: the time of the call, UTC epoch nanoseconds.
+        """
         self._pongs.turn(now_ns)
         sentence = self.lag.turn(now_ns)
         if sentence is not None and self._on_lag is not None:
@@ -161,10 +184,18 @@ class KabuDialect(Dialect):
         return NOTHING
 
     def frame_heard(self, at_ns: int) -> None:
-        """Take note that a Pong came: from then on silence of the socket means something."""
+        """Take note that a Pong came: from then on silence of the socket means something.
+
+        Parameters:
+            at_ns: when it was, UTC epoch nanoseconds.
+        """
         self._pongs.heard()
 
     def silence(self, now_ns: int) -> Silence:
-        """Say how long nothing may come: boards only while a market trades, frames only where Pongs have been seen."""
+        """Say how long nothing may come: boards only while a market trades, frames only where Pongs have been seen.
+
+        Parameters:
+            now_ns: the time of the call, UTC epoch nanoseconds.
+        """
         message_s = self._listener.limit_s(now_ns) if self._hears_silence else None
         return Silence(message_s, self._pongs.limit_s)

@@ -157,6 +157,12 @@ class BoardDecoder:
         """Turn the answer to ``GET /board`` into a board; the symbol asked for stands in where the answer names none.
 
         The verification environment answers every read with the same body, in which even the symbol is null.
+
+        Parameters:
+            payload: the bytes of the message.
+            received_ns: when it arrived, UTC epoch nanoseconds.
+            code: the symbol's code that the message names.
+            market: number of the exchange that the message names.
         """
         try:
             message = _WIDE(payload)

@@ -43,6 +43,9 @@ class Reads(Registration):
     async def fetch_board(self, symbol: str | SymbolEntry) -> Board:
         """Read one board; takes a place on the registration list when it is not there yet, without starting push.
 
+        Parameters:
+            symbol: the venue's symbol.
+
         Raises:
             UnknownSymbolError, SubscriptionLimitError: not known, or no place left.
             DialectError: the answer is no board.
@@ -94,18 +97,30 @@ class Reads(Registration):
     # -- reads that take no place --------------------------------------------------------------------------------
 
     async def fetch_primary_exchange(self, code: str) -> PrimaryExchangeReply:
-        """Read where a stock is mainly traded."""
+        """Read where a stock is mainly traded.
+
+        Parameters:
+            code: code of the stock, such as "9433".
+        """
         reply = await self._call("GET", f"/primaryexchange/{quoted(_code(code))}", PrimaryExchangeReply)
         if reply.PrimaryExchange is None and reply.Exchange is not UNSET:
             reply.PrimaryExchange = reply.Exchange
         return reply
 
     async def fetch_regulations(self, symbol: str | SymbolEntry) -> RegulationsReply:
-        """Read what may not be done with a stock at present."""
+        """Read what may not be done with a stock at present.
+
+        Parameters:
+            symbol: the venue's symbol.
+        """
         return await self._call("GET", f"/regulations/{quoted(spell(entry_of(symbol)))}", RegulationsReply)
 
     async def fetch_margin_premium(self, code: str) -> MarginPremiumReply:
-        """Read the premium for selling a stock short."""
+        """Read the premium for selling a stock short.
+
+        Parameters:
+            code: code of the stock, such as "9433".
+        """
         return await self._call("GET", f"/margin/marginpremium/{quoted(_code(code))}", MarginPremiumReply)
 
     async def fetch_soft_limits(self) -> SoftLimitReply:
@@ -192,6 +207,9 @@ class Reads(Registration):
 
     async def fetch_time_and_sales(self, symbol: str | SymbolEntry) -> TimeAndSales:
         """Read every execution of the day, oldest first: megabytes and seconds for a busy contract, two calls a second.
+
+        Parameters:
+            symbol: the venue's symbol.
 
         Raises:
             RequestError: kabu Station is older than 5.44.0 and does not know the call.

@@ -126,6 +126,9 @@ class Trading(Reads):
 
         Asking again while a cancel is on its way is no error.
 
+        Parameters:
+            order_id: the venue's identifier of the order.
+
         Raises:
             OrderRejectedError: it is not there, or finished.
             OrderUnknownError: no answer came, and ``/orders`` does not tell for certain whether it was heard.
@@ -274,15 +277,27 @@ class Trading(Reads):
         return await self._wallet("cash", symbol, market, CashWallet)
 
     async def fetch_margin_wallet(self, symbol: str | None = None, market: int = 9) -> MarginWallet:
-        """Read what can be opened on margin; with a symbol its collateral rates too."""
+        """Read what can be opened on margin; with a symbol its collateral rates too.
+
+        Parameters:
+            market: number of the exchange on which the symbol is asked for.
+        """
         return await self._wallet("margin", symbol, market, MarginWallet)
 
     async def fetch_future_wallet(self, symbol: str | None = None, market: int = 23) -> FutureWallet:
-        """Read what can be opened in futures; with a symbol the collateral of one contract too."""
+        """Read what can be opened in futures; with a symbol the collateral of one contract too.
+
+        Parameters:
+            market: number of the exchange on which the symbol is asked for.
+        """
         return await self._wallet("future", symbol, market, FutureWallet)
 
     async def fetch_option_wallet(self, symbol: str | None = None, market: int = 23) -> OptionWallet:
-        """Read what can be opened in options; with a symbol the collateral of one contract too."""
+        """Read what can be opened in options; with a symbol the collateral of one contract too.
+
+        Parameters:
+            market: number of the exchange on which the symbol is asked for.
+        """
         return await self._wallet("option", symbol, market, OptionWallet)
 
     async def _wallet(self, kind: str, symbol: str | None, market: int, answer: type[_W]) -> _W:

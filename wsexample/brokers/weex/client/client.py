@@ -283,7 +283,11 @@ class WeexWebSocketClient(ByHand):
         return self._stream([book_topic(symbol, level)], keeps_newest=True, level=level)
 
     def stream_trades(self, symbol: str) -> AsyncGenerator[TradeMessage, None]:
-        """Yield trades one by one: ``price``, ``size``, ``side``; those that a break has hidden come after it."""
+        """Yield trades one by one: ``price``, ``size``, ``side``; those that a break has hidden come after it.
+
+        Parameters:
+            symbol: the venue's symbol.
+        """
         return self._stream([trade_topic(symbol)])
 
     def stream_candles(

@@ -103,6 +103,9 @@ def answer_rows(channel: str, rows: list[dict[str, Any]], received_ns: int) -> l
 
     Orders and fills are marked as backfilled; a position has the venue's own ``unrealized_pnl``.
 
+    Parameters:
+        received_ns: when it arrived, UTC epoch nanoseconds.
+
     Raises:
         DialectError: a row cannot be read.
     """
@@ -133,6 +136,11 @@ def _finished(message: WeexMessage, row: Row) -> WeexMessage:
 
 def past_trades(symbol: str, rows: list[dict[str, Any]], received_ns: int) -> list[WeexMessage]:
     """Read the answer of the trades call as its stream, oldest first.
+
+    Parameters:
+        symbol: the venue's symbol.
+        rows: the venue's own rows.
+        received_ns: when it arrived, UTC epoch nanoseconds.
 
     Raises:
         DialectError: a row cannot be read.

@@ -58,7 +58,14 @@ class KeptBook:
         self.sequence = sequence
 
     def change(self, bids: Sequence[Level], asks: Sequence[Level], first: int, last: int) -> bool:
-        """Take a frame of changes as a whole; returns False, and changes nothing, when a frame before it is missing."""
+        """Take a frame of changes as a whole; returns False, and changes nothing, when a frame before it is missing.
+
+        Parameters:
+            bids: changes of the bids.
+            asks: changes of the asks.
+            first: first number of the change.
+            last: last number of the change.
+        """
         if first != self.sequence:
             return False
         changes = _checked(bids), _checked(asks)
@@ -85,7 +92,14 @@ class WireBook:
         self.change(bids, asks, sequence, sequence)
 
     def change(self, bids: Sequence[Pair], asks: Sequence[Pair], first: int, last: int) -> bool:
-        """Take a frame of changes as a whole; returns False, and changes nothing, when a frame before it is missing."""
+        """Take a frame of changes as a whole; returns False, and changes nothing, when a frame before it is missing.
+
+        Parameters:
+            bids: changes of the bids.
+            asks: changes of the asks.
+            first: first number of the change.
+            last: last number of the change.
+        """
         if first != self.sequence:
             return False
         changes = _checked_pairs(bids), _checked_pairs(asks)

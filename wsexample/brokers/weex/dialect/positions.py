@@ -31,12 +31,20 @@ class Holdings:
         return list(dict.fromkeys(message.symbol for message in self._held.values()))
 
     def pushed(self, message: WeexMessage) -> WeexMessage:
-        """Take a push in; returns it with its profit where a mark is known."""
+        """Take a push in; returns it with its profit where a mark is known.
+
+        Parameters:
+            message: a position as it was pushed.
+        """
         self._keep(message)
         return _valued(message, self._marks.get(message.symbol))
 
     def fetched(self, messages: list[WeexMessage]) -> list[WeexMessage]:
-        """Take in a whole answer; returns what is news: not what a push has overtaken, but what closed unseen too."""
+        """Take in a whole answer; returns what is news: not what a push has overtaken, but what closed unseen too.
+
+        Parameters:
+            messages: what was fetched.
+        """
         news = []
         for message in messages:
             if _updated_ns(message) >= self._updated.get(_id(message), 0):

@@ -100,7 +100,11 @@ class AccountReader:
         }
 
     def read(self, channel: str, frame: PrivateFrame, received_ns: int) -> list[WeexMessage]:
-        """Read one frame; raises ValueError or KeyError when a row cannot be read."""
+        """Read one frame; raises ValueError or KeyError when a row cannot be read.
+
+        Parameters:
+            received_ns: when it arrived, UTC epoch nanoseconds.
+        """
         make = self._makers[channel]
         found = []
         for row in frame.d:

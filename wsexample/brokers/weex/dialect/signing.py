@@ -35,7 +35,13 @@ def sign(secret_key: Secret, timestamp_ms: int, method: str, path: str, query: s
 
 
 def auth_headers(api_key: Secret, passphrase: Secret, timestamp_ms: int, signature: str) -> dict[str, str]:
-    """Return the headers that carry a signature."""
+    """Return the headers that carry a signature.
+
+    Parameters:
+        api_key: the key.
+        passphrase: its passphrase.
+        timestamp_ms: time of the call, UTC epoch milliseconds.
+    """
     return {
         "ACCESS-KEY": api_key.reveal(),
         "ACCESS-SIGN": signature,
@@ -45,5 +51,12 @@ def auth_headers(api_key: Secret, passphrase: Secret, timestamp_ms: int, signatu
 
 
 def handshake_headers(api_key: Secret, secret_key: Secret, passphrase: Secret, timestamp_ms: int) -> dict[str, str]:
-    """Return the headers of the private socket's handshake, to be made anew for each attempt."""
+    """Return the headers of the private socket's handshake, to be made anew for each attempt.
+
+    Parameters:
+        api_key: the key.
+        secret_key: its secret.
+        passphrase: its passphrase.
+        timestamp_ms: time of the call, UTC epoch milliseconds.
+    """
     return auth_headers(api_key, passphrase, timestamp_ms, sign(secret_key, timestamp_ms, "", PRIVATE_PATH))

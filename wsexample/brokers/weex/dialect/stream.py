@@ -129,7 +129,11 @@ class WeexDialect(Dialect):
         return text
 
     def subscribe(self, topics: Iterable[str]) -> Step:
-        """Ask for streams in one message, which counts as one operation."""
+        """Ask for streams in one message, which counts as one operation.
+
+        Parameters:
+            topics: which ones, by their names.
+        """
         new = [topic for topic in topics if topic not in self._topics]
         room = MAX_STREAMS - len(self._topics)
         if not self._has_budget(1):
@@ -143,7 +147,11 @@ class WeexDialect(Dialect):
         return Step(replies=[self._ask(taken)] if taken else (), refused=[(topic, limit) for topic in left])
 
     def unsubscribe(self, topics: Iterable[str]) -> Step:
-        """Give streams up; what is on its way is passed over."""
+        """Give streams up; what is on its way is passed over.
+
+        Parameters:
+            topics: which ones, by their names.
+        """
         known = [topic for topic in topics if topic in self._topics]
         self._topics.difference_update(known)
         for topic in known:
@@ -154,7 +162,13 @@ class WeexDialect(Dialect):
     # -- what comes ----------------------------------------------------------------------------------------------
 
     def receive(self, payload: bytes, is_binary: bool, received_ns: int) -> Step:
-        """Read one message."""
+        """Read one message.
+
+        Parameters:
+            payload: the bytes of the message.
+            is_binary: whether it came as a binary message.
+            received_ns: when it arrived, UTC epoch nanoseconds.
+        """
         self._now_ns = received_ns
         try:
             found = read_change(payload, self.books)
@@ -280,7 +294,11 @@ class WeexDialect(Dialect):
     # -- time ----------------------------------------------------------------------------------------------------
 
     def heartbeat(self, now_ns: int) -> Step:
-        """Give a connection up that does not send the book it was asked for."""
+        """Give a connection up that does not send the book it was asked for.
+
+        Parameters:
+            now_ns: the time of the call, UTC epoch nanoseconds.
+        """
         self._now_ns = max(self._now_ns, now_ns)
         for topic, (_, until_ns) in self._missing.items():
             if now_ns > until_ns:
@@ -289,5 +307,9 @@ class WeexDialect(Dialect):
         return NOTHING
 
     def silence(self, now_ns: int) -> Silence:
-        """A subscribed socket is pinged once a minute by messages."""
+        """A subscribed socket is pinged once a minute by messages.
+
+        Parameters:
+            now_ns: the time of the call, UTC epoch nanoseconds.
+        """
         return Silence(message_s=SILENCE_S)

@@ -23,6 +23,9 @@ def spell(symbol: str) -> str:
 def wire_level(level: int) -> int:
     """Return the depth to ask the venue for: the smallest that it has and that holds so many levels.
 
+    Parameters:
+        level: levels of each side.
+
     Raises:
         OptionError: no book is that deep.
     """
@@ -47,12 +50,19 @@ def quote_topic(symbol: str) -> str:
 
 
 def book_topic(symbol: str, level: int = 15) -> str:
-    """Return the stream of a symbol's order book that holds so many levels."""
+    """Return the stream of a symbol's order book that holds so many levels.
+
+    Parameters:
+        level: levels of each side.
+    """
     return f"{spell(symbol)}@depth{wire_level(level)}"
 
 
 def kline_topic(symbol: str, interval: str = "1m", price_type: str = "LAST_PRICE") -> str:
     """Return the stream of a symbol's candles.
+
+    Parameters:
+        price_type: "LAST_PRICE" or "MARK_PRICE".
 
     Raises:
         OptionError: there is no such interval or price type.
