@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import re
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
+from tests.commands import Running
 from tests.conftest import Runner
 from wsexample.brokers.alpaca.simulator import AlpacaSimulator
 from wsexample.brokers.kabu.simulator import KabuSimulator
@@ -40,8 +43,7 @@ async def nothing(ws: ServerConnection) -> None:
 @asynccontextmanager
 async def everything_that_listens(folder: Path) -> AsyncIterator[dict[str, list[Server]]]:
     """Every listening surface of the package, as it is by default."""
-    async with Recorder(folder / "a.tape", Source(venue="t", url="ws://venue.example/")):
-        pass
+    await _tape_in(folder)
     async with AsyncExitStack() as stack:
         enter: Any = stack.enter_async_context
         yield {
@@ -126,6 +128,80 @@ def test_a_page_under_a_strangers_name_reads_neither_hub_nor_tape(run: Runner[No
 def test_an_open_door_is_told_loudly(host: str | None, is_told: bool) -> None:
     """Who listens where others come to says so, unless it asks who they are."""
     assert (exposure(host, "read it", "--tokens") is not None) is is_told
+
+
+LISTENING = {
+    "wseserver": ("wseserver", "--port", "0"),
+    "wsexample hub": ("hub", "--listen", "0", "day.jsonl"),
+    "wsexample sim kabu": ("main", "sim", "kabu", "--port", "0"),
+    "wsexample sim alpaca": ("main", "sim", "alpaca", "--port", "0"),
+    "wsexample sim weex": ("main", "sim", "weex", "--port", "0"),
+    "wsexample replay --serve": ("main", "replay", "a.tape", "--serve", "0"),
+}
+"""Every command that listens, with no more than a free port."""
+MAKE_LISTENERS = {"wire/server.py", "echo.py"}
+"""The only files that open a listening socket."""
+USE_LISTENERS = {"cli/server_run.py", "cli/doctor.py", "hub/server.py", "tape/server.py", *(
+    f"brokers/{broker}/simulator/shell.py" for broker in ("kabu", "alpaca", "weex")
+)}  # fmt: skip
+"""The only files that call ``serve``; each is a row of the document."""
+
+
+def listening_addresses(process: int) -> set[str]:
+    """Where a process listens, as the kernel has it: hexadecimal, the bytes of each four in the machine's order."""
+    inodes = set()
+    for each in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(OSError):
+            inodes.add(os.readlink(each).removeprefix("socket:[").removesuffix("]"))
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{process}/net/{table}").read_text().splitlines()[1:]:
+            words = line.split()
+            if words[3] == "0A" and words[9] in inodes:  # LISTEN
+                found.add(words[1].partition(":")[0])
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/net/tcp").exists(), reason="the kernel shows no sockets here")
+def test_each_command_that_listens_is_described_and_listens_on_loopback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What really listens when a command is started with no more than a port is loopback, and the table has a row for it."""
+    monkeypatch.chdir(tmp_path)
+    asyncio.run(_tape_in(tmp_path))
+    (tmp_path / "day.jsonl").write_bytes(b"")
+    table = (ROOT / "docs" / "security.md").read_text(encoding="utf-8").partition("## Threats")[0]
+    running = {name: Running(words[0], *words[1:], stdin=None) for name, words in LISTENING.items()}
+    try:
+        for name, one in running.items():
+            one.wait_for("127.0.0.1" if "kabu" not in name else "localhost")
+            found = listening_addresses(one.process.pid)
+            assert found, name
+            assert found <= {"0100007F", "00000000000000000000000001000000"}, name
+            assert name.removesuffix(" --serve").rpartition(" ")[0].strip() in table or name in table, name
+    finally:
+        for one in running.values():
+            one.close()
+
+
+async def _tape_in(folder: Path) -> None:
+    async with Recorder(folder / "a.tape", Source(venue="t", url="ws://venue.example/")):
+        pass
+
+
+def test_nothing_else_listens() -> None:
+    """Sockets that listen are opened in two files, and the callers of those are the rows of the document's table."""
+    makers, users = set(), set()
+    for path in (ROOT / "wsexample").rglob("*.py"):
+        name, text = path.relative_to(ROOT / "wsexample").as_posix(), path.read_text(encoding="utf-8")
+        if re.search(
+            r"\.(create_server|create_unix_server|start_server|create_datagram_endpoint)\(|[a-z]\.listen\(\d", text
+        ):
+            makers.add(name)
+        if re.search(r"(?<![\w.`])(?<!def )serve\(", text) and "import" in text and "wire.server import" in text:
+            users.add(name)
+    assert makers == MAKE_LISTENERS
+    assert users - MAKE_LISTENERS == USE_LISTENERS
 
 
 def test_no_page_shows_a_secret(run: Runner[None]) -> None:

@@ -133,13 +133,17 @@ class _Acceptance(PerMessageDeflateOfferAccept):  # type: ignore[misc]
 
 
 def usable_offers(extensions: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
-    """Return a client's extension offers without those that cannot be read; RFC 7692 section 7 has them declined."""
+    """Return a client's extension offers without those that cannot be read; RFC 7692 section 7 has them declined.
+
+    Parameters:
+        extensions: what was offered.
+    """
     usable = []
     for name, parameters in extensions:
         if name == PerMessageDeflateOffer.EXTENSION_NAME:
             try:
                 PerMessageDeflateOffer.parse(parameters)
-            except Exception:  # noqa: BLE001 - Autobahn raises plain Exception for every malformed offer
+            except Exception:  # noqa: BLE001, S112 - Autobahn raises plain Exception for every malformed offer
                 continue
         usable.append((name, parameters))
     return usable
