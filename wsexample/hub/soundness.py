@@ -48,4 +48,6 @@ def _amounts(kind: type[Record]) -> Callable[[Any], tuple[Decimal | None, ...]] 
 
 
 def _fields(kind: type[Record], wanted: type) -> list[str]:
-    return [name for name, hint in get_type_hints(kind).items() if hint is wanted or wanted in get_args(hint)]
+    """Return the fields that hold a type, or None, and nothing else."""
+    hints = get_type_hints(kind).items()
+    return [name for name, hint in hints if hint is wanted or set(get_args(hint)) == {wanted, type(None)}]
