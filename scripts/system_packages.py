@@ -18,6 +18,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "chromium": ("chromium", "chromium-browser", "google-chrome"),
     "dante-server": ("danted", "sockd"),
     "fonts-noto-cjk": (),
+    "jq": ("jq",),
     "microsocks": ("microsocks",),
     "nginx-light": ("nginx",),
     "nodejs": ("node", "nodejs"),
