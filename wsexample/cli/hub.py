@@ -17,6 +17,7 @@ from wsexample.cli.exit_codes import ExitCode
 from wsexample.cli.exposure import exposure
 from wsexample.cli.help_text import epilog
 from wsexample.cli.hub_log import FORMATS, show_log
+from wsexample.cli.leash import environment_of_child
 from wsexample.cli.options import ADDRESS, CONTEXT, Command, debug_option, option, quiet_option
 from wsexample.cli.running import Stop, run_command, say
 from wsexample.cli.tape_options import pace_options
@@ -285,9 +286,9 @@ async def _from_command(words: Sequence[str]) -> AsyncIterator[list[Record]]:
         "-m",
         *COMMANDS[words[0]],
         *words[1:],
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.PIPE,  # never written to: it ends with this process
         stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env=environment_of_child({**os.environ, "PYTHONUNBUFFERED": "1"}),
     )
     assert process.stdout is not None
     rest = b""

@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 import click
 
 from wsexample.cli.exit_codes import ExitCode, exit_code_for
+from wsexample.cli.leash import watch_parent
 from wsexample.errors import WsExampleError
 
 __all__ = [
@@ -157,6 +158,8 @@ async def _run_until_stopped(program: Program) -> int:
             task.cancel()
         stop.ask(signum)
 
+    loop = asyncio.get_running_loop()
+    watch_parent(lambda signum: loop.call_soon_threadsafe(heard, signum))
     with _stop_signals(heard):
         return await program(stop)
 
