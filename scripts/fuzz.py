@@ -29,7 +29,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.fuzz import campaign, sanitized  # noqa: E402
 from tests.fuzz.campaign import Campaign  # noqa: E402
-from tests.fuzz.targets import corpus, load, names  # noqa: E402
+from tests.fuzz.targets import corpus, load, names, promise  # noqa: E402
 
 PROGRESS_EVERY_S = 10.0
 WORK = ROOT / "build" / "fuzz"
@@ -75,7 +75,7 @@ def main(arguments: list[str]) -> int:
     options = parse(arguments)
     if options.list:
         for name in options.targets:
-            print(f"{name}\n    " + (load(name).__doc__ or "").strip().replace("\n", "\n    ") + "\n")
+            print(f"{name}\n    " + promise(name).replace("\n", "\n    ") + "\n")
         return 0
     if options.repeat:
         return repeat(options.targets[0], options.repeat)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -34,6 +35,11 @@ def names() -> list[str]:
 def load(name: str) -> Target:
     """Import a target by its name."""
     return cast(Target, importlib.import_module(f"{__name__}.{name}"))
+
+
+def promise(name: str) -> str:
+    """Return a target's docstring, without importing it."""
+    return ast.get_docstring(ast.parse((HERE / f"{name}.py").read_text(encoding="utf-8"))) or ""
 
 
 def corpus(name: str) -> list[Path]:
