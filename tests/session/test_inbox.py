@@ -156,7 +156,9 @@ def test_what_is_held_back_counts_for_the_limit_of_fail() -> None:
     assert (inbox.waiting, inbox.has_failed) == (2, True)
     inbox.release([gap()])
     assert taken(inbox) == [gap(), trade("A", 1)]
-    assert inbox.dropped == 2
+    inbox.hold()
+    inbox.release([gap()])
+    assert (taken(inbox), inbox.dropped) == ([], 3)
     assert_adds_up(inbox)
 
 

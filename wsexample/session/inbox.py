@@ -324,8 +324,8 @@ class Inbox:
         return records
 
     def hold(self) -> None:
-        """Hold back what is put from now on, so that something can come before it."""
-        if self._held is None:
+        """Hold back what is put from now on, so that something can come before it; nothing is once it is closed."""
+        if self._held is None and not self.is_closed:
             self._held = self._new_line()
 
     @property
