@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -105,3 +106,12 @@ def test_the_stub_invents_nothing(name: str) -> None:
         is_constant = isinstance(node, ast.AnnAssign) and "ClassVar" in ast.unparse(node.annotation)
         if isinstance(node, ast.FunctionDef) or is_constant:
             assert hasattr(real, member), member
+
+
+def test_stubs_travel_with_the_package() -> None:
+    """A wheel takes data files by pattern only: each stub matches one."""
+    package = Path(ours.__file__).parents[1]
+    settings = tomllib.loads((package.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = settings["tool"]["setuptools"]["package-data"]["wsexample"]
+    packed = {path for pattern in patterns for path in package.glob(pattern)}
+    assert {*package.rglob("*.pyi"), package / "py.typed"} - packed == set()

@@ -83,6 +83,7 @@ class ServeFields(TypedDict, total=False):
     max_connections_per_address: int
     max_messages_per_s: float
     burst_messages: int
+    max_frames_per_s: float
     max_message_bytes: int
     max_frame_bytes: int
     read_ahead_messages: int
