@@ -24,6 +24,7 @@ from soak.plan import Plan
 from soak.readers import BadNetwork, Blocking, ComesAndGoes, Reader, Slow, Steady
 from soak.sampling import Growth, take, top_types
 from soak.streams import Stream, streams_of
+from soak.venues import ALPACA_SYMBOLS
 from wsexample.hub.access import Access, Rights
 from wsexample.hub.desk import DeskOptions
 from wsexample.hub.server import Hub, HubOptions
@@ -42,8 +43,8 @@ TRACES_FROM = 0.5
 """After which part of a run it is noted where memory is given out: when all memories are full."""
 HISTORY = 100
 """Records of a topic that the hub keeps: few, so that they are full soon and their filling up is no slope."""
-TRADES_ON = 10
-"""Paper trading looks at every so many records of the market."""
+TRADED = ALPACA_SYMBOLS[0]
+"""What is traded on paper: one symbol, because a paper account keeps every order it ever had, and the hub some of each topic."""
 TYPES_EVERY = 10
 LEAKS = 1_000
 """How many small objects a planted leak keeps at each sample."""
@@ -152,7 +153,7 @@ class House:
         records = [record]
         if name == "alpaca.data" and isinstance(record, (Quote, Trade)):
             records += self.paper.feed(record)
-            if self.taken[name] % TRADES_ON == 0:  # a paper account keeps every order it ever had
+            if record.symbol == TRADED:
                 self.paper.follow(record)
                 records += self.paper.take_told()
         await self._keep(records)

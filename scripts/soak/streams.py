@@ -43,10 +43,9 @@ SOON = Retry(first_s=0.1, max_s=2.0, proven_s=1.0, interval_s=0.05)
 PING: dict[str, Any] = {"ping_interval_s": 2.0, "ping_timeout_s": 2.0}
 WAITING = 100_000
 """Records that may wait; none may ever be dropped."""
-REMEMBERED = 1_000
-"""What clients remember to tell what comes again: far less than by default, so that it is full soon and filling up is no slope.
-Nothing that comes again after a break is older here."""
-REMEMBERED_EXECUTIONS = 200
+REMEMBERED, REMEMBERED_OF_FEW = 1_000, 300
+"""What clients remember to tell what comes again, of many and of few records a second: far less than by default, so that it is
+full soon and filling up is no slope. Nothing that comes again after a break is older here."""
 PAUSE_S = 0.5
 
 Take = Callable[[str, Record], Awaitable[None]]
@@ -220,9 +219,9 @@ class Alpaca(Stream):
             DEFAULT_SECRET,
             url=f"ws://127.0.0.1:{self._ports['alpaca.trading']}/stream",
             check_every_s=10.0,
-            **facts,
+            **facts | {"dedupe_memory": REMEMBERED_OF_FEW},
         )
-        trading.memory._keep = REMEMBERED_EXECUTIONS
+        trading.memory._keep = REMEMBERED_OF_FEW
         self.sessions = {"alpaca.data": data, "alpaca.trading": trading}
         for name, session in self.sessions.items():
             session.attach(self.recorder(name))
@@ -240,7 +239,7 @@ class Weex(Stream):
         name = "weex.private" if "weex.public" in self.sessions else "weex.public"
         self.sessions[name] = session
         delivery = session._parts.delivery  # the client has no option for it
-        delivery._options = delivery._options.replace(dedupe_memory=REMEMBERED)
+        delivery._options = delivery._options.replace(dedupe_memory=REMEMBERED_OF_FEW)
         session.attach(self.recorder(name))
         self._sources.append((name, aiter(session.consumer(policy="drop_oldest", limit=WAITING))))
 
