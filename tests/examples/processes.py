@@ -78,7 +78,7 @@ def be(module: str, words: list[str], folder: str, environment: dict[str, str], 
 class Command:
     """A running command; its output goes to files in a folder of its own."""
 
-    context = multiprocessing.get_context("forkserver")
+    context = multiprocessing.get_context("spawn" if sys.platform == "win32" else "forkserver")
 
     def __init__(self, program: str, words: list[str], folder: Path, kept: Path, *, stdin: str | None = None) -> None:
         module = {"wsexample": "main"}.get(program, program)
@@ -90,7 +90,8 @@ class Command:
             Path(name).touch()
         ours = {"PATH": os.environ["PATH"], "HOME": str(folder), "NO_COLOR": "1", "COLUMNS": "100", "LANG": "C.UTF-8"}
         ours |= {"KABU_API_PASSWORD": "password"}
-        self.context.set_forkserver_preload(PRELOADED)
+        if sys.platform != "win32":
+            self.context.set_forkserver_preload(PRELOADED)
         self.process = self.context.Process(target=be, args=(module, words, str(folder), ours, self.files))
         with LOCK:
             self.process.start()
