@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -19,6 +20,10 @@ START_S = 90.0
 """What a process may take beside the time it is given: imports, the seeds, its last input."""
 SHOWN_OCTETS = 300
 """An input up to this size is shown as a line of Python, a longer one as a file only."""
+
+
+HAS_WHEEL = sys.platform == "linux" and platform.machine() == "x86_64" and sys.version_info < (3, 14)
+"""Whether the ``test`` extra brings atheris; the marker is in pyproject.toml."""
 
 
 def is_available() -> bool:
