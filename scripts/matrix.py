@@ -240,6 +240,8 @@ class Matrix:
             "-n",
             str(self._options.processes),
         ]
+        if row.deps == "oldest":  # old releases use what newer ones of their own requirements deprecate
+            command += ["-W", "default::DeprecationWarning"]
         command += ["--dist", "loadfile", "--timeout", "120", *rooms]
         try:
             said = run_logged(command, log=log, cwd=stage, env=variables, timeout_s=7200)
