@@ -125,6 +125,37 @@ def test_failures_of_dialling_are_final_or_tried_again(run: Runner[None], error:
     run(main())
 
 
+@pytest.mark.parametrize(("has_been_live", "tries"), [(False, 3), (True, 20)])
+def test_an_address_that_stays_unknown_is_given_up_loudly(
+    run: Runner[None], caplog: pytest.LogCaptureFixture, has_been_live: bool, tries: int
+) -> None:
+    """404 comes with outages, and with wrong addresses: it is warned of, and ends a session that never was live soon."""
+
+    async def main() -> None:
+        dialer = toy_dialer()
+        session = Session(ToyDialect(), dial=dialer, testing=NoWaiting(attempts=None))
+        refused = HandshakeError("nothing is here", status=404)
+        if has_been_live:
+            await session.__aenter__()
+        for _ in range(tries):
+            dialer.fail(refused)
+
+        async def go_on() -> None:
+            if not has_been_live:
+                await session.__aenter__()
+            session.reconnect("to see")
+            async for _ in session:
+                pass
+
+        with pytest.raises(HandshakeError) as caught:
+            await go_on()
+        assert f"gave up after {tries} such answers" in caught.value.__notes__[-1]
+        await session.close()
+
+    run(main())
+    assert sum(record.levelname == "WARNING" for record in caplog.records) == tries - 1
+
+
 def test_entering_gives_up_within_the_limits_of_the_user(run: Runner[None]) -> None:
     """After max_attempts the last error is raised, and says how often was tried."""
 

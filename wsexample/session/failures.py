@@ -16,10 +16,12 @@ from wsexample.errors import (
     TlsError,
 )
 
-__all__ = ["FINAL_STATUSES", "asked_wait_s", "is_final"]
+__all__ = ["FINAL_STATUSES", "asked_wait_s", "borne_in_a_row", "is_final"]
 
 FINAL_STATUSES = frozenset({400, 401, 403, 405, 407, 410, 426, 451})
 """HTTP answers to the opening handshake that another attempt does not change; 404 is not one, it comes with outages."""
+NOT_FOUND_AT_FIRST, NOT_FOUND_LATER = 3, 20
+"""Answers of 404 in a row that are borne: before a session was ever live, when the address is probably wrong, and later."""
 
 
 def is_final(error: BaseException) -> bool:
@@ -46,6 +48,18 @@ def is_final(error: BaseException) -> bool:
         case NetworkError() | ConnectionClosed() | ProtocolError() | OSError():
             return False
     return True
+
+
+def borne_in_a_row(error: BaseException, *, was_live: bool) -> int | None:
+    """Return how many failures like this one in a row are borne, None for any number.
+
+    Parameters:
+        error: what failed.
+        was_live: whether the session has ever been live.
+    """
+    if isinstance(error, HandshakeError) and error.status == 404:
+        return NOT_FOUND_LATER if was_live else NOT_FOUND_AT_FIRST
+    return None
 
 
 def asked_wait_s(error: BaseException) -> float:

@@ -21,7 +21,7 @@ from wsexample.session import events
 from wsexample.session.consumer import Consumer
 from wsexample.session.delivery import Delivery
 from wsexample.session.events import EndOfFeed, Event, Tap, Traffic
-from wsexample.session.failures import asked_wait_s
+from wsexample.session.failures import asked_wait_s, borne_in_a_row
 from wsexample.session.farewells import Farewells
 from wsexample.session.gaps import Gaps
 from wsexample.session.inbox import InboxStats
@@ -160,6 +160,7 @@ class Session:
         self._stay: Stay | None = None
         self._is_closing = False
         self._is_stopping = False
+        self._refusals = 0
         self._defect: Exception | None = None
         self._error: BaseException | None = None
 
@@ -510,7 +511,13 @@ class Session:
         if delay_s is None:
             error.add_note(f"gave up after {machine.failures} failures in a row")
             return False
-        log.info("%s: %s; next attempt in %.1f s", self.dialect.venue, error, delay_s)
+        borne = borne_in_a_row(error, was_live=machine.times_live > 0)
+        self._refusals = 0 if borne is None else self._refusals + 1
+        if borne is not None and self._refusals >= borne:
+            error.add_note(f"gave up after {self._refusals} such answers in a row: is the address right?")
+            return False
+        level = logging.INFO if borne is None else logging.WARNING
+        log.log(level, "%s: %s; next attempt in %.1f s", self.dialect.venue, error, delay_s)
         self._emit(events.Waiting, delay_s=delay_s, attempt=machine.attempt + 1)
         self._changed.set()
         return True
