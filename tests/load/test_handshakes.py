@@ -50,8 +50,8 @@ def test_slow_heads_are_dropped_and_told_of(run_grid: RunGrid, http: Any) -> Non
     assert told == ["handshake"] * COUNT
 
 
-def test_unfinished_tls_is_told_of(run_grid: RunGrid, tls_contexts: Tls) -> None:
-    """Clients that say nothing, something else, or a hello byte by byte where TLS is wanted are told of once each."""
+def test_unfinished_tls_is_told_of(run: RunGrid, tls_contexts: Tls) -> None:
+    """Clients that say nothing, something else, or a hello byte by byte where TLS is wanted are told of once each by asyncio."""
     told: list[tuple[str, str]] = []
     options = ServeOptions(handshake_timeout_s=0.3)
 
@@ -75,11 +75,11 @@ def test_unfinished_tls_is_told_of(run_grid: RunGrid, tls_contexts: Tls) -> None
             await ws.send("still here")
             assert await ws.receive(10) == "still here"
 
-    run_grid(main())
+    run(main())
     assert told == [("tls", "127.0.0.1")] * COUNT
 
 
-def test_a_server_stops_in_the_middle_of_tls_handshakes(run_grid: RunGrid, tls_contexts: Tls) -> None:
+def test_a_server_stops_in_the_middle_of_tls_handshakes(run: RunGrid, tls_contexts: Tls) -> None:
     """Clients that have not begun TLS do not hold up the end of a server."""
 
     async def main() -> None:
@@ -87,7 +87,7 @@ def test_a_server_stops_in_the_middle_of_tls_handshakes(run_grid: RunGrid, tls_c
             await server.close()
             assert await peer.end() is None
 
-    run_grid(main())
+    run(main())
 
 
 @pytest.mark.parametrize("http", [None, hello], ids=["bare", "with http"])

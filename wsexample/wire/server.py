@@ -25,7 +25,7 @@ from wsexample.wire.admission import Census, RateLimit, origin_is_allowed
 from wsexample.wire.connection import Connection, check_close
 from wsexample.wire.link import CONNECTING, ServerLink
 from wsexample.wire.options import ServeOptions, checked_headers
-from wsexample.wire.tls_gate import TlsGate
+from wsexample.wire.tls_gate import TlsGate, can_gate
 from wsexample.wire.trace import active_trace
 
 if TYPE_CHECKING:
@@ -161,15 +161,17 @@ class Server:
                 self._http, factory, head_timeout_s=self._options.handshake_timeout_s, late=self.head_is_late
             )
             factory = self._web
-        if self._tls is not None:
-            factory = self._gate = TlsGate(
-                factory,
-                self._tls,
-                handshake_timeout_s=self._options.handshake_timeout_s,
-                shutdown_timeout_s=self._options.close_timeout_s,
-                failed=self.tls_failed,
-            )
         arguments: dict[str, Any] = {"backlog": self._options.backlog}
+        times = {
+            "handshake_timeout_s": self._options.handshake_timeout_s,
+            "shutdown_timeout_s": self._options.close_timeout_s,
+        }
+        if self._tls is not None and can_gate(loop):
+            factory = self._gate = TlsGate(factory, self._tls, **times, failed=self.tls_failed)
+        elif self._tls is not None:
+            arguments["ssl"] = self._tls
+            arguments["ssl_handshake_timeout"] = times["handshake_timeout_s"]
+            arguments["ssl_shutdown_timeout"] = times["shutdown_timeout_s"]
         try:
             if self._unix_path is not None:
                 sock = self._unix_socket(self._unix_path)
@@ -568,8 +570,8 @@ def serve(
         http: aiohttp handler for requests that are not upgrades, on the same port and on kept-alive connections too.
         tls: server context for ``wss``; `wsexample.wire.tls.server_context` makes one from files.
         refused: told, for logs and counters, whom ``accept`` never hears of: "handshake" where no request came in time,
-            "tls" where its handshake failed or took too long, "limit" where there were too many connections; and the
-            client's ``host:port``.
+            "tls" where its handshake failed or took too long (uvloop does not say so), "limit" where there were too many
+            connections; and the client's ``host:port``.
         options: further `ServeOptions`.
 
     Raises:

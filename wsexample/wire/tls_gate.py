@@ -10,7 +10,12 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["TlsGate"]
+__all__ = ["TlsGate", "can_gate"]
+
+
+def can_gate(loop: asyncio.AbstractEventLoop) -> bool:
+    """Tell whether clients of this loop can be stopped before TLS: uvloop reads on whatever a new protocol says."""
+    return not type(loop).__module__.startswith("uvloop")
 
 
 class TlsGate:
@@ -65,7 +70,7 @@ class TlsGate:
             transport.abort()
             self._failed(peer)
             return
-        if inner is None or early.is_lost or transport.is_closing():  # uvloop takes an end for success
+        if inner is None or early.is_lost or transport.is_closing():
             self._failed(peer)
             return
         protocol = self._make()
