@@ -12,12 +12,17 @@ import pytest
 from msgspec.msgpack import Ext
 
 from tests.brokers.alpaca.payloads import KEY, RECEIVED_NS, SECRET, on_wire, plain
+from tests.conftest import Runner
+from wsexample.brokers.alpaca import AlpacaDataRest
 from wsexample.brokers.alpaca.credentials import AlpacaCredentials
 from wsexample.brokers.alpaca.dialect import AlpacaDataDialect, AlpacaTradingDialect, MarketDecoder, decimal_of
 from wsexample.brokers.alpaca.dialect.books import CROSSED_NS, MAX_LEVELS
 from wsexample.brokers.alpaca.dialect.times import TextTimes, packed_ns
+from wsexample.brokers.alpaca.rest.calls import Calls
 from wsexample.brokers.alpaca.rest.replies import limit_in, wait_in
 from wsexample.brokers.base import Reply
+from wsexample.clock import SystemClock
+from wsexample.errors import DialectError
 from wsexample.ports import Gap, Step
 from wsexample.records.market import Book
 from wsexample.records.orders import Fill
@@ -182,3 +187,47 @@ def test_names_that_are_kept_are_short() -> None:
     decoder.decode(on_wire([{"T": "x" * 100_000}, {"T": "q", "S": 1, "x" * 100_000: 1}]), RECEIVED_NS)
     assert max(map(len, decoder.remainder.unknown)) == 100
     assert all(len(one.payload) + len(one.reason) <= 6000 for one in decoder.remainder.kept)
+
+
+class Answers:
+    """Stands in for the calls: one body for each."""
+
+    clock = SystemClock()
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+
+    async def fetch(self, path: str, answer: Any, query: Any = None) -> Any:
+        return Calls.read(Reply(200, {}, self.body), answer, path)
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\xff",
+        b"[" * 50_000,
+        b"[]",
+        b'{"trades":[1],"snapshots":[]}',
+        b'{"trades":{"A":1},"snapshots":1}',
+        b'{"trades":"x","snapshots":"x"}',
+        b'{"trades":{},"snapshots":null,"next_page_token":5}',
+        b'{"trades":{},"snapshots":[],"next_page_token":"again"}',
+    ],
+)
+def test_answers_of_another_shape_are_errors_of_the_broker(body: bytes, run: Runner[None]) -> None:
+    """A history ends with one, also when a page names itself as the next, and so does what is asked for at once."""
+
+    async def main() -> None:
+        rest = AlpacaDataRest(KEY, SECRET)
+        await rest.calls.close()
+        rest.calls = Answers(body)  # type: ignore[assignment]
+        with pytest.raises(DialectError):
+            async for _ in rest.fetch_trades(["A"], 1):
+                pass
+        with pytest.raises(DialectError):
+            await rest.fetch_snapshots(["A"])
+
+    run(main())

@@ -170,6 +170,8 @@ class AlpacaDataRest:
             token = _text(answer.get("next_page_token"))
             if token is None:
                 return
+            if token == query.get("page_token"):
+                raise DialectError("Alpaca's history does not go on: a page names itself as the next one", venue=VENUE)
             query["page_token"] = token
 
     # -- latest --------------------------------------------------------------------------------------------------
@@ -184,7 +186,7 @@ class AlpacaDataRest:
         if what not in _TYPES:
             raise OptionError(f"there is nothing latest of {what!r}; there are {', '.join(_TYPES)}", option="what")
         answer = await self.calls.fetch(self._path(what, latest=True), dict[str, msgspec.Raw], self._query(symbols))
-        found = msgspec.json.decode(answer.get(what, msgspec.Raw(b"{}")), type=dict[str, msgspec.Raw])
+        found = _part(answer.get(what, msgspec.Raw(b"{}")), dict[str, msgspec.Raw])
         records = {symbol: self._one(what, symbol, raw, 60.0) for symbol, raw in found.items()}
         return {symbol: record for symbol, record in records.items() if record is not None}
 
@@ -196,6 +198,8 @@ class AlpacaDataRest:
         """
         answer: Any = await self.calls.fetch(self._path("snapshots"), dict[str, Any], self._query(symbols))
         shots = answer.get("snapshots", answer)
+        if not isinstance(shots, dict):
+            raise DialectError("an answer of Alpaca has something else than snapshots", venue=VENUE)
         names = {
             "latestTrade": ("trade", "trades", 60.0),
             "latestQuote": ("quote", "quotes", 60.0),
@@ -220,10 +224,7 @@ class AlpacaDataRest:
     def _records(self, what: str, raw: msgspec.Raw | None, interval_s: float) -> list[Record]:
         if raw is None:
             return []
-        try:
-            by_symbol = msgspec.json.decode(raw, type=dict[str, list[msgspec.Raw]] | None)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise DialectError(f"a page of Alpaca's history cannot be read: {error}", venue=VENUE) from None
+        by_symbol: dict[str, list[msgspec.Raw]] | None = _part(raw, dict[str, list[msgspec.Raw]] | None)
         found = []
         for symbol, points in (by_symbol or {}).items():
             for point in points:
@@ -256,4 +257,12 @@ def _interval_s(timeframe: str) -> float:
 
 
 def _text(raw: msgspec.Raw | None) -> str | None:
-    return None if raw is None else msgspec.json.decode(raw, type=str | None)
+    return None if raw is None else _part(raw, str | None)
+
+
+def _part(raw: msgspec.Raw, kind: Any) -> Any:
+    """Read a part of an answer; raises `DialectError` when it is of another shape."""
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise DialectError(f"an answer of Alpaca cannot be read: {str(error)[:300]}", venue=VENUE) from None
