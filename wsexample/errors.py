@@ -357,7 +357,7 @@ class RateLimitError(BrokerError):
     is_final = False
 
     def __init__(self, message: str, *, wait_s: float = 1.0, **facts: object) -> None:
-        super().__init__(message, **facts)  # type: ignore[arg-type]
+        super().__init__(message, **facts)  # type: ignore[arg-type] # the facts are keywords of the base class
         self.wait_s = wait_s
 
 
@@ -373,7 +373,7 @@ class UnknownSymbolError(BrokerError):
     """
 
     def __init__(self, message: str, *, symbols: tuple[str, ...] = (), **facts: object) -> None:
-        super().__init__(message, **facts)  # type: ignore[arg-type]
+        super().__init__(message, **facts)  # type: ignore[arg-type] # the facts are keywords of the base class
         self.symbols = symbols
 
 
@@ -393,7 +393,7 @@ class OrderUnknownError(BrokerError):
     """
 
     def __init__(self, message: str, *, candidates: tuple[str, ...] = (), **facts: object) -> None:
-        super().__init__(message, **facts)  # type: ignore[arg-type]
+        super().__init__(message, **facts)  # type: ignore[arg-type] # the facts are keywords of the base class
         self.candidates = candidates
 
 

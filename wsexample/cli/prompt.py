@@ -127,12 +127,12 @@ class _Above(io.TextIOBase):
         self._timer: asyncio.TimerHandle | None = None
 
     @property
-    def encoding(self) -> str:  # type: ignore[override]
+    def encoding(self) -> str:  # type: ignore[override] # the text stream that is stood for has a property too
         """Encoding of the terminal."""
         return self._app.output.encoding()
 
     @property
-    def errors(self) -> str:  # type: ignore[override]
+    def errors(self) -> str:  # type: ignore[override] # the text stream that is stood for has a property too
         """What happens to characters that the terminal does not have."""
         return "backslashreplace"
 

@@ -100,7 +100,7 @@ async def _table(answer: Answer, send: Send) -> int:
     console.print(table, markup=False)
     if len(rows) > TABLE_ROWS:
         console.print(f"… the first {TABLE_ROWS:,} rows; --output FILE has them all")
-    text: str = console.file.getvalue()  # type: ignore[attr-defined]
+    text: str = console.file.getvalue()  # type: ignore[attr-defined] # the console writes to a StringIO
     await send(text.encode())
     return len(rows)
 

@@ -49,7 +49,7 @@ class DialledPipe(Pipe, asyncio.Transport):
 
     def get_protocol(self) -> asyncio.BaseProtocol:
         """Return the protocol that is fed."""
-        return self._protocol  # type: ignore[no-any-return]
+        return self._protocol  # type: ignore[no-any-return] # asyncio does not say which protocol
 
     def is_closing(self) -> bool:
         """Tell whether the connection is over."""

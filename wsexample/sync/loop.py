@@ -165,8 +165,8 @@ def run_dial(
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return run.here()  # type: ignore[no-any-return]
-    return run.elsewhere()  # type: ignore[no-any-return]
+        return run.here()  # type: ignore[no-any-return] # the result is the work's own
+    return run.elsewhere()  # type: ignore[no-any-return] # the result is the work's own
 
 
 class _Run:

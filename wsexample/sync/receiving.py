@@ -74,7 +74,7 @@ class Receiving(Sending):
         if opcode == ABNF.OPCODE_TEXT:
             return data if isinstance(data, str) else bytes(data).decode()
         if opcode == ABNF.OPCODE_BINARY:
-            return data  # type: ignore[no-any-return]
+            return data  # type: ignore[no-any-return] # what the hook gives back is what was asked for
         return ""
 
     def recv_data(self, control_frame: bool = False, timeout: float | None = None) -> tuple[int, Any]:

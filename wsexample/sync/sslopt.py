@@ -29,7 +29,7 @@ def make_context(sslopt: Mapping[str, Any], *, for_stranger: bool = False) -> ss
     """
     ready = sslopt.get("context")
     if ready is not None:
-        return ready  # type: ignore[no-any-return]
+        return ready  # type: ignore[no-any-return] # the caller's own context
     context = ssl.SSLContext(sslopt.get("ssl_version", ssl.PROTOCOL_TLS_CLIENT))
     keylog = os.environ.get("SSLKEYLOGFILE")
     if keylog:

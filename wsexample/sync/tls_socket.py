@@ -51,7 +51,7 @@ class TlsSocket:
         self._row = row
         self.send = send
 
-    @property  # type: ignore[misc]
+    @property  # type: ignore[misc] # a property in the place of an attribute
     def __class__(self) -> type:
         return ssl.SSLSocket
 

@@ -87,7 +87,7 @@ class Exchange:
         """Return bid, ask, last price and previous close of a symbol, exact as they are shown."""
         listing = self._market.listings[symbol]
         prices = (listing.bid, listing.ask, listing.last_price, listing.previous_close)
-        return tuple(Decimal(repr(price)) for price in prices)  # type: ignore[return-value]
+        return tuple(Decimal(repr(price)) for price in prices)  # type: ignore[return-value] # as many as went in
 
     # -- what clients ask for ------------------------------------------------------------------------------------
 

@@ -72,9 +72,9 @@ class Day:
             self.tick = "0057" if price > self.last else "0058" if price < self.last else "0056"
             self.ups += price > self.last
             self.downs += price < self.last
-            if price > self.high:  # type: ignore[operator]
+            if price > self.high:  # type: ignore[operator] # not None once something traded
                 self.high, self.high_ns = price, now_ns
-            if price < self.low:  # type: ignore[operator]
+            if price < self.low:  # type: ignore[operator] # not None once something traded
                 self.low, self.low_ns = price, now_ns
         self.last, self.last_ns = price, now_ns
         self.status = CURRENT_STATUS
