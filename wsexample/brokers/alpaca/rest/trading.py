@@ -354,7 +354,9 @@ class AlpacaTradingRest:
             if len(page) < ACTIVITIES_PER_PAGE:
                 return
             if page[-1].id == query.get("page_token"):
-                raise DialectError("Alpaca's executions do not go on: a page ends with what it began after", venue=VENUE)
+                raise DialectError(
+                    "Alpaca's executions do not go on: a page ends with what it began after", venue=VENUE
+                )
             query["page_token"] = page[-1].id
 
     async def fetch_events(self, *, since_ns: int, until_ns: int, timeout_s: float = 10.0) -> list[Record]:
