@@ -48,7 +48,8 @@ def _case(attack: str, ends: str, **more: Any) -> Case:
 
 
 CASES: dict[str, Case] = {
-    "silent": _case("silent", "cut", connections=500, full=10_000, seconds=20),
+    # held: where the listener's queue ran over the client believes that it is connected, and the server knows nothing of it
+    "silent": _case("silent", "cut, held", connections=500, full=10_000, seconds=20),
     "slow-head": _case("slow-head", "cut, HTTP 408", connections=500, full=10_000, seconds=20),
     "slow-tls": _case("slow-tls", "cut", connections=200, full=5_000, seconds=20, tls=True, servers=("serve",)),
     "no-tls": _case("no-tls", "cut", tls=True, servers=("serve",)),
@@ -59,7 +60,9 @@ CASES: dict[str, Case] = {
     "endless-headers": _case("endless-headers", "cut, HTTP 400, HTTP 431"),
     "endless-line-http": _case("endless-line", "cut, HTTP 400, HTTP 431", http=True, servers=("serve",)),
     "endless-headers-http": _case("endless-headers", "cut, HTTP 400, HTTP 431", http=True, servers=("serve",)),
-    "endless-body": _case("endless-body", "cut, HTTP 400, HTTP 404, HTTP 413", http=True, servers=("serve", "hub")),
+    "endless-body": _case(
+        "endless-body", "cut, HTTP 400, HTTP 404, HTTP 405, HTTP 413", http=True, servers=("serve", "hub")
+    ),
     "hasty": _case("hasty", "held, 1000, 1008, cut", options=SMALL),
     "ping-flood": _case("ping-flood", "held, 1008"),
     "pong-flood": _case("pong-flood", "held, 1008"),

@@ -58,11 +58,12 @@ def test_many_fragments_cost_no_more_than_their_message(run_grid: RunGrid, paylo
 
 def test_a_message_in_fragments_ends_at_its_limit(run_grid: RunGrid) -> None:
     """More fragments than a message may have bytes end with 1009."""
+    options = OPTIONS.replace(max_message_bytes=3000)
 
     async def main() -> int | None:
-        async with serve(echo, options=OPTIONS) as server, beside(server), hostile(server.port) as peer:
+        async with serve(echo, options=options) as server, beside(server), hostile(server.port) as peer:
             await peer.push(frame(2, fin=False))
-            await peer.push(frame(0, b"x", fin=False) * (LIMIT + 1))
+            await peer.push(frame(0, b"x", fin=False) * 3001)
             return await peer.end()
 
     assert run_grid(main()) == 1009
