@@ -710,3 +710,27 @@ def test_an_offer_that_no_answer_could_name_is_passed_over(run: RunGrid) -> None
     offered, head = run(scenario())
     assert offered == ("chat",)
     assert b"Sec-WebSocket-Protocol: chat\r\n" in head
+
+
+# Not 2: there asyncio itself has accepted, finds the listener closed, and drops the socket for the garbage collector to close.
+@pytest.mark.parametrize("turns", [0, 1, 3, 4, 5])
+def test_a_connection_that_comes_while_the_server_closes_is_let_go(run_grid: Any, turns: int) -> None:
+    """However far the loop has come with accepting it: it is gone when the server is, not when its handshake is late."""
+
+    async def hold(ws: ServerConnection) -> None:
+        await ws.wait_closed()
+
+    async def scenario() -> bytes:
+        server = await serve(hold)
+        with socket.create_connection(("127.0.0.1", server.port)) as sock:
+            sock.setblocking(False)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await server.close()
+            try:
+                async with asyncio.timeout(5):
+                    return await asyncio.get_running_loop().sock_recv(sock, 1)
+            except ConnectionResetError:
+                return b""
+
+    assert run_grid(scenario()) == b""

@@ -361,9 +361,11 @@ class ServerLink(_Link, WebSocketServerProtocol):
     websocket_extensions: list[tuple[str, Any]]
 
     def connection_made(self, transport: Any) -> None:
-        self.server.link_made(self)
+        is_welcome = self.server.link_made(self)
         super().connection_made(transport)
         self._late = asyncio.get_running_loop().call_later(self.handshake_timeout_s, self._head_is_late)
+        if not is_welcome:
+            transport.abort()  # accepted in the turn in which the server closed: nobody else would end it
 
     def _head_is_late(self) -> None:
         if not self.is_asked and self.transport is not None:

@@ -344,9 +344,10 @@ class Server:
 
         return make
 
-    def link_made(self, link: ServerLink) -> None:
-        """Know of a connection; called by the link, when TLS stands."""
+    def link_made(self, link: ServerLink) -> bool:
+        """Know of a connection; called by the link, when TLS stands. Returns whether it may stay: not while the server closes."""
         self._links.add(link)
+        return not self._is_closing
 
     def head_is_late(self, transport: asyncio.BaseTransport) -> None:
         """Know that a connection is dropped because no request came in time; called by whoever drops it.
