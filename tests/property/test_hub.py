@@ -91,8 +91,16 @@ class HubMachine(LoopingMachine):
         ),
         times=st.integers(1, 4),
         is_seen=st.booleans(),
+        meanwhile=st.none() | st.tuples(st.integers(0, READERS - 1), PATTERNS, st.booleans()),
     )
-    def publish(self, kinds: list[tuple[str, str]], times: int, is_seen: bool) -> None:
+    def publish(
+        self,
+        kinds: list[tuple[str, str]],
+        times: int,
+        is_seen: bool,
+        meanwhile: tuple[int, list[str], bool] | None = None,
+    ) -> None:
+        """Something happens; in the same turn of the loop a reader may change its mind."""
         records: list[Record] = []
         for kind, symbol in kinds * times:
             self.number += 1
@@ -105,11 +113,13 @@ class HubMachine(LoopingMachine):
                 records.append(Fill(**facts, fill_id="f", order_id="o", size=Decimal(1), account="12345"))
             else:
                 records.append(Gap(venue="t", received_ns=self.number, from_ns=0, to_ns=0, reason="the source broke"))
-        self.call(self.tell, records)
+        self.call(self.tell, records, meanwhile)
         if is_seen:
             self.let_run()
 
-    def tell(self, records: list[Record]) -> None:
+    def tell(self, records: list[Record], meanwhile: tuple[int, list[str], bool] | None) -> None:
+        if meanwhile is not None and (connection := self.end_of(meanwhile[0])) is not None:
+            self.say(connection, op="subscribe" if meanwhile[2] else "unsubscribe", topics=meanwhile[1])
         for record in records:
             kind = type(record).__name__.lower()
             self.paper.rows.setdefault(f"t.{record.symbol or '_'}.{kind}", []).append(record)
@@ -121,6 +131,29 @@ class HubMachine(LoopingMachine):
     def come(self, n: int, token: str, is_binary: bool) -> None:
         if n not in self.ends and token not in self.access.revoked:
             self.connect(n, Client(self.paper, RIGHTS[token], is_binary))
+
+    @rule(n=st.integers(0, READERS - 1), other=st.integers(0, READERS - 1))
+    def come_like(self, n: int, other: int) -> None:
+        """A reader comes that wants what another one wants."""
+        model = self.end_of(other)
+        if n in self.ends or model is None or model.client.rights.name in self.access.revoked:
+            return
+        wants = model.client
+        client = Client(self.paper, wants.rights, wants.is_binary, is_thinned=bool(wants.interval_ms))
+        self.connect(n, client)
+        if wants.wants:
+            self.subscribe(n, list(wants.wants), None, None, False, wants.interval_ms or None, True)
+
+    @rule(n=st.integers(0, READERS - 1), topics=st.none() | PATTERNS)
+    def fall_behind(self, n: int, topics: list[str] | None) -> None:
+        """A reader takes nothing for a while, in which much happens; it may ask for more all the same."""
+        if (connection := self.end_of(n)) is not None:
+            connection.is_stuck = True
+            for _ in range(3):
+                self.publish([("quote", "A"), ("fill", "A"), ("quote", "B"), ("trade", "B")], 2, True)
+            if topics is not None and connection.is_open:
+                self.say(connection, op="subscribe", topics=topics)
+                self.let_run()
 
     def connect(self, n: int, client: Client) -> None:
         subprotocol = MSGPACK.subprotocol if client.is_binary else None
@@ -157,6 +190,7 @@ class HubMachine(LoopingMachine):
     ) -> None:
         if (connection := self.end_of(n)) is not None:
             connection.client.is_thinned |= bool(interval_ms)
+            connection.client.interval_ms = connection.client.interval_ms if interval_ms is None else interval_ms
             self.say(
                 connection,
                 op="subscribe",

@@ -91,6 +91,8 @@ class OrderMachine(LoopingMachine):
         self.sizes: dict[str, Fraction] = {}
         self.fill_ids: set[str] = set()
         self.names: list[str] = []
+        self.wanted: dict[str, tuple[str, Fraction]] = {}
+        """By number of a replacement: what it replaces, and how much both may be filled together."""
         self.has_halted = False
         for symbol in "AJ":
             self.quote(symbol, D(100), 1, (D(10), D(10)))
@@ -254,7 +256,23 @@ class OrderMachine(LoopingMachine):
         else:
             assert taken.replaces == order_id
             self.remember(taken, old)
+            before = self.engine.exchange.orders[order_id]
+            self.wanted[taken.order_id] = (order_id, Fraction(size if size is not None else before.size or 0))
         self.read(self.engine.take_told())
+
+    @rule(limit_price=PRICES, is_raised=st.booleans())
+    def replace_what_is_being_filled(self, limit_price: Decimal, is_raised: bool) -> None:
+        """The market reaches an order while the one that takes its place is on its way."""
+        self.quote("A", limit_price, 2, (D(10), D(10)))
+        self.send(
+            OrderRequest(
+                symbol="A", side="buy", size=D(10), order_type="limit", limit_price=limit_price, time_in_force="gtc"
+            )
+        )
+        self.time_passes(2.0)
+        self.replace(max(len(self.engine.exchange.open_orders()) - 1, 0), D(10), limit_price + is_raised)
+        self.quote("A", limit_price - 1, 1, (D(1), D(1)))
+        self.time_passes(2.0)
 
     @rule(is_meant=st.tuples(RARELY, RARELY))
     def kill(self, is_meant: tuple[bool, bool]) -> None:
@@ -351,6 +369,14 @@ class OrderMachine(LoopingMachine):
         assert known <= is_open
         if self.has_halted:
             assert all(self.engine.exchange.orders[order_id].is_flattening for order_id in is_open)
+
+    @invariant()
+    def a_replacement_fills_the_rest(self) -> None:
+        """What both were filled is no more than was wanted; an order that was itself a replacement counts for itself."""
+        if hasattr(self, "engine"):
+            for new, (old, size) in self.wanted.items():
+                filled = [self.filled.get(order_id, Fraction(0)) for order_id in (new, old)]
+                assert sum(filled) <= max(size, filled[1]), f"{new} in place of {old}: {filled} of {size}"
 
     @invariant()
     def yesterdays_orders_are_gone(self) -> None:

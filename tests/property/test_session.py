@@ -124,6 +124,18 @@ class SessionMachine(LoopingMachine):
             side.connection.drop(code, was_clean=code != 1006)
         self.let_run()
 
+    @rule(backfills=st.sampled_from(["late", "hangs", "breaks"]), topic=st.sampled_from("ABC"))
+    def connection_ends_twice(self, backfills: str, topic: str) -> None:
+        """The next connection is lost while what was missed on the last one is still being fetched."""
+        if self.errands is not None:
+            self.errands.backfills = backfills
+        for _ in range(2):
+            self.publish([topic, topic], True)
+            self.connection_ends(1006, False)
+            self.publish([topic], False)
+            self.pass_time(1.5)
+            self.everything_arrives()
+
     @rule(how=st.sampled_from(["hangs", "refuses", "busy"]))
     def trouble_ahead(self, how: str) -> None:
         if len(self.broker.dials) < 2:
