@@ -99,12 +99,12 @@ class House:
             sampling = asyncio.create_task(self._sample())
             await self._until(lambda: all(stream.is_live for stream in self.streams), STARTS_S, [*tasks, *readers])
             tell("live")
-            await orders.next()  # the simulators are about to fall silent
+            await self._ordered(orders, [*tasks, *readers])  # the simulators are about to fall silent
             if self._growth is not None:
                 tell("growth", lines=self._growth.lines())
             await self._until(lambda: all(stream.is_live for stream in self.streams), SETTLES_S, [*tasks, *readers])
             tell("live")
-            await orders.next()  # nothing more is sent
+            await self._ordered(orders, [*tasks, *readers])  # nothing more is sent
             await self._calm([*tasks, *readers])
             flowing.set()
             await asyncio.gather(*tasks)
@@ -121,6 +121,17 @@ class House:
             sampling.cancel()
             await asyncio.gather(sampling, return_exceptions=True)
             tell("account", **self.account(numbers))
+
+    async def _ordered(self, orders: Orders, tasks: list[asyncio.Task[None]]) -> None:
+        """Wait for the next order; a part that ends before is raised at once."""
+        order = asyncio.create_task(orders.next())
+        done, _ = await asyncio.wait([order, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        for task in done - {order}:
+            order.cancel()
+            task.result()
+            raise RuntimeError(f"{task.get_name()} has ended by itself")
+        if order.result()["do"] == "stop":
+            raise RuntimeError("the starting process is gone")
 
     async def _until(self, is_so: Any, timeout_s: float, tasks: list[asyncio.Task[None]]) -> None:
         """Wait for a fact; a part that failed is raised."""

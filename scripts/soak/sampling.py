@@ -82,7 +82,7 @@ class Growth:
         gc.collect()
         self._first = tracemalloc.take_snapshot()
 
-    def lines(self, count: int = 25) -> list[str]:
+    def lines(self, count: int = 40) -> list[str]:
         """Return what has grown most since then: bytes, blocks, line of code."""
         if self._first is None:
             return []
