@@ -34,7 +34,7 @@ from wsexample.records.market import Quote, Trade
 from wsexample.records.orders import Fill
 from wsexample.sinks.base import open_sink
 
-STARTS_S = 30.0
+STARTS_S = 60.0
 SETTLES_S = 60.0
 """How long everything may take to be live, and to be caught up with, after the last fault."""
 CALM_S = 1.0

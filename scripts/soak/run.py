@@ -25,7 +25,7 @@ from tests.faults.proxy import FAULTS, SPOILING, FaultProxy
 __all__ = ["Run", "SoakError", "networks", "soak"]
 
 SCRIPTS = Path(__file__).resolve().parent.parent
-STARTS_S = 60.0
+STARTS_S = 90.0
 ENDS_S = 150.0
 """How long the house may take to be live again, to take everything, and to close."""
 MONEY = ("alpaca.trading", "alpaca.rest", "weex.private", "weex.rest", "hub")
