@@ -13,7 +13,7 @@ import pytest
 
 from wsexample.cli.exit_codes import ExitCode
 from wsexample.cli.running import Stop, loop_factory, loop_name, run_command, say_error
-from wsexample.errors import ConnectError, HandshakeError
+from wsexample.errors import ConnectError, ConnectionClosed, HandshakeError
 
 
 def status_of(program: Callable[[Stop], Any], *, debug: bool = False) -> int:
@@ -41,6 +41,12 @@ def test_an_error_is_one_line_and_its_status(capsys: pytest.CaptureFixture[str])
 
     assert status_of(program) == ExitCode.CONNECT
     assert capsys.readouterr().err == "wsexample: nobody listens\n"
+
+
+def test_a_peers_words_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Control characters of a close reason are shown as escapes, other scripts as they are."""
+    say_error(ConnectionClosed(code=4000, reason="bad \x1b[31m気配"))
+    assert capsys.readouterr().err.endswith(": the peer closed the connection with 4000: bad \\x1b[31m気配\n")
 
 
 def test_a_defect_says_that_it_is_one(capsys: pytest.CaptureFixture[str]) -> None:

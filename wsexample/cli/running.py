@@ -21,6 +21,7 @@ import click
 from wsexample.cli.exit_codes import ExitCode, exit_code_for
 from wsexample.cli.leash import watch_parent
 from wsexample.errors import WsExampleError
+from wsexample.wire.trace import printable
 
 __all__ = [
     "LAST_WORDS_S",
@@ -216,9 +217,10 @@ def say_error(error: BaseException, *, debug: bool = False) -> ExitCode:
 
 
 def say(sentence: str, *, color: str | None = None) -> None:
-    """Print one line on stderr under the program's name."""
+    """Print one line on stderr under the program's name; a peer's words in it cannot steer the terminal."""
+    line = "\n".join(map(printable, sentence.split("\n")))
     with contextlib.suppress(OSError):  # nobody listens on stderr any more
-        click.echo(f"{click.style(program_name(), fg=color, bold=True)}: {sentence}", err=True)
+        click.echo(f"{click.style(program_name(), fg=color, bold=True)}: {line}", err=True)
 
 
 def program_name() -> str:
