@@ -158,10 +158,10 @@ cdef inline const char* _whole(const char* at, const char* end, long long* value
     if at == NULL:
         return NULL
     while at < end and c'0' <= at[0] <= c'9':
+        if at - begin == 18:  # one more might not fit
+            return NULL
         found = found * 10 + (at[0] - c'0')
         at += 1
-        if at - begin > 18:
-            return NULL
     value[0] = found
     if at == begin or (begin[0] == c'0' and at - begin > 1):
         return NULL
