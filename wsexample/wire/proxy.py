@@ -41,7 +41,7 @@ async def through_socks(proxy: Proxy, target: Target, options: ConnectOptions) -
         proxy.username,
         proxy.password if proxy.password is not None or proxy.username is None else "",
         rdns=proxy.resolves_names,
-        forward=_Reached(sock),  # type: ignore[arg-type]
+        forward=_Reached(sock),  # type: ignore[arg-type] # it has what is called of a socket
     )
     try:
         return await socks.connect(host, target.port, timeout=timeout_s)

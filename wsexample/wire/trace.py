@@ -146,7 +146,7 @@ def active_trace() -> Trace | None:
 def enable_trace(write: Callable[[str], None] | None = None, **settings: object) -> Trace:
     """Trace every connection that is made from now on; the parameters are those of `Trace`."""
     global _active
-    _active = Trace(write, **settings)  # type: ignore[arg-type]
+    _active = Trace(write, **settings)  # type: ignore[arg-type] # settings are those of the class
     return _active
 
 
@@ -161,7 +161,7 @@ def tracing(write: Callable[[str], None] | None = None, **settings: object) -> I
     """Trace the connections made inside a ``with`` block; the parameters are those of `Trace`."""
     global _active
     before = _active
-    _active = trace = Trace(write, **settings)  # type: ignore[arg-type]
+    _active = trace = Trace(write, **settings)  # type: ignore[arg-type] # settings are those of the class
     try:
         yield trace
     finally:
