@@ -36,7 +36,7 @@ from wsexample.brokers.weex.dialect import WeexDialect
 from wsexample.brokers.weex.simulator import WeexSimulator
 from wsexample.brokers.weex.simulator.market import STARTS
 from wsexample.cli.running import loop_factory
-from wsexample.cli.tape_sources import describe, dialect_of
+from wsexample.cli.tapes.sources import describe, dialect_of
 from wsexample.clock import ManualClock
 from wsexample.records.fields import encode_json
 from wsexample.session.events import Event, Traffic

@@ -40,7 +40,7 @@ from wsexample.brokers.kabu.simulator import Switches as KabuSwitches
 from wsexample.brokers.weex.client import WeexConfig, WeexWebSocketClient
 from wsexample.brokers.weex.rest import WeexRest
 from wsexample.brokers.weex.simulator import WeexSimulator
-from wsexample.cli.server_access import Access as ServerAccess
+from wsexample.cli.server.access import Access as ServerAccess
 from wsexample.doors.hub import connect_hub
 from wsexample.errors import CredentialsError, HandshakeError, OptionError, WsExampleError
 from wsexample.hub.access import Access, TokenFile
@@ -717,7 +717,7 @@ def test_a_hub_and_its_source_keep_secrets(run: Runner[None], sweep: Sweep, tmp_
         async with KabuSimulator(
             password=password, ticks_per_s=100, switches=KabuSwitches(first_board_delay_ms=0)
         ) as sim:
-            words = ["-m", "wsexample.cli.hub", "--listen", "127.0.0.1:0", "--log-format", "json", "--"]
+            words = ["-m", "wsexample.cli.hub.command", "--listen", "127.0.0.1:0", "--log-format", "json", "--"]
             process = await asyncio.create_subprocess_exec(
                 sys.executable, *words, "kclient", "9433", "--port", str(sim.port),
                 stderr=asyncio.subprocess.PIPE, cwd=tmp_path,

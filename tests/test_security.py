@@ -19,7 +19,7 @@ from wsexample.brokers.alpaca.simulator import AlpacaSimulator
 from wsexample.brokers.kabu.simulator import KabuSimulator
 from wsexample.brokers.weex.simulator import WeexSimulator
 from wsexample.cli.exposure import exposure
-from wsexample.cli.server_plan import addresses
+from wsexample.cli.server.plan import addresses
 from wsexample.echo import start_server
 from wsexample.errors import ConnectionClosed, HandshakeError
 from wsexample.hub.access import Access, TokenFile
@@ -132,7 +132,7 @@ def test_an_open_door_is_told_loudly(host: str | None, is_told: bool) -> None:
 
 LISTENING = {
     "wseserver": ("wseserver", "--port", "0"),
-    "wsexample hub": ("hub", "--listen", "0", "day.jsonl"),
+    "wsexample hub": ("main", "hub", "--listen", "0", "day.jsonl"),
     "wsexample sim kabu": ("main", "sim", "kabu", "--port", "0"),
     "wsexample sim alpaca": ("main", "sim", "alpaca", "--port", "0"),
     "wsexample sim weex": ("main", "sim", "weex", "--port", "0"),
@@ -141,7 +141,7 @@ LISTENING = {
 """Every command that listens, with no more than a free port."""
 MAKE_LISTENERS = {"wire/server.py", "echo.py"}
 """The only files that open a listening socket."""
-USE_LISTENERS = {"cli/server_run.py", "cli/doctor.py", "hub/server.py", "tape/server.py", *(
+USE_LISTENERS = {"cli/server/run.py", "cli/doctor.py", "hub/server.py", "tape/server.py", *(
     f"brokers/{broker}/simulator/shell.py" for broker in ("kabu", "alpaca", "weex")
 )}  # fmt: skip
 """The only files that call ``serve``; each is a row of the document."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-COMMANDS = ["wseclient", "wseserver", "kclient", "sim_kabu", "doctor"]
+COMMANDS = ["wseclient", "wseserver", "kclient", "sim.kabu", "doctor"]
 EVERYWHERE = {"-h", "-V", "--debug", "--completion"}
 """Shared by several commands and tried with one of them."""
 
@@ -23,7 +23,8 @@ def flags_of(command: str) -> list[click.Option]:
 def test_every_flag_is_named_in_a_test(command: str) -> None:
     """A flag that the command's test file does not mention has not been tried."""
     folder = Path(__file__).parent
-    tested = (folder / f"test_{command}.py").read_text(encoding="utf-8")
+    *rooms, name = command.split(".")
+    tested = folder.joinpath(*rooms, f"test_{name}.py").read_text(encoding="utf-8")
     tested += (folder.parent / "commands.py").read_text(encoding="utf-8")
     untried = [
         each.opts

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from wsexample.brokers.credentials import find_settings
+from wsexample.cli.client.incoming import Presenter
+from wsexample.cli.client.outgoing import JsonCollector, json_rpc_call
 from wsexample.cli.dump import MAX_SHOWN_BYTES, shown
-from wsexample.cli.incoming import Presenter
-from wsexample.cli.outgoing import JsonCollector, json_rpc_call
 from wsexample.errors import OptionError, StorageError
 from wsexample.records.fields import decode_json
 

@@ -7,9 +7,9 @@ import sys
 
 from click.testing import CliRunner
 
-from wsexample.cli.alpaca import main as alpaca
+from wsexample.cli.alpaca.command import main as alpaca
 from wsexample.cli.main import main, sim
-from wsexample.cli.weex import main as weex
+from wsexample.cli.weex.command import main as weex
 
 
 def test_the_help_lists_every_command() -> None:

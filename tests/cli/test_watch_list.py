@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from wsexample.cli.kabu_wishes import wishes_of
+from wsexample.cli.kabu.wishes import wishes_of
 from wsexample.cli.watch_list import WatchList, read_watch_list
 from wsexample.errors import OptionError
 

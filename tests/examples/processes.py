@@ -17,11 +17,11 @@ PRELOADED = [
     "wsexample.cli.main",
     *(
         f"wsexample.cli.{name}"
-        for name in ("kclient", "wseclient", "wseserver", "alpaca", "weex", "hub", "query", "tape")
+        for name in ("kclient", "wseclient", "wseserver", "hub.command", "query.command", "tapes.command")
     ),
     *(
         f"wsexample.cli.{name}"
-        for name in ("alpaca_market", "alpaca_reads", "weex_market", "weex_account", "kabu_stream")
+        for name in ("alpaca.market", "alpaca.reads", "weex.market", "weex.account", "kabu.stream")
     ),
     *(f"wsexample.brokers.{name}.simulator" for name in ("kabu", "alpaca", "weex")),
     *(

@@ -12,7 +12,7 @@ import click
 
 from wsexample.cli.options import option
 from wsexample.cli.running import Program, Stop, run_command
-from wsexample.cli.simulating import PORTS
+from wsexample.cli.sim.simulating import PORTS
 from wsexample.errors import ConnectError
 
 if TYPE_CHECKING:

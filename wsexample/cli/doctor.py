@@ -14,9 +14,9 @@ from importlib import metadata
 import click
 
 from wsexample import __version__
+from wsexample.cli.client.round_trips import format_duration
 from wsexample.cli.exit_codes import ExitCode, exit_code_for, exit_status_help
 from wsexample.cli.options import CONTEXT, Command, debug_option, option
-from wsexample.cli.round_trips import format_duration
 from wsexample.cli.running import LOOP_ENVIRONMENT, Stop, loop_name, run_command
 from wsexample.errors import OptionError, WsExampleError
 

@@ -200,7 +200,7 @@ class _Dump:
 
     async def _at_prompt(self, ws: Any, trace: logging.StreamHandler[Any]) -> None:
         """Send what is typed, and print what comes above the line that is being typed."""
-        from wsexample.cli.prompt import Prompt, history_path
+        from wsexample.cli.client.prompt import Prompt, history_path
 
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[BaseException | None] = loop.create_future()

@@ -1,7 +1,7 @@
 """``kclient``: live boards from kabu Station on the terminal, in a pipe and in a file.
 
 This file reads the command line and finds the credentials. What is to be streamed is put together in
-`wsexample.cli.kabu_wishes`, the stream itself is in `wsexample.cli.kabu_stream`.
+`wsexample.cli.kabu.wishes`, the stream itself is in `wsexample.cli.kabu.stream`.
 """
 
 from __future__ import annotations
@@ -167,8 +167,8 @@ def main(
     """
 
     async def program(stop: Stop) -> int:
-        from wsexample.cli.kabu_stream import StreamPlan, run_stream
-        from wsexample.cli.kabu_wishes import wishes_of
+        from wsexample.cli.kabu.stream import StreamPlan, run_stream
+        from wsexample.cli.kabu.wishes import wishes_of
 
         wishes = wishes_of(credentials.symbols, watch_list=watch_list, pins=pins, ladder=ladder, alerts=feed.alerts)
         plan = StreamPlan(

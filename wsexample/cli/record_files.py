@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from wsexample.cli.stdin import StdinReader
-from wsexample.cli.tape_play import Playing, play
+from wsexample.cli.tapes.play import Playing, play
 from wsexample.errors import OptionError, StorageError
 from wsexample.records.fields import UnknownRecord, decode_json
 from wsexample.records.market import Record

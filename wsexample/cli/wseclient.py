@@ -1,6 +1,6 @@
 """``wseclient``: a WebSocket client for the command line, for people at a terminal and for scripts.
 
-This file is the command line; `wsexample.cli.client_plan` reads it and `wsexample.cli.client_run` does it.
+This file is the command line; `wsexample.cli.client.plan` reads it and `wsexample.cli.client.run` does it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from wsexample.cli.options import (
 )
 from wsexample.cli.profiles import profile_flags
 from wsexample.cli.running import Stop, run_command
-from wsexample.cli.speed import SPEED
+from wsexample.cli.tapes.speed import SPEED
 
 __all__ = ["main"]
 
@@ -162,7 +162,7 @@ def main(url: str | None, connect_url: str | None, quiet: bool, debug: bool, col
     """
 
     async def program(stop: Stop) -> int:
-        from wsexample.cli.client_run import run_client
+        from wsexample.cli.client.run import run_client
 
         click.get_current_context().color = None if color == "auto" else color == "always"
         return await run_client(url or connect_url, given, stop, color=color, is_quiet=quiet)

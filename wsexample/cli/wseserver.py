@@ -1,6 +1,6 @@
 """``wseserver``: a WebSocket server for the command line. It echoes unless told otherwise.
 
-This file is the command line; `wsexample.cli.server_plan` reads it and `wsexample.cli.server_run` serves.
+This file is the command line; `wsexample.cli.server.plan` reads it and `wsexample.cli.server.run` serves.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def main(address: tuple[str | None, int] | None, quiet: bool, debug: bool, **giv
     """
 
     async def program(stop: Stop) -> int:
-        from wsexample.cli.server_run import House
+        from wsexample.cli.server.run import House
 
         return await House(address, given, stop, is_quiet=quiet).run()
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from tests.fuzz.targets._drawing import Draw, hostile_json
 from tests.fuzz.targets.hub_reader import BOOK, ORDER, QUOTE
 from wsexample.brokers.credentials import find_settings
+from wsexample.cli.client.incoming import Presenter
+from wsexample.cli.client.outgoing import Encoder, JsonCollector, json_rpc_call
 from wsexample.cli.dump import harmless, shown
-from wsexample.cli.incoming import Presenter
-from wsexample.cli.outgoing import Encoder, JsonCollector, json_rpc_call
 from wsexample.cli.watch_list import read_watch_list
 from wsexample.errors import CredentialsError, OptionError, StorageError
 from wsexample.records.fields import UnknownRecord, decode_json, encode_json

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from wsexample.cli.feed.numbers import count_of
-from wsexample.cli.tape_progress import bytes_text
-from wsexample.cli.tape_sources import describe
+from wsexample.cli.progress import bytes_text
+from wsexample.cli.tapes.sources import describe
 from wsexample.session.session import Session
 from wsexample.tape.recorder import Recorder
 

@@ -1,0 +1,228 @@
+"""``wsexample query``: SQL, bars, exports, pictures."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.commands import Launch
+from wsexample.cli.query import engine as query_engine
+from wsexample.cli.query.command import main
+from wsexample.records.market import Board, Quote, Record, Trade
+from wsexample.sinks.base import open_sink
+
+SECOND = 10**9
+BEGIN = 1_700_000_040 * SECOND  # begins a minute, 2023-11-14 22:14:00 UTC
+
+
+def store(url: str, records: Sequence[Record]) -> None:
+    """Store records by URL."""
+
+    async def main() -> None:
+        sink = open_sink(url)
+        await sink.write(records)
+        await sink.close()
+
+    asyncio.run(main())
+
+
+def trade(second: float, price: float, size: float = 1.0, symbol: str = "AAPL") -> Trade:
+    at_ns = BEGIN + round(second * SECOND)
+    return Trade(venue="v", symbol=symbol, exchange_ns=at_ns, received_ns=at_ns + 1000, price=price, size=size)
+
+
+def quote(second: float, bid: float, ask: float) -> Quote:
+    at_ns = BEGIN + round(second * SECOND)
+    return Quote(venue="v", symbol="AAPL", received_ns=at_ns, bid_price=bid, ask_price=ask, bid_size=1, ask_size=1)
+
+
+def board(second: float, price: float, volume: float) -> Board:
+    at_ns = BEGIN + round(second * SECOND)
+    return Board(venue="kabu", symbol="9433@1", received_ns=at_ns, last_price=price, last_ns=at_ns, volume=volume)
+
+
+TRADES = [trade(1, 10), trade(2, 12, 3), trade(59, 11), trade(61, 20), trade(200, 5, symbol="MSFT")]
+
+
+@pytest.fixture
+def ticks(tmp_path: Path) -> Path:
+    """A database of trades and quotes."""
+    store(f"sqlite:///{tmp_path / 'ticks.db'}", [*TRADES, quote(1, 9, 10), quote(30, 11, 14)])
+    return tmp_path / "ticks.db"
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_without_a_question_it_says_what_is_there(ticks: Path, tmp_path: Path) -> None:
+    """Each table with its records, symbols and times."""
+    assert run(ticks, "-o", tmp_path / "out.csv").exit_code == 0
+    assert rows(tmp_path / "out.csv")[1] == {
+        "table": "trades",
+        "records": "5",
+        "symbols": "2",
+        "first_utc": "2023-11-14 22:14:01",
+        "last_utc": "2023-11-14 22:17:20",
+    }
+
+
+def test_sql_is_answered_in_a_pipe_as_csv(launch: Launch, ticks: Path) -> None:
+    """A query prints a head line and its rows."""
+    done = launch("main", "query", str(ticks), "select symbol, count(*) as n from trades group by 1")
+    assert (done.finish(), done.out) == (0, ["symbol,n", "AAPL,4", "MSFT,1"])
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.csv", "out.parquet", "out.arrow"])
+def test_exports_give_the_rows_back(ticks: Path, tmp_path: Path, name: str) -> None:
+    """Every format of a file holds the same rows."""
+    result = run(ticks, "select symbol, price from trades order by seq", "-o", tmp_path / name)
+    assert (result.exit_code, "5 rows written" in result.output) == (0, True)
+    expected = [(one.symbol, one.price) for one in TRADES]
+    if name.endswith(".jsonl"):
+        lines = (tmp_path / name).read_text().splitlines()
+        assert [(one["symbol"], one["price"]) for one in map(json.loads, lines)] == expected
+    elif name.endswith(".csv"):
+        assert [(one["symbol"], float(one["price"])) for one in rows(tmp_path / name)] == expected
+    else:
+        from pyarrow import feather, parquet
+
+        read = parquet.read_table if name.endswith("parquet") else feather.read_table
+        assert [(one["symbol"], one["price"]) for one in read(tmp_path / name).to_pylist()] == expected
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("select null as a union all select 1 union all select 2.5", [None, 1.0, 2.5]),
+        ("select 1 as a union all select 'x'", ["1", "x"]),
+        ("select 1 as a where 1 = 0", []),
+    ],
+)
+def test_columns_of_several_types_become_one(
+    ticks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sql: str, expected: list[object]
+) -> None:
+    """SQLite lets a column hold anything; a file has one type, found over all batches."""
+    from pyarrow import parquet
+
+    for batch in (10_000, 1):
+        monkeypatch.setattr(query_engine, "BATCH", batch)
+        assert run(ticks, sql, "-o", tmp_path / "out.parquet").exit_code == 0
+        assert parquet.read_table(tmp_path / "out.parquet")["a"].to_pylist() == expected
+
+
+def test_a_format_for_people(ticks: Path, tmp_path: Path) -> None:
+    """--format table has columns; --quiet says nothing about the file."""
+    result = run(ticks, "select symbol from trades", "-o", tmp_path / "out", "--format", "table", "--quiet")
+    assert (result.exit_code, result.output) == (0, "")
+    assert (tmp_path / "out").read_text().split()[:2] == ["symbol", "AAPL"]
+
+
+def test_bars_are_built_from_trades(ticks: Path, tmp_path: Path) -> None:
+    """Open, high, low, close, volume and the average by volume, by the venue's time; quiet minutes have no bar."""
+    assert run(ticks, "--bars", "1m", "--symbol", "AAPL", "-o", tmp_path / "bars.csv").exit_code == 0
+    first, second = rows(tmp_path / "bars.csv")
+    assert first == {
+        "venue": "v", "symbol": "AAPL", "interval_s": "60", "begin_ns": str(BEGIN), "open": "10.0", "high": "12.0",
+        "low": "10.0", "close": "11.0", "volume": "5.0", "vwap": "11.4", "trade_count": "3",
+    }  # fmt: skip
+    assert (second["open"], second["close"], second["trade_count"]) == ("20.0", "20.0", "1")
+
+
+def test_bars_are_built_from_boards_where_there_are_no_trades(tmp_path: Path) -> None:
+    """What the volume grew by was traded at the last price; a board that changed in something else is no trade."""
+    boards = [board(1, 100, 1000), board(2, 101, 1300), board(3, 101, 1300), board(4, 99, 1400)]
+    store(f"sqlite:///{tmp_path / 'b.db'}", boards)
+    run(tmp_path / "b.db", "--bars", "1m", "-o", tmp_path / "bars.csv")
+    (bar,) = rows(tmp_path / "bars.csv")
+    assert (bar["open"], bar["close"], bar["volume"], bar["trade_count"]) == ("101.0", "99.0", "400.0", "2")
+
+
+def test_parquet_gives_the_same_bars_as_sqlite(ticks: Path, tmp_path: Path) -> None:
+    """An archive and a single file are asked by DuckDB, with the same answers."""
+    store(f"parquet:///{tmp_path / 'archive'}", TRADES)
+    for place, name in ((ticks, "one.csv"), (tmp_path / "archive", "other.csv")):
+        assert run(place, "--bars", "1m", "--day", "2023-11-14", "-o", tmp_path / name).exit_code == 0
+    one, other = (rows(tmp_path / name) for name in ("one.csv", "other.csv"))
+    assert [{**bar, "vwap": float(bar["vwap"])} for bar in one] == [
+        {**bar, "vwap": float(bar["vwap"])} for bar in other
+    ]
+    run(tmp_path / "archive", "select * from trades order by seq", "-o", tmp_path / "trades.parquet")
+    run(tmp_path / "trades.parquet", "select count(*) as n from records", "-o", tmp_path / "n.csv")
+    assert rows(tmp_path / "n.csv") == [{"n": "5"}]
+
+
+def test_a_picture_as_png(ticks: Path, tmp_path: Path) -> None:
+    """A PNG of some size is drawn."""
+    result = run(ticks, "--symbol", "AAPL", "--picture", tmp_path / "day.png")
+    assert (result.exit_code, "drawn" in result.output) == (0, True), result.output
+    data = (tmp_path / "day.png").read_bytes()
+    assert data.startswith(b"\x89PNG")
+    assert len(data) > 5000
+
+
+def test_a_picture_on_the_terminal(ticks: Path) -> None:
+    """Price and spread with their extremes on the axes; with several symbols one must be named."""
+    said = run(ticks, "--symbol", "AAPL", "--picture", "-").output
+    for words in ("AAPL, 2023-11-14 (UTC)", "20┤", "spread", "22:14:01", "3┤"):
+        assert words in said
+    refused = run(ticks, "--picture", "-")
+    assert (refused.exit_code, "AAPL, MSFT" in refused.output) == (2, True)
+
+
+def test_a_missing_extra_is_named(ticks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without matplotlib the install that brings it is said, with an exit status of its own."""
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    result = run(ticks, "--symbol", "AAPL", "--picture", tmp_path / "day.png")
+    assert (result.exit_code, "wsexample[pictures]" in result.output) == (4, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "exit_code", "said"),
+    [
+        (("selec",), 2, "syntax error"),
+        (("delete from trades",), 2, "readonly"),
+        (("--bars", "0"), 2, "must be longer"),
+        (("select 1", "--bars", "1m"), 2, "ask one thing"),
+        (("select 1", "--symbol", "A"), 2, "write a WHERE"),
+        (("select 1", "-o", "out.xyz"), 2, "does not say its format"),
+        (("select 1", "--format", "parquet"), 2, "goes to a file"),
+        (("--picture", "-", "--symbol", "NONE"), 2, "no prices of NONE"),
+    ],
+)
+def test_questions_that_cannot_be_answered(ticks: Path, words: tuple[str, ...], exit_code: int, said: str) -> None:
+    """One line says why, and nothing is changed."""
+    result = run(ticks, *words)
+    assert (result.exit_code, said in result.output) == (exit_code, True), result.output
+
+
+def test_a_place_may_be_the_url_of_a_sink(ticks: Path, tmp_path: Path) -> None:
+    """The same words as --store; a store that cannot be asked is named."""
+    assert run(f"sqlite:///{ticks}", "select 1 as one", "-o", tmp_path / "out.csv").exit_code == 0
+    assert rows(tmp_path / "out.csv") == [{"one": "1"}]
+    refused = run("mongodb://host/records")
+    assert (refused.exit_code, "mongodb cannot be asked" in refused.output) == (2, True)
+
+
+def test_a_place_that_is_none(tmp_path: Path) -> None:
+    """A missing file, an empty directory and something else are told apart."""
+    (tmp_path / "text").write_text("hello")
+    for place, said in (
+        (tmp_path / "none.db", "cannot be read"),
+        (tmp_path, "no Parquet"),
+        (tmp_path / "text", "neither"),
+    ):
+        result = run(place)
+        assert (result.exit_code, said in result.output) == (23, True), result.output

@@ -1,0 +1,34 @@
+"""``wsexample record`` and ``--record``: streams of commands on tapes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from tests.commands import Launch
+from wsexample.cli.tapes.record import main
+from wsexample.tape.format import Kind
+from wsexample.tape.reader import Tape
+
+
+def test_any_url_can_be_recorded(launch: Launch, echo_url: str, tmp_path: Path) -> None:
+    """A URL is recorded raw, both ways, with secrets masked in what is sent; a second run goes on with the tape."""
+    tape = tmp_path / "any.tape"
+    login = json.dumps({"key": "AK", "secret": "hush"})
+    for _ in range(2):
+        recorder = launch("main", "record", str(tape), echo_url, "-x", login, "--max-messages", "1")
+        assert recorder.finish() == 0, recorder.story
+    with Tape(tape) as reader:
+        entries = list(reader.entries())
+    sent = [entry.payload for entry in entries if entry.kind == Kind.SENT_TEXT]
+    received = [(entry.connection, entry.payload) for entry in entries if entry.kind == Kind.RECEIVED_TEXT]
+    assert sent == [b'{"key": "***", "secret": "***"}'] * 2
+    assert received == [(1, login.encode()), (2, login.encode())]
+
+
+def test_what_cannot_be_recorded_is_refused(tmp_path: Path) -> None:
+    """A word that is neither a command nor a URL is named."""
+    result = CliRunner().invoke(main, [str(tmp_path / "a.tape"), "nonsense"])
+    assert (result.exit_code, "neither a URL nor one of" in result.output) == (2, True)

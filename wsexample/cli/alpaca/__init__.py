@@ -1,0 +1,1 @@
+"""``wsexample alpaca``: Alpaca's streams, account and orders on the command line."""

@@ -1,0 +1,1 @@
+"""What ``kclient`` is made of: wishes, the stream, the ladder."""

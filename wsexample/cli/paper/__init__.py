@@ -1,0 +1,1 @@
+"""``wsexample paper``: strategies that trade on paper, and how they have done."""

@@ -1,0 +1,1 @@
+"""``wsexample query``: where it is asked, bars, and what comes out."""

@@ -1,0 +1,1 @@
+"""``wsexample sim``: the simulators as commands."""

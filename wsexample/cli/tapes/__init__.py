@@ -1,0 +1,1 @@
+"""``wsexample tape``, ``record`` and ``replay``: the commands around tapes."""

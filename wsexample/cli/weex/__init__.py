@@ -1,0 +1,1 @@
+"""``wsexample weex``: WEEX's streams, account and orders on the command line."""
