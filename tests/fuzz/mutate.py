@@ -8,6 +8,7 @@ The input that is being tried stands in FILE while it is, so that it is known af
 from __future__ import annotations
 
 import argparse
+import logging
 import random
 import sys
 import time
@@ -52,6 +53,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--last", type=Path, required=True, help="where the input stands that is being tried")
     options = parser.parse_args()
+    logging.disable()
     for name in options.targets:
         target, chance = load(name), random.Random(options.seed)
         pool = [*(file.read_bytes() for file in corpus(name)), *seeds(target)]

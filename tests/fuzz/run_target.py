@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import ast
 import gc
+import logging
 import os
 import shlex
 import sys
@@ -116,6 +117,7 @@ def main() -> None:
     arguments += flags
     if not any(not flag.startswith("-") for flag in flags):  # a merge, or one input to repeat, names its own
         arguments += [str(path) for path in readable if path.exists()]
+    logging.disable()  # what a hostile input makes the library say is of no interest here, a million times over
     gc.freeze()  # what is imported stays: collections within the runs need not look at it
     atheris.Setup(arguments, within_memory(target.one_input))
     atheris.Fuzz()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,14 @@ from tests.fuzz import campaign
 from tests.fuzz.targets import corpus, load, names, seeds
 
 SEED = int(os.environ.get("WSEXAMPLE_FUZZ_SEED", "1"))
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Have the library say nothing of hostile inputs, for as long as a test lasts."""
+    logging.disable()
+    yield
+    logging.disable(logging.NOTSET)
 
 
 @pytest.mark.parametrize("target", names())

@@ -174,6 +174,11 @@ class _Lane(_Core):
     factory: Any
     is_server: bool
     log: Any
+    data: Any
+    current_frame: Any
+    frame_data: Any
+    message_data: Any
+    wasNotCleanReason: str | None
     lane_is_open = False
     lane_shares: frozenset[str] = frozenset()
     """Receive hooks that a class overrides for fragments only: a message in one frame still goes by the lane."""

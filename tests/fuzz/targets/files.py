@@ -6,7 +6,6 @@ Records as JSON lines, credentials, watch lists, what is typed, what a peer sent
 from __future__ import annotations
 
 import atexit
-import logging
 import shutil
 import tempfile
 import zlib
@@ -40,8 +39,6 @@ ENV = b'APCA_API_KEY_ID=PKTEST\nexport APCA_API_SECRET_KEY="' + SECRET + b'" # m
 TOML = b'[alpaca]\nkey = "PKTEST"\nsecret = "' + SECRET + b'"\n[kabu]\npassword = "x"\n'
 LIST = b'# mine\n9433@1 KDDI\n*101\n"167060019", x\n7203.T\n'
 MOST_SHOWN = 20_000_000
-logging.getLogger("dotenv").setLevel(logging.CRITICAL)
-logging.getLogger("wsexample").setLevel(logging.CRITICAL)
 
 
 def one_input(data: bytes) -> None:

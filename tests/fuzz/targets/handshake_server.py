@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import logging
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -81,8 +80,6 @@ STEPS = (200_000, 1, 9, 60)
 _loop = asyncio.new_event_loop()
 _unhandled: list[dict[str, Any]] = []
 _loop.set_exception_handler(lambda loop, context: _unhandled.append(context))
-logging.getLogger("wsexample").setLevel(logging.CRITICAL)
-logging.getLogger("aiohttp").setLevel(logging.CRITICAL)
 
 
 class _Socket(ListTransport):

@@ -10,7 +10,6 @@ import asyncio
 import atexit
 import hashlib
 import json
-import logging
 import shutil
 import tempfile
 from collections.abc import Iterable
@@ -57,7 +56,6 @@ OPS: list[Any] = [
     {"op": "ping", "id": 5},
 ]
 WORDS = ("alpaca", "AAPL", "quote", "*", ">", "", "BTC/USD", "%", "_", "a b", "\u00e9", "9433@1", "x" * 300)
-logging.getLogger("wsexample.hub").setLevel(logging.CRITICAL)
 
 
 class Outbox:
