@@ -28,10 +28,11 @@ def test_a_command_ends_with_its_standard_input_when_told_to() -> None:
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are found in /proc")
 def test_a_source_does_not_outlive_a_hub_that_is_killed() -> None:
     """A hub nobody publishes in is a source that prints nothing, and so would never notice a broken pipe."""
-    quiet = Running("hub", "--listen", "0", "--name", "quiet", stdin=subprocess.PIPE)
-    url = quiet.wait_for("readers connect to").partition("ws://")[2].partition(",")[0]
-    killed = Running("hub", "--listen", "0", "--", "watch", f"ws://{url}", stdin=None)
+    quiet = Running("main", "hub", "--listen", "0", "--name", "quiet", stdin=subprocess.PIPE)
+    killed: Running | None = None
     try:
+        url = quiet.wait_for("readers connect to").partition("ws://")[2].partition(",")[0]
+        killed = Running("main", "hub", "--listen", "0", "--", "watch", f"ws://{url}", stdin=None)
         source = _child_of(killed.process.pid)
         killed.process.send_signal(signal.SIGKILL)
         killed.process.wait(DEADLINE_S)
@@ -40,8 +41,8 @@ def test_a_source_does_not_outlive_a_hub_that_is_killed() -> None:
             assert time.monotonic() < ends_s, "the source lives on"
             time.sleep(0.02)
     finally:
-        killed.close()
-        quiet.close()
+        for each in filter(None, (killed, quiet)):
+            each.close()
 
 
 def _child_of(parent: int) -> int:

@@ -162,7 +162,9 @@ def run_words(part: Part, facts: Mapping[str, str]) -> tuple[list[str], bool]:
         words = _without(words, "--ca")  # the hub here has no TLS
         return [*words, *([] if "--count" in words else ["--count", "1"])], False
     if room == "dump":
-        return words, "-r" not in words or "--eof-wait" not in words
+        if "--eof-wait" in words:
+            return words, "-r" not in words
+        return [*words, *(["--eof-wait", "20"] if "-r" in words else [])], True  # at a terminal nothing ends it
     return words, False
 
 

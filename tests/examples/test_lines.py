@@ -157,12 +157,9 @@ class Stage:
             words, is_endless = run_words(part, self.facts)
             own = f"new-{next(self._numbers)}-"
             words = [name for word in words for name in self._names(re.sub("^new-", own, word))]
-            # An account has one connection to each feed of Alpaca's, and kabu Station counts calls.
-            turn = (
-                self._turns["alpaca" if "alpaca" in words else "kabu"]
-                if {"alpaca", self.facts["kabu_key"]} & {*words}
-                else nullcontext()
-            )
+            # An account has one connection to each feed of Alpaca's; kabu Station counts calls, and has one token at a time.
+            used = {"alpaca": "alpaca" in words, "kabu": "kclient" in (part.program, *words)}
+            turn = next((self._turns[name] for name, is_used in used.items() if is_used), nullcontext())
             with turn, self.command(Part(part.program, words), given) as command:
                 if is_endless:
                     command.wait_for(sign_of_life(part.program, words))
