@@ -77,7 +77,11 @@ def test_rest_calls(run: Runner[None]) -> None:
         async with WeexSimulator(step_s=0.01) as venue, WeexRest(spot(venue)) as rest:
             assert await rest.fetch_time_ms() > 10**12
             assert {row["symbol"] for row in await rest.fetch_symbols()} == set(await rest.fetch_tradable_symbols())
-            assert (await rest.fetch_quotes("BTCUSDT"))[0]["bidPrice"] < (await rest.fetch_price("BTCUSDT"))["price"]
+            quote = (await rest.fetch_quotes("BTCUSDT"))[0]
+            assert float(quote["bidPrice"]) < float(quote["askPrice"])
+            assert float((await rest.fetch_price("BTCUSDT"))["price"]) == pytest.approx(
+                float(quote["bidPrice"]), rel=0.05
+            )
             assert len((await rest.fetch_depth("BTCUSDT"))["bids"]) == 15
             assert len((await rest.fetch_candles("BTCUSDT"))[0]) == 11
             waiting = await rest.submit_order({**LIMIT_BUY, "price": "1000.0"})
