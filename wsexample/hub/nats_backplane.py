@@ -88,6 +88,8 @@ class NatsBackplane(Backplane):
         self._held: dict[int, bytes] = {}
         self._target = 0
         self._heard_s = 0.0
+        self._sure_s = 0.0
+        self._doubted: Any = None
         self._asked_s = 0.0
         self._wanted = asyncio.Event()
         self._reading = asyncio.Lock()
@@ -115,6 +117,11 @@ class NatsBackplane(Backplane):
     def stream_name(self) -> str:
         """Name of the stream."""
         return f"WSXHUB_{self.options.lease}"
+
+    @property
+    def beat_s(self) -> float:
+        """How often an owner shows that it is there: often enough that nobody doubts it, seconds."""
+        return min(self.options.beat_s, self._lease.ttl_s / 10) if self._lease is not None else self.options.beat_s
 
     def subject(self, word: str) -> str:
         """Return a subject of the group: "live", "kept", "turn" or "again"."""
@@ -153,7 +160,7 @@ class NatsBackplane(Backplane):
             raise StorageError(
                 f"the stream {self.stream_name} on {shown(self._url)} cannot be used: {words}"
             ) from error
-        self._heard_s = loop.time()
+        self._heard_s = self._sure_s = loop.time()
         self._tasks = [
             asyncio.create_task(self._fill_gaps(), name="hub gaps"),
             asyncio.create_task(self._watch(), name="hub watch"),
@@ -229,10 +236,16 @@ class NatsBackplane(Backplane):
         except UNREADABLE:
             self.stats.unread += 1
             return
-        self._heard_s = asyncio.get_running_loop().time()
+        now_s = asyncio.get_running_loop().time()
+        self._heard_s = now_s
         if batch.term < self.term:
             self.stats.void += 1
             return
+        if self._lease is not None and now_s - self._sure_s > self._lease.ttl_s / 4:
+            self._doubted = message
+            self._wanted.set()
+            return
+        self._sure_s = now_s
         self.adopt(batch.term)
         self._target = max(self._target, batch.number)
         if batch.rows:
@@ -324,10 +337,24 @@ class NatsBackplane(Backplane):
         while True:
             await self._wanted.wait()
             self._wanted.clear()
+            if self._doubted is not None:
+                await self._make_sure()
             while self.number is None or self._target > self.number:
                 if not await self.read_on():
                     await self._ask_again()
                     await asyncio.sleep(0.05)
+
+    async def _make_sure(self) -> None:
+        """Read the stream to its end after a silence in which there may have been another owner, then hear on.
+
+        An owner gives up a quarter of the lease before another one can have it. So what comes after a shorter silence is of the
+        owner that was heard before; after a longer one it may be of one that was cut off together with this hub.
+        """
+        while not await self.read_to_end():
+            await asyncio.sleep(0.05)
+        self._sure_s = asyncio.get_running_loop().time()
+        message, self._doubted = self._doubted, None
+        await self._hear(message)
 
     async def _ask_again(self) -> None:
         """Ask the owner for what is missing: a stream that is choosing a leader takes seconds to get it."""
@@ -375,6 +402,17 @@ class NatsBackplane(Backplane):
                     return place - first
                 self._take_kept(place, message.data)
             return len(asked)
+
+    async def read_to_end(self) -> bool:
+        """Read the stream as far as it goes now; returns whether that is done, and not when nobody answers."""
+        try:
+            last = (await self.stream.stream_info(self.stream_name)).state.last_seq
+        except failures():  # the servers are choosing a leader
+            return False
+        while self.kept_at < last:
+            if not await self.read_on():
+                return False
+        return True
 
     async def _read_some(self) -> None:
         """Read at least one message of the stream; there is one."""

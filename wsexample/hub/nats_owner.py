@@ -123,7 +123,7 @@ class Owner:
         await self._live(data)
 
     async def _live(self, data: bytes) -> None:
-        if not self._is_deposed:
+        if not self._is_deposed and self._hub.client.is_connected:  # the client would say it later, as another's number
             with suppress(*failures()):  # not heard live, it is fetched from the stream
                 await self._hub.client.publish(self._hub.subject("live"), data)
 
@@ -244,7 +244,7 @@ class Owner:
 
     async def _beat(self) -> None:
         while True:
-            await asyncio.sleep(self._hub.options.beat_s)
+            await asyncio.sleep(self._hub.beat_s)
             await self._live(encode(Batch(self.number, self.term, self._kept_number, self._place)))
 
     # -- taking over -----------------------------------------------------------------------------------------------
@@ -291,11 +291,5 @@ class Owner:
 
     async def _read_all(self) -> None:
         """Read the stream up to its end."""
-        hub = self._hub
-        while True:
-            with suppress(*failures()):  # the servers are choosing a leader: ask again
-                last = (await hub.stream.stream_info(hub.stream_name)).state.last_seq
-                if hub.kept_at >= last:
-                    return
-            if not await hub.read_on():
-                await asyncio.sleep(0.05)
+        while not await self._hub.read_to_end():
+            await asyncio.sleep(0.05)

@@ -123,9 +123,10 @@ class KabuDialect(Dialect):
             self.kept.append(Unreadable(received_ns, payload[:_KEPT_BYTES], str(error)))
             return None
         self.boards += 1
-        if board.symbol not in self.newest and len(self.newest) >= _MOST_SYMBOLS:
-            del self.newest[next(iter(self.newest))]
-        self.newest[board.symbol] = board
+        newest = self.newest
+        newest[board.symbol] = board
+        if len(newest) > _MOST_SYMBOLS:
+            del newest[next(iter(newest))]
         self._listener.heard(received_ns)
         exchange_ns = board.exchange_ns
         if exchange_ns is not None and received_ns - exchange_ns < self.lag.least_ns:
