@@ -350,7 +350,9 @@ class NatsBackplane(Backplane):
         An owner gives up a quarter of the lease before another one can have it. So what comes after a shorter silence is of the
         owner that was heard before; after a longer one it may be of one that was cut off together with this hub.
         """
-        while not await self.read_to_end():
+        while True:
+            if await self.read_to_end():
+                break
             await asyncio.sleep(0.05)
         self._sure_s = asyncio.get_running_loop().time()
         message, self._doubted = self._doubted, None

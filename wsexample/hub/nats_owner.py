@@ -291,5 +291,7 @@ class Owner:
 
     async def _read_all(self) -> None:
         """Read the stream up to its end."""
-        while not await self._hub.read_to_end():
+        while True:
+            if await self._hub.read_to_end():
+                return
             await asyncio.sleep(0.05)
