@@ -52,6 +52,9 @@ PURE = (
     "paper.signals",
     "hub.topics",
     "hub.ops",
+    "hub.masking",
+    "hub.soundness",
+    "wire.remainder",
 )
 IMPURE = {"asyncio", "socket", "ssl", "threading", "time"} | AUTOBAHN
 
