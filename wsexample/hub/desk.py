@@ -120,6 +120,12 @@ class Desk:
         self._put(topic, topic.keep(record), record)
         return True
 
+    def correct(self, name: str, record: Record, seq: int) -> None:
+        """Remember another record under a number that was given twice; whoever has had that number hears no more of it."""
+        topic = self.topics.get(name)
+        if topic is not None:
+            topic.replace(seq, record)
+
     def count_from(self, name: str, seq: int) -> None:
         """Know a topic that was numbered elsewhere up to a number, of which no record is had."""
         topic = self.topics.get(name)

@@ -36,6 +36,11 @@ class Topic:
         self.seq += 1
         return self.seq
 
+    def replace(self, seq: int, record: Record) -> None:
+        """Keep another record under a number that is kept."""
+        if self.oldest_seq <= seq <= self.seq:
+            self._kept[seq - self.oldest_seq] = record
+
     def skip_to(self, seq: int) -> None:
         """Forget what is kept and go on after a later number, because what lies between was never seen here."""
         self._kept.clear()

@@ -89,6 +89,7 @@ class NatsBackplane(Backplane):
         self._target = 0
         self._heard_s = 0.0
         self._sure_s = 0.0
+        self._sure_term = 0
         self._doubted: Any = None
         self._asked_s = 0.0
         self._wanted = asyncio.Event()
@@ -117,6 +118,10 @@ class NatsBackplane(Backplane):
     def stream_name(self) -> str:
         """Name of the stream."""
         return f"WSXHUB_{self.options.lease}"
+
+    @property
+    def _doubt_s(self) -> float:
+        return self._lease.ttl_s / 4 if self._lease is not None else self.options.lease_s / 4
 
     @property
     def beat_s(self) -> float:
@@ -241,7 +246,7 @@ class NatsBackplane(Backplane):
         if batch.term < self.term:
             self.stats.void += 1
             return
-        if self._lease is not None and now_s - self._sure_s > self._lease.ttl_s / 4:
+        if batch.term > self._sure_term or now_s - self._sure_s > self._doubt_s:
             self._doubted = message
             self._wanted.set()
             return
@@ -319,7 +324,8 @@ class NatsBackplane(Backplane):
             if self.desk.name_of(record) != topic:  # no reader could ask for it, and some would stumble over it
                 self.stats.unread += 1
                 continue
-            self.desk.continue_at(topic, record, seq)
+            if not self.desk.continue_at(topic, record, seq):
+                self.desk.correct(topic, record, seq)
 
     def _note_kept(self, number: int, at: int) -> None:
         """Take note that batches are in the stream, up to a place."""
@@ -345,17 +351,22 @@ class NatsBackplane(Backplane):
                     await asyncio.sleep(0.05)
 
     async def _make_sure(self) -> None:
-        """Read the stream to its end after a silence in which there may have been another owner, then hear on.
+        """Read the stream to its end when there is or may have been another owner, then hear on.
 
         An owner gives up a quarter of the lease before another one can have it. So what comes after a shorter silence is of the
-        owner that was heard before; after a longer one it may be of one that was cut off together with this hub.
+        owner that was heard before; after a longer one it may be of one that was cut off together with this hub. What such a one
+        has said is compared with the stream before a new one's word counts as what is kept.
         """
         while True:
-            if await self.read_to_end():
+            is_read = await self.read_to_end()
+            if (
+                is_read and self.kept_at >= read_batch(self._doubted.data).kept_at
+            ):  # a leader cut off knows an older end
                 break
             await asyncio.sleep(0.05)
         self._sure_s = asyncio.get_running_loop().time()
         message, self._doubted = self._doubted, None
+        self._sure_term = max(self.term, read_batch(message.data).term)
         await self._hear(message)
 
     async def _ask_again(self) -> None:
