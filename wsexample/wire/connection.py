@@ -21,6 +21,7 @@ from wsexample.wire.fragments import Fragment, with_last
 from wsexample.wire.heartbeat import Heartbeat
 from wsexample.wire.inflow import Arrival, Inflow
 from wsexample.wire.options import ConnectOptions, ServeOptions
+from wsexample.wire.pings import Pings
 
 if TYPE_CHECKING:
     from wsexample.wire.option_fields import ConnectFields
@@ -61,9 +62,8 @@ class Connection:
         self._drain: asyncio.Future[None] | None = None
         self._fragmenting: asyncio.Future[None] | None = None
         self._heartbeat: Heartbeat | None = None
-        self._beat: tuple[bytes, float] | None = None
         self._last_control_ns = 0
-        self._pings: dict[bytes, tuple[asyncio.Future[float], float]] = {}
+        self._pings = Pings()
         # a fragment may end in the middle of a character
         self._on_bad_utf8 = "strict" if options.validate_utf8 and not options.deliver_fragments else "replace"
         deflate = options.compression
@@ -89,8 +89,6 @@ class Connection:
         """``host:port`` of the other end."""
         self.on_control = options.on_control if isinstance(options, ConnectOptions) else None
         """Called with opcode (9 ping, 10 pong) and payload of each ping and pong that comes; may be set at any time."""
-        self.latency_s: float | None = None
-        """Round-trip time of the last keep-alive ping or `ping()`, None before the first answer."""
 
     # -- sending ---------------------------------------------------------------------------------------------
 
@@ -329,20 +327,14 @@ class Connection:
         payload = payload or os.urandom(8)
         if len(payload) > 125:
             raise OptionError(f"a ping carries at most 125 bytes, not {len(payload)}", option="payload")
-        if payload in self._pings:
-            raise StateError("a ping with this payload is already on its way")
         if self._link.state != OPEN:
             raise self._closing_error()
-        future: asyncio.Future[float] = self._loop.create_future()
-        self._pings[payload] = (future, time.monotonic())
-        try:
-            self._link.sendPing(payload)
-            async with asyncio.timeout(timeout_s):
-                return await future
-        except TimeoutError:
-            raise DeadlineError(f"no pong within {timeout_s:g} s", step="pong", timeout_s=timeout_s) from None
-        finally:
-            self._pings.pop(payload, None)
+        return await self._pings.round_trip_s(payload, self._link.sendPing, timeout_s)
+
+    @property
+    def latency_s(self) -> float | None:
+        """Round-trip time of the last keep-alive ping or `ping()`, None before the first answer."""
+        return self._pings.latency_s
 
     def pong(self, payload: bytes = b"") -> None:
         """Send a pong that nobody asked for (RFC 6455 section 5.5.3).
@@ -488,7 +480,7 @@ class Connection:
 
     def _send_beat(self) -> None:
         payload = self._options.ping_payload or os.urandom(8)
-        self._beat = (payload, time.monotonic())
+        self._pings.keep_alive_sent(payload)
         self._link.sendPing(payload)
 
     def _progress(self) -> object:
@@ -521,16 +513,8 @@ class Connection:
             payload: what it carries, at most 125 bytes.
         """
         self._last_control_ns = self._inflow.last_received_ns = time.time_ns()
-        if payload in self._pings:
-            future, sent_s = self._pings[payload]
-            self.latency_s = time.monotonic() - sent_s
-            if not future.done():
-                future.set_result(self.latency_s)
-        elif self._beat is not None and self._beat[0] == payload:
-            self.latency_s = time.monotonic() - self._beat[1]
-            self._beat = None
-            if self._heartbeat is not None:
-                self._heartbeat.answered()
+        if self._pings.pong_came(payload) and self._heartbeat is not None:
+            self._heartbeat.answered()
         if self.on_control is not None:
             self.on_control(10, payload)
 
@@ -584,9 +568,7 @@ class Connection:
         if self._close_timer is not None:
             self._close_timer.cancel()
         self.writing_resumed()
-        for future, _ in self._pings.values():
-            if not future.done():
-                future.set_exception(self._closing_error())
+        self._pings.finish(self._closing_error)
         self._inflow.finish()
         if not self.over.done():
             self.over.set_result(None)
