@@ -100,7 +100,7 @@ class _Retold:
 
     def __init__(self, pmce: Any, told: list[Any]) -> None:
         self.pmce = pmce
-        self._told = iter(told)
+        self._told = told[::-1]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.pmce, name)
@@ -109,10 +109,13 @@ class _Retold:
         """Do nothing; it was done."""
 
     def _tell(self) -> Any:
-        told = next(self._told, b"")
-        if isinstance(told, Exception):
+        told = self._told.pop() if self._told else b""
+        if not isinstance(told, Exception):
+            return told
+        try:
             raise told
-        return told
+        finally:
+            del told  # an error that leads to its own frame keeps the connection until the collector comes by
 
     def decompress_message_data(self, data: bytes, max_output_len: int | None = None) -> Any:
         """Return or raise what inflating came to."""
@@ -233,6 +236,11 @@ class _Lane(_Core):
     def _end(self, exc: BaseException | None) -> None:
         self.lane_is_open = False
         super().connection_lost(exc)
+        # A protocol and its future is_closed hold each other until the collector comes by; what is large need not wait for it.
+        pmce = self._perMessageCompress
+        if pmce is not None:
+            pmce._compressor = pmce._decompressor = None
+        self.message_data = self.frame_data = None
 
     def pauseReading(self) -> None:
         """Stop delivering messages at once, also in the middle of what was read; TCP tells the peer."""
@@ -452,7 +460,7 @@ class _Lane(_Core):
             if not is_text or not self.utf8validateIncoming or is_utf8(message):
                 return bytes(message)
         except (PayloadExceededError, PayloadCorruptError) as error:
-            told.append(error)
+            told.append(error.with_traceback(None))
         self._perMessageCompress = _Retold(pmce, told)
         return None
 
