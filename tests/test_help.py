@@ -119,6 +119,7 @@ OF_OTHERS = {
     "--basic-auth": "websocat",
     "--preamble": "websocat",
     "--prefix": "npm",
+    "--hypothesis-profile": "Hypothesis",
 }
 
 
