@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import subprocess
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -172,12 +173,15 @@ def test_each_command_that_listens_is_described_and_listens_on_loopback(
     asyncio.run(_tape_in(tmp_path))
     (tmp_path / "day.jsonl").write_bytes(b"")
     table = (ROOT / "docs" / "security.md").read_text(encoding="utf-8").partition("## Threats")[0]
-    running = {name: Running(words[0], *words[1:], stdin=None) for name, words in LISTENING.items()}
+    running = {name: Running(words[0], *words[1:], stdin=subprocess.PIPE) for name, words in LISTENING.items()}
     try:
         for name, one in running.items():
             one.wait_for("127.0.0.1" if "kabu" not in name else "localhost")
             ends_s = time.monotonic() + 10.0
-            while not (found := listening_addresses(one.process.pid)):  # a table that changes is not read whole
+            found: set[str] = set()
+            while not found:  # a table that changes is not read whole
+                found = listening_addresses(one.process.pid) if one.process.poll() is None else set()
+                assert one.process.poll() is None, one.story
                 assert time.monotonic() < ends_s, name
             assert found <= {"0100007F", "00000000000000000000000001000000"}, name
             assert name.removesuffix(" --serve").rpartition(" ")[0].strip() in table or name in table, name

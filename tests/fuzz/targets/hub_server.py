@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import msgspec
 
@@ -94,7 +95,6 @@ class Broadcast:
             reader.sent.append(payload)
 
 
-readers.Broadcaster = Broadcast  # type: ignore[assignment,misc]
 LOOP = asyncio.new_event_loop()
 
 
@@ -107,7 +107,8 @@ def one_input(data: bytes) -> None:
         case 7:
             _patterns(draw)
         case _:
-            LOOP.run_until_complete(_converse(draw))
+            with mock.patch.object(readers, "Broadcaster", Broadcast):
+                LOOP.run_until_complete(_converse(draw))
 
 
 async def _converse(draw: Draw) -> None:
