@@ -157,7 +157,9 @@ def listening_addresses(process: int) -> set[str]:
             inodes.add(os.readlink(each).removeprefix("socket:[").removesuffix("]"))
     found = set()
     for table in ("tcp", "tcp6"):
-        for line in Path(f"/proc/{process}/net/{table}").read_text().splitlines()[1:]:
+        for line in (
+            Path(f"/proc/self/net/{table}").read_text().splitlines()[1:]
+        ):  # those of this network, also of others
             words = line.split()
             if words[3] == "0A" and words[9] in inodes:  # LISTEN
                 found.add(words[1].partition(":")[0])
