@@ -344,7 +344,10 @@ def test_a_ladder_shows_both_sides_of_the_book(kabu: SimulatedKabu, terminal: La
     at = client.wait_for("OVER")
     shown = client.shown[at : client.wait_for("UNDER", after=at)]
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
-    assert len(re.findall(r"\d,\d{3}\.\d", plain)) > 10, plain  # both sides; a thin book has fewer levels than twenty
+    asks = re.findall(r"[\d,]+ +(\d,\d{3}\.\d)\s", plain)  # a size before its price; how many levels each side has
+    bids = re.findall(r"(\d,\d{3}\.\d) +[\d,]+\s", plain)  # or behind it; is the simulated market's to say
+    assert min(len(asks), len(bids)) > 0, plain
+    assert asks + bids == sorted(asks + bids, reverse=True), plain
     client.type("\x03")
     assert client.finish() == 130
     assert "トヨタ" not in client.shown
