@@ -180,10 +180,11 @@ def test_what_is_not_plain_is_left_alone(name: str, twin: ModuleType) -> None:
     assert (book.bids.levels, book.asks.levels, book.sequence) == ([Level(1.5, 1.0)], [Level(1.6, 1.0)], 100)
 
 
-def test_what_is_plain_is_read_the_short_way() -> None:
+def test_what_is_plain_is_read_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where it was built, the compiled reading takes the venue's own frames."""
     if len(TWINS) == 1:
         pytest.skip("the compiled sides were not built")
+    use(TWINS[1], monkeypatch)
     book = KeptBook([Level(1.5, 1.0)], [Level(1.6, 1.0)], sequence=100)
     found = TWINS[1].read_change(on_wire(PLAIN), {"BTCUSDT@depth15": book})
     assert found == ("BTCUSDT@depth15", "BTCUSDT", 1795000000221 * 10**6)

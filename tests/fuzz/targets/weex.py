@@ -8,7 +8,8 @@ message is read; no memory is without a bound.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ MESSAGES += [
     {"result": False, "id": 2, "msg": "INVALID_ARGUMENT: invalid symbol : cmt_nopeusdt"},
     {"e": "bookTicker", "E": 1795000000620, "s": "BTCUSDT", "u": 5, "b": "1.5", "B": "2", "a": "1.6", "A": "3"},
 ]
+TWINS = (sides, _sides_py)
 TOPICS = ("BTCUSDT@ticker", "BTCUSDT@depth15", "BTCUSDT@trade", "BTCUSDT@kline_1m_LAST_PRICE", "BTCUSDT@bookTicker",
           "account", "positions", "orders", "fill")  # fmt: skip
 SNAPSHOT = (
@@ -109,16 +111,27 @@ def one_input(data: bytes) -> None:
             check_step(step)
             kept.append(_plain(step))
     assert told[0] == told[1]
-    for dialect in dialects:
-        _check_after(dialect, now_ns)
+    for dialect, twin in zip(dialects, TWINS, strict=True):
+        with _using(twin):
+            _check_after(dialect, now_ns)
 
 
 def _receive(dialects: list[WeexDialect], payload: bytes, now_ns: int) -> list[Step]:
     steps = []
-    for dialect, twin in zip(dialects, (sides, _sides_py), strict=True):
-        stream.read_change, books.Side, books.WireSide = twin.read_change, twin.Side, twin.WireSide
-        steps.append(dialect.receive(payload, False, now_ns))
+    for dialect, twin in zip(dialects, TWINS, strict=True):
+        with _using(twin):
+            steps.append(dialect.receive(payload, False, now_ns))
     return steps
+
+
+@contextmanager
+def _using(twin: Any) -> Iterator[None]:
+    """Let books be kept by the compiled sides or by those in Python, for a while."""
+    stream.read_change, books.Side, books.WireSide = twin.read_change, twin.Side, twin.WireSide
+    try:
+        yield
+    finally:
+        stream.read_change, books.Side, books.WireSide = sides.read_change, sides.Side, sides.WireSide
 
 
 def _plain(step: Step) -> Any:
