@@ -134,13 +134,13 @@ def test_an_open_door_is_told_loudly(host: str | None, is_told: bool) -> None:
 
 LISTENING = {
     "wseserver": ("wseserver", "--port", "0"),
-    "wsexample hub": ("main", "hub", "--listen", "0", "day.jsonl"),
+    "wsexample hub": ("main", "hub", "--listen", "0"),
     "wsexample sim kabu": ("main", "sim", "kabu", "--port", "0"),
     "wsexample sim alpaca": ("main", "sim", "alpaca", "--port", "0"),
     "wsexample sim weex": ("main", "sim", "weex", "--port", "0"),
     "wsexample replay --serve": ("main", "replay", "a.tape", "--serve", "0"),
 }
-"""Every command that listens, with no more than a free port."""
+"""Every command that listens, with no more than a free port; the hub's records would come from its standard input."""
 MAKE_LISTENERS = {"wire/server.py", "echo.py"}
 """The only files that open a listening socket."""
 USE_LISTENERS = {"cli/server/run.py", "cli/doctor.py", "hub/server.py", "tape/server.py", *(
@@ -173,7 +173,6 @@ def test_each_command_that_listens_is_described_and_listens_on_loopback(
     """What really listens when a command is started with no more than a port is loopback, and the table has a row for it."""
     monkeypatch.chdir(tmp_path)
     asyncio.run(_tape_in(tmp_path))
-    (tmp_path / "day.jsonl").write_bytes(b"")
     table = (ROOT / "docs" / "security.md").read_text(encoding="utf-8").partition("## Threats")[0]
     running = {name: Running(words[0], *words[1:], stdin=subprocess.PIPE) for name, words in LISTENING.items()}
     try:
