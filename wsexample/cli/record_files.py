@@ -77,6 +77,10 @@ def _kind(source: str) -> str:
         raise StorageError(f"{source} cannot be read: {error.strerror}") from error
     if head == _SQLITE_HEAD:
         return "sqlite"
+    if (
+        not head.strip()
+    ):  # no line yet, as what was redirected before the first record; a tape has a head from the start
+        return "tape" if path.suffix == ".tape" else "lines"
     return "lines" if head.lstrip()[:1] == b"{" else "tape"
 
 

@@ -202,6 +202,24 @@ def test_a_damaged_line_is_named(tmp_path: Path, run: Run) -> None:
         run(read())
 
 
+@pytest.mark.parametrize(("name", "is_lines"), [("x.jsonl", True), ("x.tape", False)])
+def test_an_empty_file_has_no_records_yet_and_an_empty_tape_is_none(
+    tmp_path: Path, run: Run, name: str, is_lines: bool
+) -> None:
+    """What was redirected into a file before the first record came is no damage; a tape without its head is."""
+    path = tmp_path / name
+    path.write_bytes(b"")
+
+    async def read() -> list[Record]:
+        return [record async for batch in records_from([str(path)], Playing()) for record in batch]
+
+    if is_lines:
+        assert run(read()) == []
+    else:
+        with pytest.raises(StorageError, match="not a tape"):
+            run(read())
+
+
 def test_times_are_for_tapes(day: Path, run: Run) -> None:
     """A speed or a moment asked of what is no tape is an error, not passed over."""
 
