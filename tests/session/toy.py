@@ -10,12 +10,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
 from wsexample.errors import BrokerUnavailableError, CredentialsError, UnknownSymbolError
-from wsexample.ports import NOTHING, Dialect, Failure, Record, Silence, Step
+from wsexample.ports import NOTHING, Dialect, Errands, Failure, Gap, Record, Silence, Step
 from wsexample.records.market import Trade
 from wsexample.session.testing import ScriptedDialer
 
@@ -91,6 +92,38 @@ class ToyDialect(Dialect):
 
     def silence(self, now_ns: int) -> Silence:
         return self.quiet
+
+
+class HttpSide(Errands):
+    """A broker that registers by HTTP, and can be told to fail."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+        self.problems: dict[str, list[Exception]] = {}
+        self.missed: list[list[Record]] = []
+
+    def _do(self, errand: str) -> None:
+        self.log.append(errand)
+        if self.problems.get(errand.split()[0]):
+            raise self.problems[errand.split()[0]].pop(0)
+
+    async def prepare(self, attempt: int) -> Mapping[str, Any]:
+        self._do(f"prepare {attempt}")
+        return {"headers": {"X-Token": f"token-{len(self.log)}"}}
+
+    async def subscribe(self, topics: Sequence[str]) -> Step:
+        self._do(f"subscribe {' '.join(topics)}")
+        return Step(records=[trade(topic, 0) for topic in topics])
+
+    async def unsubscribe(self, topics: Sequence[str]) -> Step:
+        self._do(f"unsubscribe {' '.join(topics)}")
+        return NOTHING
+
+    async def backfill(self, gap: Gap, topics: Sequence[str]) -> AsyncIterator[Sequence[Record]]:
+        self._do("backfill")
+        for batch in self.missed:
+            await asyncio.sleep(0)
+            yield batch
 
 
 def trade(symbol: str, number: int, received_ns: int = 0, exchange_ns: int | None = None) -> Trade:
