@@ -24,6 +24,7 @@ from soak.verdict import (
     judge_memory,
     judge_wire,
     memory_of,
+    warm,
 )
 from tests.faults.proxy import SPOILING
 
@@ -154,6 +155,7 @@ def summary(report: Report) -> list[str]:
         "faults": f"{len(run.faults)}: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())),
         "reconnects, gaps": f"{last.counts['reconnects']}, {last.counts['gaps']}",
         "memory": f"{(first.rss_bytes or 0) / 2**20:.1f} MiB first, {(last.rss_bytes or 0) / 2**20:.1f} MiB last",
+        "memory is made of": made_of(run.samples),
         "handles": f"{first.handles} first, {last.handles} last",
         "most records that waited": f"{max(row.counts['waiting'] for row in run.samples):,}",
     }
@@ -175,6 +177,14 @@ def summary(report: Report) -> list[str]:
     if growth := run.facts.get("house growth", {}).get("lines"):
         lines += ["", "Where memory was given out after the warm-up:", "", "```", *growth, "```"]
     return lines
+
+
+def made_of(samples: Sequence[Sample]) -> str:
+    """Say what resident memory is made of after the warm-up and at the end."""
+    first, last = warm(samples)[0].heap, samples[-1].heap
+    return ", ".join(
+        f"{name} {first.get(name, 0) / 2**20:.1f} to {size / 2**20:.1f} MiB" for name, size in last.items()
+    )
 
 
 def written(report: Report) -> Path:

@@ -16,6 +16,8 @@ from collections import Counter
 
 import msgspec
 
+from soak.heap import parts
+
 __all__ = ["Growth", "Sample", "take", "top_types"]
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
@@ -40,6 +42,8 @@ class Sample(msgspec.Struct, kw_only=True):
     """CPU time of the process so far."""
     counts: dict[str, int] = {}
     """What the part of the house in this process has counted."""
+    heap: dict[str, int] = {}
+    """What resident memory is made of, bytes (`soak.heap.parts`)."""
 
 
 def take(counts: dict[str, int] | None = None) -> Sample:
@@ -62,6 +66,7 @@ def take(counts: dict[str, int] | None = None) -> Sample:
         timers=timers,
         cpu_s=time.process_time(),
         counts=counts or {},
+        heap=parts(),
     )
 
 
