@@ -13,11 +13,11 @@ from types import TracebackType
 from typing import Self
 
 from wsexample.errors import DeadlineError, SlowConsumerError, StateError
-from wsexample.ports import Record
+from wsexample.ports import Record, kind_of
 from wsexample.session.inbox import Inbox, InboxStats
 from wsexample.session.waiting import Wakeup
 
-__all__ = ["Consumer"]
+__all__ = ["Consumer", "only"]
 
 TURN_S = 0.002
 """Work between two records after which a consumer gives the loop a turn."""
@@ -30,6 +30,28 @@ async def breathe() -> None:
     """
     for _ in range(3):
         await asyncio.sleep(0)
+
+
+def only(kinds: frozenset[str], symbols: frozenset[str]) -> Callable[[Record], bool]:
+    """Return what lets records of some kinds and symbols through.
+
+    Parameters:
+        kinds: such as {"board"}; empty for all.
+        symbols: which ones; what concerns all of them, such as gaps, passes too. Empty for all.
+    """
+    by_class: dict[type[Record], bool] = {}
+
+    def passes(record: Record) -> bool:
+        if symbols and record.symbol and record.symbol not in symbols:
+            return False
+        if not kinds:
+            return True
+        known = by_class.get(record.__class__)
+        if known is None:
+            known = by_class[record.__class__] = kind_of(record.__class__) in kinds
+        return known
+
+    return passes
 
 
 class Consumer:

@@ -1,34 +1,32 @@
 """`Session`: connections one after the other become one stream of records; this is the part that users hold.
 
-What to do next is decided in `wsexample.session.machine` and in the dialect; one connection is lived through in
-`wsexample.session.stay`. Where connections come from is the wire's business, or that of whatever ``dial`` is given.
+What to do next is decided in `wsexample.session.machine` and in the dialect; one connection follows the other in
+`wsexample.session.attempts`. Where they come from is the wire's business, or that of whatever ``dial`` is given.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import random as _random
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Hashable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Hashable, Iterable, Sequence
 from contextvars import ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from wsexample.clock import SystemClock
-from wsexample.errors import DeadlineError, NetworkError, StateError
-from wsexample.ports import Clock, ConnectionEvent, Dialect, Errands, Failure, Gap, Record, kind_of
+from wsexample.errors import DeadlineError, StateError
+from wsexample.ports import Clock, ConnectionEvent, Dialect, Errands, Gap, Record
 from wsexample.session import events
-from wsexample.session.consumer import Consumer
+from wsexample.session.attempts import Attempts, Dial
+from wsexample.session.consumer import Consumer, only
 from wsexample.session.delivery import Delivery
-from wsexample.session.events import EndOfFeed, Event, Tap, Traffic
-from wsexample.session.failures import asked_wait_s, borne_in_a_row
-from wsexample.session.farewells import Farewells
+from wsexample.session.events import Event, Tap, Traffic
 from wsexample.session.gaps import Gaps
-from wsexample.session.inbox import InboxStats
 from wsexample.session.journal import as_record
 from wsexample.session.machine import AttemptPace, Deadline, Machine, Phase
 from wsexample.session.options import SessionOptions
-from wsexample.session.stay import Dialled, Parts, Stay, deadline_error
+from wsexample.session.stats import SessionStats, stats_of
+from wsexample.session.stay import Parts, deadline_error
 from wsexample.session.subscriptions import Askers
 from wsexample.session.testing import NoWaiting, mode_now
 from wsexample.session.waiting import EventLog, Wakeup, within
@@ -41,40 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Dial", "Session", "SessionStats"]
 
-log = logging.getLogger("wsexample.session")
-
-Dial = Callable[[ConnectOptions], Awaitable[Dialled]]
-"""Opens a connection; the seam at which tests and tapes feed a session without a socket."""
-
-
 _inside: ContextVar[Session | None] = ContextVar("the session whose own task or errand this is", default=None)
-
-
-class SessionStats(InboxStats, frozen=True, kw_only=True):
-    """Where a session stands, at one moment.
-
-    The inherited counts are sums over all consumers, those that left included: received is always the sum of delivered,
-    conflated, dropped and waiting.
-    """
-
-    phase: str
-    """"connecting", "logging_in", "subscribing", "live", "backing_off" or "closed"."""
-    messages: int
-    """Messages that came on the wire, on all connections."""
-    unread: int
-    """Messages over which the dialect stumbled; what it could not read it counts by itself."""
-    duplicates: int
-    """Records left out because the same had come before, by the ``dedupe`` key."""
-    gaps: int
-    """Gaps so far."""
-    attempts: int
-    """Connection attempts begun."""
-    reconnects: int
-    """How often the session became live again."""
-    lag_ns: int | None
-    """Arrival less the venue's time of the newest record that has one, nanoseconds; None before the first."""
-    silence_s: float | None
-    """Seconds since the last frame of any kind; None before the first."""
 
 
 class Session:
@@ -131,11 +96,8 @@ class Session:
         clock = clock or SystemClock()
         delivery = Delivery(options, dedupe)
         self._connect_options = url
-        self._dial: Dial = dial or connect
-        self._heeds_waits = testing is None
         self._events = EventLog()
         self._changed = Wakeup()
-        self._hurry = Wakeup()
         self._parts = Parts(
             dialect=dialect,
             errands=errands,
@@ -154,13 +116,10 @@ class Session:
             tap=self._told(tap) if tap is not None else None,
             changed=self._changed.set,
         )
+        self._attempts = Attempts(self._parts, url, dial or connect, heeds_waits=testing is None)
         self._task: asyncio.Task[None] | None = None
-        self._farewells = Farewells(self._emit)
-        self._opened: Dialled | None = None
-        self._stay: Stay | None = None
         self._is_closing = False
         self._is_stopping = False
-        self._refusals = 0
         self._defect: Exception | None = None
         self._error: BaseException | None = None
 
@@ -220,11 +179,7 @@ class Session:
         Parameters:
             reason: the words that are given for it.
         """
-        if self._stay is not None:
-            self._stay.fail(Failure(NetworkError(reason), is_final=False))
-        else:
-            self._parts.machine.hurry(self._parts.clock.monotonic_s())
-            self._hurry.set()
+        self._attempts.reconnect(reason)
 
     async def close(self) -> None:
         """End the session from wherever you are; when this returns no task of it runs. Closing twice is harmless.
@@ -245,7 +200,7 @@ class Session:
                 await asyncio.wait({task})
             except asyncio.CancelledError as error:  # even then nothing is left behind; only politeness is cut short
                 interrupted = error
-                self._farewells.cut_short()
+                self._attempts.cut_short()
         if interrupted is not None:
             raise interrupted
 
@@ -301,7 +256,7 @@ class Session:
             kinds: only these kinds of records, such as {"board"}; empty for all.
             symbols: only these symbols, and what concerns all of them, such as gaps; empty for all.
         """
-        where = _filter(frozenset(kinds), frozenset(symbols)) if kinds or symbols else None
+        where = only(frozenset(kinds), frozenset(symbols)) if kinds or symbols else None
         return self._parts.delivery.consumer(policy, limit, lossless, where)
 
     def deliver(self, records: Sequence[Record]) -> None:
@@ -336,8 +291,8 @@ class Session:
             timeout_s = parts.options.subscribe_timeout_s
             timeout_s += parts.options.errand_timeout_s if parts.errands is not None else 0.0
         with parts.askers.asking(unanswered) as question:
-            if new and self._stay is not None:
-                self._stay.ask(new)
+            if new and self._attempts.stay is not None:
+                self._attempts.stay.ask(new)
             parts.delivery.room.set()  # the answer may stand behind records that nobody takes just now
             late = f"the broker did not answer the subscription to {' '.join(unanswered)} within {timeout_s:g} s"
             await within(parts.clock, question.answered, DeadlineError(late, step="subscribe", timeout_s=timeout_s))
@@ -353,18 +308,18 @@ class Session:
         topics = (topics,) if isinstance(topics, str) else tuple(topics)
         told = parts.machine.drop(topics)
         parts.askers.confirm(topics)
-        if self._stay is not None:
-            self._stay.settle()
+        if self._attempts.stay is not None:
+            self._attempts.stay.settle()
         if not told:
             return
         if parts.errands is not None:
             timeout_s = parts.options.errand_timeout_s
             late = deadline_error(Deadline(0.0, "errand", timeout_s))
             step = await within(parts.clock, parts.errands.unsubscribe(told), late)
-            if self._stay is not None:
-                self._stay.take(step)
-        if self._stay is not None:
-            self._stay.take(parts.dialect.unsubscribe(told))
+            if self._attempts.stay is not None:
+                self._attempts.stay.take(step)
+        if self._attempts.stay is not None:
+            self._attempts.stay.take(parts.dialect.unsubscribe(told))
 
     def _refuse_when_over(self) -> None:
         if self.phase is Phase.CLOSED:
@@ -417,25 +372,7 @@ class Session:
     @property
     def stats(self) -> SessionStats:
         """All counts at this moment."""
-        parts, stay = self._parts, self._stay
-        counts = parts.delivery.stats
-        heard_ns = max(parts.heard_ns, stay.connection.last_received_ns if stay is not None else 0)
-        return SessionStats(
-            received=counts.received,
-            delivered=counts.delivered,
-            conflated=counts.conflated,
-            dropped=counts.dropped,
-            waiting=counts.waiting,
-            phase=self.phase.value,
-            messages=parts.messages,
-            unread=parts.unread,
-            duplicates=parts.delivery.duplicates,
-            gaps=parts.gaps.count,
-            attempts=parts.machine.connections,
-            reconnects=max(parts.machine.times_live - 1, 0),
-            lag_ns=parts.delivery.lag_ns,
-            silence_s=max((parts.clock.now_ns() - heard_ns) / 1e9, 0.0) if heard_ns else None,
-        )
+        return stats_of(self._parts, self._attempts.stay)
 
     def __repr__(self) -> str:
         stats = self.stats
@@ -465,7 +402,7 @@ class Session:
         _inside.set(self)
         error: BaseException | None = None
         try:
-            error = await self._connect_again_and_again()
+            error = await self._attempts.last()
         except asyncio.CancelledError:
             if self._defect is None and not self._is_closing:
                 raise
@@ -476,111 +413,9 @@ class Session:
         finally:
             self._is_stopping = True
             try:
-                await self._clear_up()
+                await self._attempts.finish()
             finally:
                 self._finish(error or self._defect)
-
-    async def _connect_again_and_again(self) -> Exception | None:
-        """Return what ended the session; None at the end of a feed."""
-        parts = self._parts
-        while True:
-            while (wait_s := parts.machine.wait_s(parts.clock.monotonic_s())) > 0:
-                await self._wait_or_hurry(wait_s)
-            failure = await self._attempt()
-            if failure is None:
-                return None
-            self._emit(events.Failed, phase=self.phase.value, error=failure.error, is_final=failure.is_final)
-            if failure.is_final or not self._backs_off(failure.error):
-                return failure.error
-
-    async def _wait_or_hurry(self, wait_s: float) -> None:
-        """Wait, or until `reconnect` is called."""
-        waits = [asyncio.ensure_future(self._parts.clock.sleep(wait_s)), asyncio.ensure_future(self._hurry.wait())]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
-
-    def _backs_off(self, error: Exception) -> bool:
-        """Begin to wait for the next attempt; returns False when the limits of trying again are reached."""
-        machine = self._parts.machine
-        least_s = asked_wait_s(error) if self._heeds_waits else 0.0
-        delay_s = machine.lost(self._parts.clock.monotonic_s(), least_s)
-        if delay_s is None:
-            error.add_note(f"gave up after {machine.failures} failures in a row")
-            return False
-        borne = borne_in_a_row(error, was_live=machine.times_live > 0)
-        self._refusals = 0 if borne is None else self._refusals + 1
-        if borne is not None and self._refusals >= borne:
-            error.add_note(f"gave up after {self._refusals} such answers in a row: is the address right?")
-            return False
-        level = logging.INFO if borne is None else logging.WARNING
-        log.log(level, "%s: %s; next attempt in %.1f s", self.dialect.venue, error, delay_s)
-        self._emit(events.Waiting, delay_s=delay_s, attempt=machine.attempt + 1)
-        self._changed.set()
-        return True
-
-    async def _attempt(self) -> Failure | None:
-        """Open a connection and stay until it is of no further use; returns why, None at the end of a feed."""
-        parts = self._parts
-        machine, clock = parts.machine, parts.clock
-        attempt = machine.dial(clock.monotonic_s())
-        self._changed.set()
-        options = self._connect_options
-        try:
-            if parts.errands is not None:
-                machine.errand_begun(clock.monotonic_s())
-                changes = await self._in_time(parts.errands.prepare, attempt)
-                machine.errand_done(clock.monotonic_s())
-                options = options.replace(**changes) if changes else options
-            await self._in_time(self._open, options)
-        except EndOfFeed:
-            return None
-        except Exception as error:  # noqa: BLE001 - judged, and raised by the session when it is final
-            return parts.judged(error)
-        connection, opened_ns = self._opened, clock.now_ns()
-        assert connection is not None
-        self._emit(events.Opened, url=mask_url(options.url), attempt=attempt)
-        self._stay = Stay(parts, connection, machine.connections)
-        failure: Failure | None = None
-        try:
-            failure = await self._stay.last()
-        finally:
-            self._stay = None
-            self._note_break(max(connection.last_received_ns, opened_ns), failure)
-            self._say_farewell(connection, failure)
-        return failure
-
-    async def _open(self, options: ConnectOptions) -> None:
-        # Kept at once: a connection that opens in the moment of a deadline or a close must not be lost sight of.
-        self._opened = await self._dial(options)
-
-    async def _in_time(self, work: Callable[..., Coroutine[Any, Any, Any]], *args: Any) -> Any:
-        """Await what the present phase waits for, under its deadline."""
-        parts = self._parts
-        deadline = parts.machine.deadline(parts.dialect.silence(parts.clock.now_ns()))
-        assert deadline is not None  # connecting always has one
-        return await within(parts.clock, work(*args), deadline_error(deadline))
-
-    def _note_break(self, heard_ns: int, failure: Failure | None) -> None:
-        """Remember where the stream broke, for the gap to come; an end that was wanted is no break."""
-        parts = self._parts
-        parts.gaps.abandon()
-        if failure is not None and (parts.machine.times_live or parts.delivery.has_delivered):
-            parts.gaps.broke(heard_ns, str(failure.error))
-
-    def _say_farewell(self, connection: Dialled, failure: Failure | None) -> None:
-        if connection is self._opened:
-            self._opened = None
-        self._farewells.say(connection, self._parts.machine.connections, failure)
-
-    async def _clear_up(self) -> None:
-        """See every connection off."""
-        if self._opened is not None:  # it opened in the very moment of the end
-            self._say_farewell(self._opened, None)
-        await self._farewells.finish()
 
     def _finish(self, error: BaseException | None) -> None:
         """Tell everybody that the session is over."""
@@ -613,20 +448,3 @@ class Session:
         if parts.options.journal and isinstance(record, ConnectionEvent):
             parts.delivery.deliver_at_once([record])
         return record
-
-
-def _filter(kinds: frozenset[str], symbols: frozenset[str]) -> Callable[[Record], bool]:
-    """Return what lets records of these kinds and symbols through."""
-    by_class: dict[type[Record], bool] = {}
-
-    def passes(record: Record) -> bool:
-        if symbols and record.symbol and record.symbol not in symbols:
-            return False
-        if not kinds:
-            return True
-        known = by_class.get(record.__class__)
-        if known is None:
-            known = by_class[record.__class__] = kind_of(record.__class__) in kinds
-        return known
-
-    return passes
