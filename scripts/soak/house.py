@@ -42,9 +42,10 @@ CALM_S = 1.0
 TRACES_FROM = 0.5
 """After which part of a run it is noted where memory is given out: when all memories are full."""
 HISTORY = 100
-"""Records of a topic that the hub keeps: few, so that they are full soon and their filling up is no slope."""
+"""Records of a topic that the hub keeps, and ended orders of the paper account: few, so that they are full soon and their filling
+up is no slope."""
 TRADED = ALPACA_SYMBOLS[0]
-"""What is traded on paper: one symbol, because a paper account keeps every order it ever had, and the hub some of each topic."""
+"""What is traded on paper: one symbol, because the hub keeps some records of each topic."""
 TYPES_EVERY = 10
 LEAKS = 1_000
 """How many small objects a planted leak keeps at each sample."""
@@ -71,7 +72,7 @@ class House:
         self.plan = plan
         self.streams: list[Stream] = []
         self.readers: list[Reader] = []
-        self.paper = PaperTradingEngine(20_000)
+        self.paper = PaperTradingEngine(20_000, history=HISTORY)
         self.written = 0
         self.taken: Counter[str] = Counter()
         self.paper_fills = 0
@@ -231,7 +232,7 @@ class House:
             "readers": {one.name: {**one.told(), "behind": one.behind(numbers)} for one in self.readers},
             "paper": {
                 "fills": self.paper_fills,
-                "orders": len(exchange.orders),
+                "orders": len(exchange.orders) + exchange.orders.forgotten,
                 "refused": self.paper.refused,
                 "imbalance": str(sum(abs(ledger.imbalance(currency)) for currency in ledger.currencies)),
                 "equity": str(ledger.equity()),

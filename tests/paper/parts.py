@@ -65,6 +65,7 @@ def venue(
     fees: Fees | None = None,
     limits: Limits | None = None,
     seed: int = 0,
+    history: int = 10_000,
     **fills: object,
 ) -> PaperVenue:
     """A venue with an account in USD."""
@@ -76,6 +77,7 @@ def venue(
         fees=fees,
         limits=limits,
         seed=seed,
+        history=history,
     )
 
 

@@ -54,6 +54,7 @@ class OrderMachine(LoopingMachine):
         max_leverage=st.sampled_from([None, D(1)]),
         daily_loss=st.sampled_from([None, None, D(30)]),
         begins_with=st.sampled_from([None, "buy", "buy", "sell"]),
+        history=st.sampled_from([2, 10_000]),
     )
     def open(
         self,
@@ -66,6 +67,7 @@ class OrderMachine(LoopingMachine):
         max_leverage: Decimal | None,
         daily_loss: Decimal | None,
         begins_with: str | None,
+        history: int,
     ) -> None:
         self.start = {"USD": D(10_000), "JPY": D(1_000_000)}
         self.engine = PaperTradingEngine(
@@ -79,6 +81,7 @@ class OrderMachine(LoopingMachine):
             ),
             fees=Fees(maker_bps=D("-0.7"), taker_bps=D("2.3"), per_unit=D("0.001")),
             limits=Limits(can_short=can_short, max_leverage=max_leverage, daily_loss=daily_loss),
+            history=history,
         )
         self.engine.exchange.ledger.set_rate("JPY", D("0.0067"))
         self.can_short = can_short
@@ -237,9 +240,13 @@ class OrderMachine(LoopingMachine):
 
     @rule(which=st.integers(0, 3))
     def cancel(self, which: int) -> None:
-        if (order_id := self.one_of(which)) is not None:
+        order_id = self.one_of(which)
+        if order_id in self.engine.exchange.orders:
             self.do(self.engine.cancel_order(order_id))
             self.read(self.engine.take_told())
+        elif order_id is not None:
+            with pytest.raises(RequestError, match="has forgotten"):
+                self.do(self.engine.cancel_order(order_id))
 
     @rule(which=st.integers(0, 3), size=st.none() | SIZES, limit_price=st.none() | PRICES)
     def replace(self, which: int, size: Decimal | None, limit_price: Decimal | None) -> None:
@@ -249,6 +256,7 @@ class OrderMachine(LoopingMachine):
         old = self.requests[order_id]
         if old.limit_price is None:
             limit_price = None
+        before = self.engine.exchange.orders.get(order_id)
         try:
             taken = self.do(self.engine.replace_order(order_id, size=size, limit_price=limit_price))
         except (OrderRejectedError, RequestError):
@@ -256,7 +264,7 @@ class OrderMachine(LoopingMachine):
         else:
             assert taken.replaces == order_id
             self.remember(taken, old)
-            before = self.engine.exchange.orders[order_id]
+            assert before is not None
             self.wanted[taken.order_id] = (order_id, Fraction(size if size is not None else before.size or 0))
         self.read(self.engine.take_told())
 
@@ -363,9 +371,12 @@ class OrderMachine(LoopingMachine):
             return
         ended = {"rejected", "canceled", "replaced", "expired", "fill"}
         is_open = {order.order_id for order in self.engine.exchange.open_orders()}
-        for order_id in self.engine.exchange.orders:
+        kept = self.engine.exchange.orders
+        assert is_open <= set(kept)
+        assert len(kept) <= len(is_open) + kept.history
+        for order_id in {*kept, *self.names}:
             assert (order_id in is_open) == (self.last_event.get(order_id) not in ended), order_id
-        known = set().union(*self.engine.exchange._working.values())
+        known = set().union(*self.engine.exchange._floor.working.values())
         assert known <= is_open
         if self.has_halted:
             assert all(self.engine.exchange.orders[order_id].is_flattening for order_id in is_open)

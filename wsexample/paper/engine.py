@@ -21,6 +21,7 @@ from wsexample.paper.instruments import Instrument
 from wsexample.paper.market import exactly
 from wsexample.paper.matching import Fees, Fills
 from wsexample.paper.performance import Performance
+from wsexample.paper.register import HISTORY
 from wsexample.paper.risk import Limits
 from wsexample.paper.signals import SMA, Crossover, Signal
 from wsexample.paper.venue import PaperVenue
@@ -47,6 +48,7 @@ class PaperTradingEngine(OrderGateway):
         seed: of everything that is drawn by lot (default 0).
         order_fraction: part of the equity that `execute_buy` spends when it is told no size (default 0.1).
         sample_s: seconds between two points of the equity curve (default 60).
+        history: orders that have ended and can still be asked for (default 10,000); open ones always can.
 
     Raises:
         OptionError: an amount that makes no sense.
@@ -66,6 +68,7 @@ class PaperTradingEngine(OrderGateway):
         seed: int = 0,
         order_fraction: Number = "0.1",
         sample_s: float = 60.0,
+        history: int = HISTORY,
     ) -> None:
         amounts = initial_balance if isinstance(initial_balance, Mapping) else {currency: initial_balance}
         start = {name: _amount(amount, "initial_balance") for name, amount in amounts.items()}
@@ -80,7 +83,14 @@ class PaperTradingEngine(OrderGateway):
                 f"order_fraction must be above 0 and at most 1, not {order_fraction}", option="order_fraction"
             )
         self.exchange = PaperVenue(
-            start, currency, instruments=instruments, fills=fills, fees=fees, limits=limits, seed=seed
+            start,
+            currency,
+            instruments=instruments,
+            fills=fills,
+            fees=fees,
+            limits=limits,
+            seed=seed,
+            history=history,
         )
         """The simulated venue: market views, orders, books, kill switch."""
         self.performance = Performance(start[currency], sample_s)
@@ -184,11 +194,14 @@ class PaperTradingEngine(OrderGateway):
 
         Parameters:
             order_id: the venue's identifier of the order.
+
+        Raises:
+            RequestError: there is no such order, or it has ended and was forgotten since.
         """
         return self.exchange.order(order_id)
 
     async def fetch_orders(self, status: str = "open") -> list[Order]:
-        """Return orders, oldest first: "open", "closed" or "all".
+        """Return orders, oldest first: "open", "closed" or "all"; of those that have ended, the last ``history``.
 
         Parameters:
             status: "open", "closed" or "all".
