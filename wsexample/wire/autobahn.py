@@ -14,17 +14,14 @@ import txaio
 from autobahn.asyncio import websocket as _autobahn
 from autobahn.asyncio.util import create_transport_details
 from autobahn.exception import PayloadCorruptError, PayloadExceededError
-from autobahn.websocket.compress import (
-    PerMessageDeflateOffer,
-    PerMessageDeflateOfferAccept,
-    PerMessageDeflateResponse,
-    PerMessageDeflateResponseAccept,
-)
 from autobahn.websocket.protocol import TrafficStats, WebSocketProtocol
 
+from wsexample.wire.deflate import deflate_client_options, deflate_server_options
 from wsexample.wire.handshake import MAX_HEAD_BYTES
 from wsexample.wire.lane import LaneCore, LaneCounters, is_utf8
 from wsexample.wire.remainder import Remainder
+from wsexample.wire.retold import Retold
+from wsexample.wire.transports import BufferedPort, Nobody, is_uvloops, socket_of
 
 __all__ = [
     "WebSocketClientFactory",
@@ -77,55 +74,6 @@ class _TrafficStats(LaneCounters, TrafficStats):
     """Autobahn's traffic statistics over counters that the lane reaches."""
 
 
-class _Nobody(asyncio.Transport):
-    """Stands for a transport that is gone while what it has read is still delivered: whatever is written is dropped."""
-
-    def write(self, data: Any) -> None:
-        return None
-
-    def is_closing(self) -> bool:
-        return True
-
-    def get_write_buffer_size(self) -> int:
-        return 0
-
-    def pause_reading(self) -> None:
-        return None
-
-    resume_reading = close = abort = pause_reading
-
-
-class _Retold:
-    """Tells Autobahn's parser what inflating a message came to, for it cannot be inflated a second time."""
-
-    def __init__(self, pmce: Any, told: list[Any]) -> None:
-        self.pmce = pmce
-        self._told = told[::-1]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.pmce, name)
-
-    def start_decompress_message(self) -> None:
-        """Do nothing; it was done."""
-
-    def _tell(self) -> Any:
-        told = self._told.pop() if self._told else b""
-        if not isinstance(told, Exception):
-            return told
-        try:
-            raise told
-        finally:
-            del told  # an error that leads to its own frame keeps the connection until the collector comes by
-
-    def decompress_message_data(self, data: bytes, max_output_len: int | None = None) -> Any:
-        """Return or raise what inflating came to."""
-        return self._tell()
-
-    def end_decompress_message(self) -> None:
-        """Return or raise what ending the message came to."""
-        self._tell()
-
-
 def _option(name: str) -> Any:
     """Make an Autobahn option tell the lane when it changes; unset, it is missing as Autobahn expects."""
 
@@ -149,26 +97,6 @@ if LaneCore.is_buffered:  # the transport reads into our buffer; uvloop does not
     _Core: Any = type("_Core", (LaneCore, asyncio.BufferedProtocol), {})
 else:
     _Core = LaneCore
-
-
-class _BufferedPort:
-    """Stands for the protocol towards uvloop, which lends no buffer to what is also an `asyncio.Protocol`."""
-
-    __slots__ = (
-        "__weakref__",
-        "buffer_updated",
-        "connection_lost",
-        "connection_made",
-        "data_received",
-        "eof_received",
-        "get_buffer",
-        "pause_writing",
-        "resume_writing",
-    )
-
-    def __init__(self, protocol: Any) -> None:
-        for name in self.__slots__[1:]:
-            setattr(self, name, getattr(protocol, name))
 
 
 class _Lane(_Core):
@@ -216,8 +144,8 @@ class _Lane(_Core):
     def connection_made(self, transport: Any) -> None:
         """Begin; called by the event loop."""
         self.transport = transport
-        if LaneCore.is_buffered and type(transport).__module__.startswith("uvloop."):
-            transport.set_protocol(_BufferedPort(self))
+        if LaneCore.is_buffered and is_uvloops(transport):
+            transport.set_protocol(BufferedPort(self))
         self._transport_details = create_transport_details(transport, self.is_server)
         self.peer = self._transport_details.peer
         self._connectionMade()
@@ -228,7 +156,7 @@ class _Lane(_Core):
         if self.state == OPEN and self._loss is None and (self.lane_held or self._waiting):
             self._loss = (exc,)  # a pause has lost its purpose, nobody is left to be slowed down: first what has come
             self._is_held_back = False
-            self.transport = _Nobody()
+            self.transport = Nobody()
             self._next_turn()
         else:
             self._end(exc)
@@ -314,7 +242,7 @@ class _Lane(_Core):
     def _onOpen(self) -> None:
         self.lane_is_open = True
         self.lane_refresh()
-        self.lane_use_socket(*_socket_of(self.transport))
+        self.lane_use_socket(*socket_of(self.transport))
         super()._onOpen()
 
     def consumeData(self) -> None:
@@ -439,7 +367,7 @@ class _Lane(_Core):
             self._dataReceived(data)
             return
         WebSocketProtocol.consumeData(self)
-        if type(self._perMessageCompress) is _Retold:
+        if type(self._perMessageCompress) is Retold:
             self._perMessageCompress = self._perMessageCompress.pmce
         self._slow_frames += 1
         if self._slow_frames >= TURN_FRAMES:
@@ -461,7 +389,7 @@ class _Lane(_Core):
                 return bytes(message)
         except (PayloadExceededError, PayloadCorruptError) as error:
             told.append(error.with_traceback(None))
-        self._perMessageCompress = _Retold(pmce, told)
+        self._perMessageCompress = Retold(pmce, told)
         return None
 
     def lane_deflate(self, payload: bytes) -> bytes:
@@ -517,24 +445,15 @@ class WebSocketServerProtocol(_Lane, _autobahn.WebSocketServerProtocol):
         return super().processHandshake()
 
 
-def _socket_of(transport: Any) -> tuple[int, bool]:
-    """Return the socket that may be written to directly, and whether its transport must be asked before each write.
-
-    asyncio closes a socket only after `connection_lost`; uvloop may do so before, when the number could be another's.
-    """
-    home = type(transport).__module__
-    if home not in ("asyncio.selector_events", "uvloop.loop") or transport.get_extra_info("ssl_object") is not None:
-        return -1, False
-    sock = transport.get_extra_info("socket")
-    return (sock.fileno() if sock is not None else -1), home != "asyncio.selector_events"
+_facts_of: dict[type, tuple[bool, bool, bool]] = {}
 
 
-def _class_facts(cls: Any, _known: dict[type, tuple[bool, bool, bool]] = {}) -> tuple[bool, bool, bool]:  # noqa: B006
+def _class_facts(cls: Any) -> tuple[bool, bool, bool]:
     """Tell of a protocol class: may it receive by the lane, may it send by it, and do its options hide ours."""
-    facts = _known.get(cls)
+    facts = _facts_of.get(cls)
     if facts is None:
         ours = WebSocketServerProtocol if issubclass(cls, WebSocketServerProtocol) else WebSocketClientProtocol
-        facts = _known[cls] = (
+        facts = _facts_of[cls] = (
             all(name in cls.lane_shares or getattr(cls, name) is getattr(ours, name) for name in RECEIVE_HOOKS),
             all(getattr(cls, name) is getattr(ours, name) for name in SEND_HOOKS),
             any(getattr(cls, name) is not getattr(ours, name) for name in LANE_OPTIONS),
@@ -552,26 +471,3 @@ class WebSocketServerFactory(_autobahn.WebSocketServerFactory):
     """Makes one `WebSocketServerProtocol` for each connection that it accepts."""
 
     protocol: Any = WebSocketServerProtocol
-
-
-def deflate_client_options() -> dict[str, Any]:
-    """Return the protocol options with which a client offers permessage-deflate (RFC 7692)."""
-
-    def accept(response: Any) -> Any:
-        if isinstance(response, PerMessageDeflateResponse):
-            return PerMessageDeflateResponseAccept(response)
-        return None
-
-    return {"perMessageCompressionOffers": [PerMessageDeflateOffer()], "perMessageCompressionAccept": accept}
-
-
-def deflate_server_options() -> dict[str, Any]:
-    """Return the protocol options with which a server accepts permessage-deflate (RFC 7692)."""
-
-    def accept(offers: list[Any]) -> Any:
-        for offer in offers:
-            if isinstance(offer, PerMessageDeflateOffer):
-                return PerMessageDeflateOfferAccept(offer)
-        return None
-
-    return {"perMessageCompressionAccept": accept}

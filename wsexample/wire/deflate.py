@@ -17,7 +17,14 @@ from autobahn.websocket.compress import (
 
 from wsexample.errors import OptionError
 
-__all__ = ["DeflateOptions", "client_deflate", "server_deflate", "usable_offers"]
+__all__ = [
+    "DeflateOptions",
+    "client_deflate",
+    "deflate_client_options",
+    "deflate_server_options",
+    "server_deflate",
+    "usable_offers",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,7 +54,7 @@ class DeflateOptions:
             raise OptionError("min_bytes must be zero or more", option="min_bytes")
 
 
-class _Offer(PerMessageDeflateOffer):  # type: ignore[misc]
+class _Offer(PerMessageDeflateOffer):  # type: ignore[misc] # to mypy Autobahn has no types
     """Autobahn's offer, able to hint at the client's own window size (RFC 7692 section 7.1.2.2)."""
 
     def __init__(self, options: DeflateOptions) -> None:
@@ -105,7 +112,7 @@ def _can_ask(offer: Any, options: DeflateOptions) -> bool:
     return bool(offer.accept_max_window_bits or not options.client_max_window_bits)
 
 
-class _Acceptance(PerMessageDeflateOfferAccept):  # type: ignore[misc]
+class _Acceptance(PerMessageDeflateOfferAccept):  # type: ignore[misc] # the same
     """Autobahn's acceptance, telling the client also what the server limits of its own accord."""
 
     def __init__(self, offer: Any, options: DeflateOptions) -> None:
@@ -130,6 +137,29 @@ class _Acceptance(PerMessageDeflateOfferAccept):  # type: ignore[misc]
         if self.request_max_window_bits:
             parts.append(f"client_max_window_bits={self.request_max_window_bits}")
         return "; ".join(parts)
+
+
+def deflate_client_options() -> dict[str, Any]:
+    """Return the protocol options with which a client offers permessage-deflate (RFC 7692)."""
+
+    def accept(response: Any) -> Any:
+        if isinstance(response, PerMessageDeflateResponse):
+            return PerMessageDeflateResponseAccept(response)
+        return None
+
+    return {"perMessageCompressionOffers": [PerMessageDeflateOffer()], "perMessageCompressionAccept": accept}
+
+
+def deflate_server_options() -> dict[str, Any]:
+    """Return the protocol options with which a server accepts permessage-deflate (RFC 7692)."""
+
+    def accept(offers: list[Any]) -> Any:
+        for offer in offers:
+            if isinstance(offer, PerMessageDeflateOffer):
+                return PerMessageDeflateOfferAccept(offer)
+        return None
+
+    return {"perMessageCompressionAccept": accept}
 
 
 def usable_offers(extensions: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
