@@ -331,7 +331,9 @@ def test_connections_that_ask_for_nothing_are_dropped_and_noted(
                 writer.close()
 
     run(main())
-    assert len([line for line in caplog.messages if line.endswith("it said nothing in time")]) == 300
+    told = len([line for line in caplog.messages if line.endswith("it said nothing in time")])
+    assert told >= 100
+    assert told + sum(getattr(record, "count", 0) for record in caplog.records) == 300  # the rest is a number
 
 
 def test_a_reader_too_many_is_refused_and_noted(run: Run, caplog: pytest.LogCaptureFixture) -> None:

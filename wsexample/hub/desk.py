@@ -15,6 +15,7 @@ import msgspec
 
 from wsexample.errors import ConnectionClosed, OptionError
 from wsexample.hub.history import Topic
+from wsexample.hub.notes import Notes
 from wsexample.hub.ops import Codec, Missed
 from wsexample.hub.readers import Group, Reader, Straggler, Wishes, send_all
 from wsexample.hub.topics import TopicIndex, matches, topic_of, words_of
@@ -91,6 +92,7 @@ class Desk:
         self._due: list[Group] = []
         self._look: asyncio.TimerHandle | None = None
         self._listeners: list[Callable[[str, int, Record], None]] = []
+        self._notes = Notes(log)
 
     # -- publishing ------------------------------------------------------------------------------------------------
 
@@ -342,8 +344,8 @@ class Desk:
             self._drop_if_empty(group)
         if self._look is None:
             self._look = loop.call_later(self.options.look_s, self._look_at_stragglers)
-        facts = {"event": "slow", "reader": reader.name}
-        log.info("%s is slow: it gets the newest of each topic for now", reader.name, extra=facts)
+        words = "%s is slow: it gets the newest of each topic for now"
+        self._notes.note(logging.INFO, "slow", words, reader.name, reader=reader.name)
 
     def _end_straggler(self, straggler: Straggler) -> None:
         reader = straggler.reader
@@ -363,9 +365,8 @@ class Desk:
             elif straggler.is_lost or now_s - straggler.since_s > self.options.stall_s:
                 self._end_straggler(straggler)
                 self.stats.closed_slow += 1
-                log.warning(
-                    "%s is too slow: closed", reader.name, extra={"event": "closed_slow", "reader": reader.name}
-                )
+                words = "%s is too slow: closed"
+                self._notes.note(logging.WARNING, "closed_slow", words, reader.name, reader=reader.name)
                 reader.connection.start_close(1013, "too slow")
         self._look = loop.call_later(self.options.look_s, self._look_at_stragglers) if self._stragglers else None
 
@@ -398,6 +399,7 @@ class Desk:
             group.flush()
         self._groups.clear()
         self._stragglers.clear()
+        self._notes.sum_up()
 
 
 def impersonal(record: Record) -> Record:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Self
 from wsexample.errors import ConnectionClosed, CredentialsError, DeadlineError, OptionError, RequestError
 from wsexample.hub.access import Access, Rights
 from wsexample.hub.desk import Desk, DeskOptions
+from wsexample.hub.notes import Notes
 from wsexample.hub.ops import (
     SUBPROTOCOLS,
     Ack,
@@ -142,6 +143,7 @@ class Hub:
         self._server: Server | None = None
         self._looker: asyncio.Task[None] | None = None
         self._count = 0
+        self._notes = Notes(audit)
 
     # -- life --------------------------------------------------------------------------------------------------
 
@@ -187,6 +189,7 @@ class Hub:
         self.desk.close()
         if self._server is not None:
             await self._server.close(1001, "hub stopping")
+        self._notes.sum_up()
 
     async def __aenter__(self) -> Self:
         return await self.start()
@@ -255,8 +258,8 @@ class Hub:
     def _note_refusal(self, reason: str, words: str, *, remote: str, reader: str | None = None) -> None:
         self.refused[reason] = self.refused.get(reason, 0) + 1
         who = remote if reader is None else f"{reader} ({remote})"
-        facts = {"event": "refused", "reader": reader, "remote": remote, "reason": reason}
-        audit.warning("refused %s: %s", who, words, extra=facts)
+        facts = {"reader": reader, "remote": remote, "reason": reason}
+        self._notes.note(logging.WARNING, "refused", "refused %s: %s", who, words, **facts)
 
     async def _serve(self, connection: ServerConnection) -> None:
         self._count += 1
@@ -269,7 +272,7 @@ class Hub:
             if not await self._lets_in(reader, needs_token=needs_token):
                 return
             who = {"reader": name, "remote": connection.request.remote, "rights": reader.rights.name}
-            audit.info("%(reader)s is %(rights)s from %(remote)s", who, extra={"event": "connected", **who})
+            self._notes.note(logging.INFO, "connected", "%(reader)s is %(rights)s from %(remote)s", who, **who)
             self.readers[connection] = reader
             self.desk.stats.readers += 1
             try:
@@ -279,7 +282,7 @@ class Hub:
                 self.desk.stats.readers -= 1
                 self.desk.forget(reader)
                 code = connection.close_code
-                audit.info("%s has gone (%s)", name, code, extra={"event": "gone", **who, "code": code})
+                self._notes.note(logging.INFO, "gone", "%s has gone (%s)", name, code, **who, code=code)
         except ConnectionClosed:
             return
         except (TimeoutError, DeadlineError):

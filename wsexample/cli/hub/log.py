@@ -16,7 +16,7 @@ __all__ = ["FORMATS", "show_log"]
 
 FORMATS = ("text", "json")
 LOGGERS = ("wsexample.hub.audit", "wsexample.hub")
-FACTS = ("event", "reader", "remote", "rights", "reason", "code", "url", "published", "conflated")
+FACTS = ("event", "reader", "remote", "rights", "reason", "code", "url", "published", "conflated", "count")
 """What a JSON line has besides time, level and message, where it is known."""
 
 
