@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -23,7 +23,7 @@ _SQLITE_HEAD = b"SQLite format 3\x00"
 
 async def records_from(
     sources: Sequence[str], playing: Playing, progress: Callable[[int, int], None] | None = None
-) -> AsyncIterator[Sequence[Record]]:
+) -> AsyncGenerator[Sequence[Record], None]:
     """Yield records of files in batches: all tapes together, or one source of another kind.
 
     Parameters:

@@ -129,7 +129,7 @@ class Session:
         self.start()
         try:
             await self.wait_live()
-        except BaseException:
+        except BaseException:  # cancelled too: who could not enter will not leave
             await self.close()
             raise
         return self

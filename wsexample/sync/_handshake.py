@@ -120,7 +120,7 @@ class _Attempt:
             connect_timeout_s=timeout_s,
             handshake_timeout_s=timeout_s,
             server_hostname=settings.sslopt.get("server_hostname"),
-            sock=GivenSocket(sock) if isinstance(sock, ssl.SSLSocket) else sock,  # type: ignore[arg-type]
+            sock=GivenSocket(sock) if isinstance(sock, ssl.SSLSocket) else sock,  # type: ignore[arg-type] # it passes for a socket
             max_redirects=_redirect_limit(options),
             max_message_bytes=options.get("max_message_bytes") or 0,
             validate_utf8=validate_utf8,

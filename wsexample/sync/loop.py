@@ -128,10 +128,11 @@ class DialLoop(asyncio.SelectorEventLoop):
                 settle(value)
 
         def look_up() -> None:
+            found: tuple[Callable[[Any], None], Any]
             try:
                 found = (future.set_result, socket.getaddrinfo(host, port, **how))
             except Exception as error:  # noqa: BLE001 - whatever the resolver says is for who asked
-                found = (future.set_exception, error)  # type: ignore[assignment]
+                found = (future.set_exception, error)
             with contextlib.suppress(RuntimeError):  # nobody waits any more, and the loop is closed
                 self.call_soon_threadsafe(tell, *found)
 
@@ -195,7 +196,7 @@ class _Run:
         except asyncio.CancelledError:
             self._finish(task)
             raise Cancelled from None
-        except BaseException:
+        except BaseException:  # Ctrl-C too: what it has opened is closed first
             self._finish(task)
             raise
         finally:
@@ -229,7 +230,7 @@ class _Run:
         threading.Thread(target=help_out, name="dial", daemon=True).start()
         try:
             is_over.wait()
-        except BaseException:
+        except BaseException:  # Ctrl-C: the helper must not go on for nobody
             self.cancel()
             raise
         is_good, value = outcome[0]

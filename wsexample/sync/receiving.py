@@ -12,7 +12,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from wsexample.sync._abnf import ABNF, MAX_CONTROL_BYTES, STATUS_NORMAL, STATUS_PROTOCOL_ERROR
 from wsexample.sync._exceptions import (
@@ -33,6 +33,8 @@ from wsexample.wire.frames import Frame, Violation
 from wsexample.wire.lane import build_frame
 
 __all__ = ["Receiving", "is_whole_binary"]
+
+T = TypeVar("T")
 
 _MESSAGES = (ABNF.OPCODE_TEXT, ABNF.OPCODE_BINARY, ABNF.OPCODE_CONT)
 CLEAN_CODES = (None, 1000, 1001)
@@ -97,13 +99,13 @@ class Receiving(Sending):
 
     def recv_data_frame(self, control_frame: bool = False, timeout: float | None = None) -> tuple[int, ABNF]:
         """Return the next message, or close frame, as (opcode, `ABNF`); else as `recv_data`."""
-        return self._in_turn(timeout, self._next_message, control_frame)  # type: ignore[no-any-return]
+        return self._in_turn(timeout, self._next_message, control_frame)
 
     def recv_frame(self) -> ABNF:
         """Return the next frame as it came; pings and close frames are not answered. A subclass may replace this."""
         if self._pipe is None or self._frames is None or self._frames.is_raw or not self._is_own_socket(self.sock):
             return self.frame_buffer.recv_frame()
-        return self._in_turn(None, self._next_frame)  # type: ignore[no-any-return]
+        return self._in_turn(None, self._next_frame)
 
     def __iter__(self) -> Iterator[str | bytes]:
         """Iterate over messages; ends when the peer closes with 1000, 1001 or no code, raises otherwise."""
@@ -137,10 +139,14 @@ class Receiving(Sending):
         return found[0], found[1].data
 
     def _next_message(self, control_frame: bool) -> tuple[int, ABNF]:
+        """Take frames until they are a message; a flood of those that are none does not prolong a call's own timeout."""
+        own = self._patience.get(threading.get_ident()) if self._patience else None
         while True:
             found = self._digest(self.recv_frame(), control_frame)
             if found is not None:
                 return found
+            if own is not None and time.monotonic() >= own:
+                raise WebSocketTimeoutException("Connection timed out")
 
     def _digest(self, frame: ABNF, control_frame: bool) -> tuple[int, ABNF] | None:
         """Answer a frame and join fragments; returns what is to be handed over, None when that needs more frames."""
@@ -195,7 +201,7 @@ class Receiving(Sending):
             with contextlib.suppress(WebSocketException, OSError):
                 self.pong(payload)
         elif not self._has_sent_close:
-            pipe.replies.append(build_frame(ABNF.OPCODE_PONG, payload, os.urandom(4)))
+            pipe.owe_pong(build_frame(ABNF.OPCODE_PONG, payload, os.urandom(4)))
             self._pay(pipe)
 
     def _answer_close(self, frame: ABNF) -> None:
@@ -235,7 +241,7 @@ class Receiving(Sending):
 
     # -- waiting -----------------------------------------------------------------------------------------------------
 
-    def _patiently(self, timeout: float, call: Callable[..., Any], *arguments: Any) -> Any:
+    def _patiently(self, timeout: float, call: Callable[..., T], *arguments: Any) -> T:
         """Make a call that waits at most so long, whatever `settimeout` says."""
         me = threading.get_ident()
         before = self._patience.get(me)
@@ -248,10 +254,11 @@ class Receiving(Sending):
             else:
                 self._patience[me] = before
 
-    def _in_turn(self, timeout: float | None, call: Callable[..., Any], *arguments: Any) -> Any:
+    def _in_turn(self, timeout: float | None, call: Callable[..., T], *arguments: Any) -> T:
         """Make a call that receives as soon as no other thread does; both count towards the timeout."""
         if timeout is not None:
-            return self._patiently(timeout, self._in_turn, None, call, *arguments)
+            result: T = self._patiently(timeout, self._in_turn, None, call, *arguments)
+            return result
         if not self.readlock.acquire(False):
             own = self._patience.get(threading.get_ident())
             timeout_s = self.sock_opt.timeout

@@ -31,7 +31,7 @@ RECEIVE_HOOKS: tuple[str, ...]
 SEND_HOOKS: tuple[str, ...]
 LANE_OPTIONS: tuple[str, ...]
 
-class _Protocol(asyncio.Protocol):
+class _Lane(asyncio.Protocol):
     """Both roles."""
 
     STATE_CLOSED: ClassVar[int]
@@ -113,6 +113,7 @@ class _Protocol(asyncio.Protocol):
     def data_received(self, data: bytes | bytearray | memoryview) -> None: ...
     def lane_deflate(self, payload: bytes) -> bytes: ...
     def lane_use_socket(self, fd: int, is_volatile: bool) -> None: ...
+    def _fail_connection(self, code: int = 1001, reason: str = "going away") -> None: ...
     def pauseReading(self) -> None:
         """Stop delivering messages at once, also in the middle of what was read; TCP tells the peer."""
     def resumeReading(self) -> None:
@@ -196,7 +197,7 @@ class _Protocol(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None: ...
     def connection_lost(self, exc: BaseException | None) -> None: ...
 
-class WebSocketClientProtocol(_Protocol):
+class WebSocketClientProtocol(_Lane):
     """Client side of a WebSocket: override the callbacks of Autobahn's class of the same name."""
 
     factory: WebSocketClientFactory
@@ -217,7 +218,7 @@ class WebSocketClientProtocol(_Protocol):
     def startProxyConnect(self) -> None: ...
     def failProxyConnect(self, reason: str) -> None: ...
 
-class WebSocketServerProtocol(_Protocol):
+class WebSocketServerProtocol(_Lane):
     """Server side of a WebSocket: override the callbacks of Autobahn's class of the same name."""
 
     factory: WebSocketServerFactory

@@ -150,7 +150,7 @@ async def _on_socket(
         opening = loop.create_connection(make_link, sock=sock, **tls)
     try:
         _, link = await _with_tls_errors(opening, address, options)
-    except BaseException:
+    except BaseException:  # cancelled too: the socket was given to the connection that there will not be
         sock.close()
         raise
     return link  # type: ignore[no-any-return] # what the factory makes
@@ -167,7 +167,7 @@ async def _on_transport(
         upgrading = asyncio.get_running_loop().start_tls(transport, link, context, **arguments)
         try:
             upgraded = await _with_tls_errors(upgrading, address, options)
-        except BaseException:
+        except BaseException:  # cancelled too: nobody else knows the transport
             transport.abort()
             raise
         link.connection_made(upgraded)
@@ -347,7 +347,7 @@ async def _open(link: ClientLink, target: Target, options: ConnectOptions) -> No
             step="handshake",
             timeout_s=options.handshake_timeout_s,
         ) from None
-    except BaseException:
+    except BaseException:  # cancelled too: nobody has the connection yet
         connection.abort()
         raise
     if link.is_open.done():

@@ -128,7 +128,7 @@ class Frames:
         self.is_writing_paused = False
         self._append = self.row.append
         link.frames = self
-        link.connection = self  # type: ignore[assignment]
+        link.connection = self  # type: ignore[assignment] # it has what a link tells a connection
         link.onMessage = self._put_message  # type: ignore[assignment, method-assign] # a call less for each message
 
     @property

@@ -21,8 +21,11 @@ from wsexample.wire.log import WireLog
 from wsexample.wire.trace import RECEIVED, SENT, Tracer, printable
 
 if TYPE_CHECKING:
+    from wsexample.wire.autobahn import _Lane as Autobahn
     from wsexample.wire.connection import Connection
     from wsexample.wire.options import ConnectOptions, Target
+else:
+    Autobahn = object  # each role brings its own
 
 __all__ = ["CLOSED", "CLOSING", "CONNECTING", "OPEN", "ClientLink", "ServerLink"]
 
@@ -30,7 +33,7 @@ CLOSED, CONNECTING, CLOSING, OPEN = 0, 1, 2, 3
 """Autobahn's states of a connection."""
 
 
-class _Link:
+class _Link(Autobahn):
     """What both roles share: events go to the connection."""
 
     log = WireLog()
@@ -41,24 +44,6 @@ class _Link:
     tracer: Tracer | None = None
     _plain: bytes | None = None
     _owed_pong: bytes | None = None
-    # Autobahn's fields, as far as they are used here
-    data: Any
-    state: int
-    transport: Any
-    failedByMe: bool
-    wasNotCleanReason: str | None
-    localCloseCode: int | None
-    localCloseReason: bytes | None
-    remoteCloseCode: int | None
-    remoteCloseReason: str | None
-    closedByMe: bool
-    droppedByMe: bool
-    current_frame: Any
-    frame_data: Any
-    message_data: Any
-    message_is_binary: bool
-    factory: Any
-    logFrames: bool
 
     # -- what Autobahn tells -------------------------------------------------------------------------------------
 
@@ -71,20 +56,20 @@ class _Link:
             # A peer that asks and does not read must not fill our memory: the last ping's answer will do (section 5.5.3).
             self._owed_pong = payload
         else:
-            self.sendPong(payload)  # type: ignore[attr-defined]
+            self.sendPong(payload)
 
     def onPong(self, payload: bytes) -> None:
         if self.connection is not None:
             self.connection.pong_received(payload)
 
     def onCloseFrame(self, code: int | None, reasonRaw: bytes | None) -> Any:
-        result = super().onCloseFrame(code, reasonRaw)  # type: ignore[misc]
+        result = super().onCloseFrame(code, reasonRaw)
         if self.connection is not None:
             self.connection.closing()
         return result
 
     def sendCloseFrame(self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False) -> None:
-        super().sendCloseFrame(code, reasonUtf8, isReply)  # type: ignore[misc]
+        super().sendCloseFrame(code, reasonUtf8, isReply)
         if self.connection is not None and self.state == CLOSING:
             self.connection.closing()
 
@@ -117,7 +102,7 @@ class _Link:
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self.lost_with = self.lost_with or exc
-        super().connection_lost(exc)  # type: ignore[misc]
+        super().connection_lost(exc)
         if self.connection is not None:  # Autobahn tells of a close only once; the connection always wants to know
             self.connection.lost()
 
@@ -130,7 +115,7 @@ class _Link:
             self.connection.writing_resumed()
         if self._owed_pong is not None:
             owed, self._owed_pong = self._owed_pong, None
-            self.sendPong(owed)  # type: ignore[attr-defined]
+            self.sendPong(owed)
 
     # -- what the connection tells -------------------------------------------------------------------------------
 
@@ -138,16 +123,16 @@ class _Link:
         """Cut a connection whose peer does not answer any more."""
         self.wasNotCleanReason = str(cause)
         self.lost_with = cause
-        self.dropConnection(abort=True)  # type: ignore[attr-defined]
+        self.dropConnection(abort=True)
 
     def fail(self, code: int, reason: str) -> None:
         """Close a connection whose peer broke a limit; what it still sends is passed over."""
-        self._fail_connection(code, reason)  # type: ignore[attr-defined]
+        self._fail_connection(code, reason)
 
     def deliver_fragments(self) -> None:
         """Hand over fragments one by one; the lane leaves a link with hooks of its own to Autobahn's parser."""
-        self.onMessageFrameEnd = self._fragment_ended
-        self.onMessageEnd = self._fragments_ended
+        self.onMessageFrameEnd = self._fragment_ended  # type: ignore[method-assign] # the lane heeds it
+        self.onMessageEnd = self._fragments_ended  # type: ignore[method-assign] # the lane heeds it
 
     def _fragment_ended(self) -> None:
         frame = self.current_frame
@@ -166,12 +151,12 @@ class _Link:
         if tracer is not None:
             self.tracer = tracer
             self.logFrames = True
-            self.sendMessage = self._send_traced
+            self.sendMessage = self._send_traced  # type: ignore[method-assign] # for traced links only
 
     def _send_traced(self, payload: bytes, *arguments: Any, **more: Any) -> None:
         """Keep what a message says, because the frame that is traced may be compressed."""
         self._plain = payload
-        super().sendMessage(payload, *arguments, **more)  # type: ignore[misc]
+        super().sendMessage(payload, *arguments, **more)
         self._plain = None
 
     def logRxFrame(self, frameHeader: Any, payload: Any) -> None:

@@ -55,10 +55,10 @@ def _positive(options: Any, *names: str, zero: bool = False) -> None:
 def checked_headers(headers: object) -> tuple[tuple[str, str], ...]:
     """Bring headers into one form; raises `OptionError` for what would break the request."""
     pairs: list[tuple[str, str]] = []
-    items = headers.items() if isinstance(headers, Mapping) else headers
+    items: Any = headers.items() if isinstance(headers, Mapping) else headers
     if isinstance(items, str | bytes):
         raise OptionError("headers must be a mapping or a list, not one string", option="headers")
-    for number, item in enumerate(items, start=1):  # type: ignore[arg-type, var-annotated]
+    for number, item in enumerate(items, start=1):
         if isinstance(item, str):
             name, separator, value = item.partition(":")
             if not separator:

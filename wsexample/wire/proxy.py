@@ -113,7 +113,7 @@ async def through_http(proxy: Proxy, target: Target, options: ConnectOptions) ->
         kind = "TLS with the proxy" if tls else "the proxy"
         words = getattr(error, "verify_message", "") or getattr(error, "strerror", "") or error
         raise ProxyError(f"{kind} {proxy.address} failed ({words})", address=proxy.address) from error
-    except BaseException:
+    except BaseException:  # cancelled, or whatever else: nobody else knows the socket
         _abandon(sock, transport)
         raise
     answer = read_answer(head)

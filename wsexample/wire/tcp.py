@@ -96,7 +96,7 @@ async def connect_unix(path: str, options: ConnectOptions) -> socket.socket:
             message = f"nobody listens on the unix socket {path}; its server is gone"
             raise ConnectError(message, address=path, refused=True) from error
         raise ConnectError(f"{path} could not be reached ({error.strerror or error})", address=path) from error
-    except BaseException:
+    except BaseException:  # cancelled, or whatever else: nobody else knows the socket
         sock.close()
         raise
     return sock
@@ -109,7 +109,7 @@ def _make_socket(family: int, options: ConnectOptions) -> socket.socket:
         if family != getattr(socket, "AF_UNIX", None):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         set_options(sock, options.socket_options)
-    except BaseException:
+    except BaseException:  # cancelled, or whatever else: nobody else knows the socket
         sock.close()
         raise
     return sock

@@ -161,7 +161,7 @@ async def _trade(strategy: str, files: tuple[str, ...], chosen: dict[str, Any], 
 
     async def market(progress: Callable[[int, int], None] | None) -> AsyncIterator[Record]:
         nonlocal seen
-        async with aclosing(records_from(files or (STDIN,), playing, progress)) as batches:  # type: ignore[type-var]
+        async with aclosing(records_from(files or (STDIN,), playing, progress)) as batches:
             async for batch in batches:
                 for record in batch:
                     seen += 1

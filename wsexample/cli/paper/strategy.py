@@ -31,7 +31,7 @@ def load_strategy(path: str) -> Trade:
         raise OptionError(f"there is no strategy {path!r}: name a Python file, or {CROSSOVER}", option="strategy")
     try:
         names = runpy.run_path(path, run_name="strategy")
-    except Exception as error:
+    except Exception as error:  # whatever the user's file raises is told with its line
         raise _told(path, error) from error
     trade = names.get("trade")
     if not inspect.iscoroutinefunction(trade):
@@ -42,7 +42,7 @@ def load_strategy(path: str) -> Trade:
             await trade(records, gateway)
         except WsExampleError:
             raise
-        except Exception as error:
+        except Exception as error:  # the same
             raise _told(path, error) from error
 
     return guarded

@@ -70,7 +70,7 @@ def moment_ns(text: str, tape: Tape, *, option: str) -> int:
     begin = datetime.fromtimestamp(begin_ns // 10**9).astimezone()
     try:
         if re.fullmatch(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?", text):
-            clock = datetime.strptime(text if text.count(":") == 2 else f"{text}:00", _clock_format(text))  # noqa: DTZ007
+            clock = datetime.strptime(text if text.count(":") == 2 else f"{text}:00", _clock_format(text))  # noqa: DTZ007 - a time of day
             moment = begin.replace(
                 hour=clock.hour, minute=clock.minute, second=clock.second, microsecond=clock.microsecond
             )

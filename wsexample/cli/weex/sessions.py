@@ -127,7 +127,7 @@ class Account(ABC):
         self._begin(self._refresh())  # before the session is live for the first time
         try:
             await self.session.__aenter__()
-        except BaseException:
+        except BaseException:  # cancelled too: who could not enter will not leave
             await self._end()
             raise
         return self

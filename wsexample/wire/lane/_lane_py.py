@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 __all__ = ["LaneCore", "LaneCounters", "build_frame", "is_utf8", "send_to_all", "xor_mask"]
 
@@ -167,6 +167,11 @@ class LaneCore:
     lane_is_dead = False
     lane_stats: Any = None
 
+    if TYPE_CHECKING:  # Autobahn's class has these
+        _dataReceived: Callable[[bytes], None]
+        _cancelAutoPingTimeoutCall: Callable[[], None]
+        onMessage: Callable[[bytes, bool], Any]
+
     def __init__(self) -> None:
         super().__init__()
         self._held = b""
@@ -243,7 +248,7 @@ class LaneCore:
         if self.state != OPEN or not self.lane_receives:
             self._surrender()
             if data:
-                self._dataReceived(data)  # type: ignore[attr-defined]
+                self._dataReceived(data)
             elif self.data:
                 self.lane_consume()
             return
@@ -334,9 +339,9 @@ class LaneCore:
         stats = self.lane_stats
         stats.incomingWebSocketFrames += 1
         if self.autoPingTimeoutCall is not None and self.lane_restarts_ping:
-            self._cancelAutoPingTimeoutCall()  # type: ignore[attr-defined]
+            self._cancelAutoPingTimeoutCall()
         stats.incomingWebSocketMessages += 1
-        result = self.onMessage(payload, is_binary)  # type: ignore[attr-defined]
+        result = self.onMessage(payload, is_binary)
         if result is not None:
             self.lane_returned(result)
 
@@ -410,7 +415,7 @@ class LaneCore:
             or (self.lane_fragment and (n > self.lane_fragment or self.lane_deflates))
             or self.send_queue
         ):
-            super().sendMessage(payload, isBinary, fragmentSize, sync, doNotCompress)  # type: ignore[misc]
+            super().sendMessage(payload, isBinary, fragmentSize, sync, doNotCompress)  # type: ignore[misc] # Autobahn's
             return
         opcode = 2 if isBinary else 1
         stats = self.lane_stats

@@ -70,7 +70,7 @@ class ByHand:
         self._asked.add(topic)
         try:
             await self._sockets.want(topic)
-        except BaseException:
+        except BaseException:  # cancelled too: it may be asked for again
             self._asked.discard(topic)
             raise
 
@@ -122,7 +122,7 @@ class ByHand:
             for handler in tuple(self._handlers.get(channel, ())):
                 try:
                     handler(message)
-                except Exception:
+                except Exception:  # whatever a handler raises must cost nobody else a message
                     log.exception("a handler of %s failed", channel)
 
 

@@ -465,7 +465,7 @@ async def create_websocket_client(
     client = WeexWebSocketClient(config, max_retries=max_retries, backoff_base=backoff_base, backoff_max=backoff_max)
     try:
         await client.connect(private)
-    except BaseException:
+    except BaseException:  # cancelled too: nobody has the client yet
         await client.disconnect()
         raise
     return client

@@ -134,7 +134,7 @@ class Sockets:
         line.count(topic)
         try:
             await line.ask([topic])
-        except BaseException:
+        except BaseException:  # cancelled too: what was counted as wanted is wanted by nobody
             await self._parted([line.release([topic])])
             raise
 
