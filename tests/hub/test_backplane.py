@@ -26,6 +26,7 @@ from wsexample.hub.nats_options import NatsOptions
 from wsexample.hub.nats_owner import Owner
 from wsexample.ports import Backplane
 from wsexample.records.market import Record
+from wsexample.wire.tls import TlsOptions
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 TOPIC = "t.A.quote"
@@ -55,10 +56,10 @@ class Upstream:
 class Member:
     """A hub of a group, without its WebSocket side."""
 
-    def __init__(self, server: str, group: str) -> None:
+    def __init__(self, server: str, group: str, tls: TlsOptions | None = None) -> None:
         self.desk = Desk(DeskOptions(history=100_000))
         self.backplane = NatsBackplane(
-            server, self.desk, NatsOptions(lease=group, lease_s=1.0, beat_s=0.1, gather_s=0.1)
+            server, self.desk, NatsOptions(lease=group, lease_s=1.0, beat_s=0.1, gather_s=0.1, tls=tls)
         )
         self.work: asyncio.Task[None] | None = None
 

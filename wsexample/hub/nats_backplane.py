@@ -9,19 +9,17 @@ hubs alone, by NATS users or accounts, and take ``tls://`` where the network is 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import secrets
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AsyncExitStack, aclosing, suppress
 from typing import Any
 
-import msgspec
-
-from wsexample.errors import StateError, StorageError
+from wsexample.errors import StateError, StorageError, WsExampleError
 from wsexample.hub.desk import Desk
-from wsexample.hub.nats_client import failures, need, open_client, shown
+from wsexample.hub.nats_client import failures, need
 from wsexample.hub.nats_lease import Lease
+from wsexample.hub.nats_link import NatsLink
 from wsexample.hub.nats_messages import (
     UNREADABLE,
     Again,
@@ -35,6 +33,8 @@ from wsexample.hub.nats_messages import (
 )
 from wsexample.hub.nats_options import NatsOptions, NatsStats
 from wsexample.hub.nats_owner import DeposedError, Owner
+from wsexample.hub.nats_servers import NatsServers
+from wsexample.hub.nats_stream import KeptStream
 from wsexample.ports import Backplane
 from wsexample.records.market import Record
 
@@ -47,20 +47,18 @@ SIDE_BY_SIDE = 64
 ASK_EVERY_S = 0.25
 MOST_AGAIN = 500
 """Batches that an owner is asked for at once."""
-DUPLICATE_WINDOW_S = 120
-NO_CLUSTER = 10074
-"""NATS server, error code of "replicas > 1 not supported in non-clustered mode"."""
 
 
 class NatsBackplane(Backplane):
     """Shares a desk's topics with other hubs.
 
     Parameters:
-        url: ``nats://user:password@host:port``; several with commas between.
+        url: ``nats://user:password@host:port``; several with commas between; ``tls://`` where nothing may be said without TLS.
         desk: where the records go.
-        options: group, lease, stream.
+        options: group, lease, stream, certificates.
 
     Raises:
+        OptionError: it is no such address.
         MissingExtraError: the client for NATS is not installed.
     """
 
@@ -81,10 +79,8 @@ class NatsBackplane(Backplane):
         """The highest that was heard of."""
         self.fresh: dict[int, bytes] = {}
         """Encoded batches that are at the desk and may not be in the stream."""
-        self.client: Any = None
-        self.stream: Any = None
-        self._url = url
-        self._epoch = ""
+        self._link = NatsLink(NatsServers.at(url), self.options.tls, self._returned)
+        self.kept = KeptStream(self._link, self.options, self.subject("kept"))
         self._held: dict[int, bytes] = {}
         self._target = 0
         self._heard_s = 0.0
@@ -102,12 +98,22 @@ class NatsBackplane(Backplane):
 
     def __repr__(self) -> str:
         state = "owner" if self.is_owner else "stands by"
-        return f"<NatsBackplane {shown(self._url)} {self.options.lease}, {state}, batch {self.number}>"
+        return f"<NatsBackplane {self._link.servers} {self.options.lease}, {state}, batch {self.number}>"
 
     @property
     def epoch(self) -> str:
         """A property of the stream, so it is the same for all hubs and over their restarts."""
-        return self._epoch
+        return self.kept.epoch
+
+    @property
+    def client(self) -> Any:
+        """What speaks to the servers now."""
+        return self._link.client
+
+    @property
+    def stream(self) -> Any:
+        """What asks JetStream now."""
+        return self.kept.jetstream
 
     @property
     def is_owner(self) -> bool:
@@ -117,7 +123,7 @@ class NatsBackplane(Backplane):
     @property
     def stream_name(self) -> str:
         """Name of the stream."""
-        return f"WSXHUB_{self.options.lease}"
+        return self.kept.name
 
     @property
     def _doubt_s(self) -> float:
@@ -139,83 +145,59 @@ class NatsBackplane(Backplane):
 
         Raises:
             ConnectError: no server answers.
+            ResolveError: their names are not known.
+            TlsError: a certificate is not accepted, or TLS is not to be had.
+            CredentialsError: user, password or token is wrong or missing.
+            PlanError: the user may not do all that a hub does.
+            OptionError: a file of certificates cannot be used.
             StorageError: the servers do not make or read the stream.
         """
-        options = self.options
-        self.client = await open_client(self._url, options.timeout_s, self._reconnected)
-        self.stream = self.client.jetstream(timeout=2.0)
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(self._link.close)
+            await self._link.open(self.options.timeout_s)
+            try:
+                await self._begin()
+            except failures() as error:
+                if isinstance(error, WsExampleError):
+                    raise
+                words = f"{error}".removeprefix("nats: ") or type(error).__name__
+                raise StorageError(
+                    f"the stream {self.stream_name} on {self._link.servers} cannot be used: {words}",
+                    url=str(self._link.servers),
+                ) from error
+            undo.pop_all()
         loop = asyncio.get_running_loop()
-        try:
-            await self.client.subscribe(
-                self.subject("live"), cb=self._hear, pending_msgs_limit=1 << 20, pending_bytes_limit=1 << 28
-            )
-            await self.client.subscribe(self.subject("turn"), cb=self._hear_takeover)
-            await self.client.subscribe(self.subject("again"), cb=self._hear_again)
-            state = (await self._persist(self._find_stream)).state
-            self._lease = await self._persist(self._find_lease)
-            self.kept_at = max(state.first_seq - 1, state.last_seq - options.read_messages, 0)
-            while self.kept_at < state.last_seq:
-                async with asyncio.timeout(options.timeout_s):
-                    await self._read_some()
-            self.number = self.number or 0
-            self._drain()
-        except Exception as error:
-            await self.client.close()
-            words = str(error) or type(error).__name__
-            raise StorageError(
-                f"the stream {self.stream_name} on {shown(self._url)} cannot be used: {words}"
-            ) from error
         self._heard_s = self._sure_s = loop.time()
         self._tasks = [
             asyncio.create_task(self._fill_gaps(), name="hub gaps"),
             asyncio.create_task(self._watch(), name="hub watch"),
+            asyncio.create_task(self._link.keep(), name="hub connection"),
         ]
 
-    async def _persist(self, ask: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-        """Ask until an answer comes; a cluster that chooses a leader gives none for some seconds."""
-        errors = need("nats.errors"), need("nats.js.errors")
-        loop = asyncio.get_running_loop()
-        ends_s = loop.time() + self.options.timeout_s
-        while True:
-            try:
-                return await ask()
-            except (errors[0].TimeoutError, errors[0].NoRespondersError, errors[1].ServerError) as error:
-                if loop.time() > ends_s or getattr(error, "err_code", None) == NO_CLUSTER:
-                    raise
-                await asyncio.sleep(0.1)
-
-    async def _find_stream(self) -> Any:
-        """Return what is known of the stream; make it where there is none."""
-        api, errors = need("nats.js.api"), need("nats.js.errors")
-        config = api.StreamConfig(
-            name=self.stream_name,
-            subjects=[self.subject("kept")],
-            storage=api.StorageType.FILE,
-            num_replicas=self.options.replicas,
-            max_msgs=self.options.kept_messages,
-            discard=api.DiscardPolicy.OLD,
-            duplicate_window=DUPLICATE_WINDOW_S,
-            allow_direct=True,
-        )
-        try:
-            info = await self.stream.stream_info(self.stream_name)
-        except errors.NotFoundError:
-            with suppress(errors.BadRequestError):  # another hub has made it in this moment
-                await self.stream.add_stream(config)
-            info = await self.stream.stream_info(self.stream_name)
-        made = f"{self.stream_name} {await self._made()}"
-        self._epoch = hashlib.sha256(made.encode()).hexdigest()[:16]
-        return info
-
-    async def _made(self) -> str:
-        """Return when the stream was made in the server's words: nats-py before 2.15 leaves them out, later ones round."""
-        answer = await self.client.request(f"$JS.API.STREAM.INFO.{self.stream_name}", timeout=2.0)
-        return str(msgspec.json.decode(answer.data)["created"])
+    async def _begin(self) -> None:
+        """Hear what is live, find stream and lease, and read what was published before."""
+        hear = self._link.subscribe
+        await hear(self.subject("live"), self._hear, pending_msgs_limit=1 << 20, pending_bytes_limit=1 << 28)
+        await hear(self.subject("turn"), self._hear_takeover)
+        await hear(self.subject("again"), self._hear_again)
+        await self.client.flush()
+        if self._link.denied is not None:
+            raise self._link.denied
+        state = await self.kept.open()
+        self._lease = await self.kept.persist(self._find_lease)
+        self.kept_at = max(state.first_seq - 1, state.last_seq - self.options.read_messages, 0)
+        while self.kept_at < state.last_seq:
+            async with asyncio.timeout(self.options.timeout_s):
+                await self._read_some()
+        self.number = self.number or 0
+        self._drain()
 
     async def _find_lease(self) -> Lease:
         options = self.options
-        quick = self.client.jetstream(timeout=max(options.lease_s / 4, 0.5))
-        return await Lease.at(quick, f"WSXHUB_{options.lease}", self.name, options.lease_s, options.replicas)
+        timeout_s = max(options.lease_s / 4, 0.5)
+        return await Lease.at(
+            lambda: self._link.jetstream(timeout_s), self.stream_name, self.name, options.lease_s, options.replicas
+        )
 
     async def close(self) -> None:
         """Store what waits, give the lease back, leave."""
@@ -228,10 +210,7 @@ class NatsBackplane(Backplane):
         if had_turn and self._lease is not None:
             await self._lease.release()
         await _stop(self._tasks)
-        if self.client is not None:
-            with suppress(*failures()):  # nothing waits for it any more
-                async with asyncio.timeout(2.0):
-                    await self.client.close()
+        await self._link.close()
 
     # -- hearing ---------------------------------------------------------------------------------------------------
 
@@ -398,7 +377,7 @@ class NatsBackplane(Backplane):
                 while await self.read_on():
                     pass
 
-    async def _reconnected(self) -> None:
+    async def _returned(self) -> None:
         self._heard_s = 0.0  # so that the next look reads the stream
 
     async def read_on(self) -> int:
@@ -406,7 +385,7 @@ class NatsBackplane(Backplane):
         async with self._reading:
             first = self.kept_at + 1
             asked = range(first, first + self._at_once)
-            found = await asyncio.gather(*map(self.message_at, asked))
+            found = await asyncio.gather(*map(self.kept.message_at, asked))
             self._at_once = min(self._at_once * 2, SIDE_BY_SIDE) if found[-1] is not None else 1
             for place, message in zip(asked, found, strict=True):
                 if message is None:
@@ -418,9 +397,8 @@ class NatsBackplane(Backplane):
 
     async def read_to_end(self) -> bool:
         """Read the stream as far as it goes now; returns whether that is done, and not when nobody answers."""
-        try:
-            last = (await self.stream.stream_info(self.stream_name)).state.last_seq
-        except failures():  # the servers are choosing a leader
+        last = await self.kept.last_place()
+        if last is None:
             return False
         while self.kept_at < last:
             if not await self.read_on():
@@ -434,27 +412,12 @@ class NatsBackplane(Backplane):
                 return
             await asyncio.sleep(0.05)
 
-    async def message_at(self, place: int, *, at_once: bool = True) -> Any:
-        """Return a message of the stream; None where there is none, or nobody answers.
-
-        Parameters:
-            place: its number in the stream.
-            at_once: ask any replica, which may not have it yet; False asks the leader.
-        """
-        try:
-            return await self.stream.get_msg(self.stream_name, seq=place, direct=at_once)
-        except failures():  # not there, or the servers are choosing a leader: whoever waits for it asks again
-            return None
-
     async def _is_gone(self, place: int) -> bool:
         """Whether the stream begins later than here; then go on where it begins."""
-        try:
-            state = (await self.stream.stream_info(self.stream_name)).state
-        except failures():  # nobody answers now
+        first = await self.kept.first_place()
+        if first is None or first <= place:
             return False
-        if state.first_seq <= place:
-            return False
-        self.kept_at = int(state.first_seq) - 1
+        self.kept_at = first - 1
         return True
 
     def _take_kept(self, place: int, data: bytes) -> None:

@@ -1,16 +1,21 @@
-"""A connection to NATS for a hub; the only place of the hub that knows how the client is loaded and opened."""
+"""How the client for NATS is loaded, and what a hub adds to it: where it dials, and that TLS is a must where it is wanted.
+
+Connecting, and going on after a break, is `wsexample.hub.nats_link`.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import re
-from collections.abc import Awaitable, Callable
+import logging
+import ssl
+from functools import cache
 from importlib import import_module
 from typing import Any
 
-from wsexample.errors import ConnectError, MissingExtraError
+from wsexample.errors import MissingExtraError, OptionError
+from wsexample.hub.nats_faults import Dialled
+from wsexample.wire.tls import TlsOptions, client_context
 
-__all__ = ["failures", "need", "open_client", "shown"]
+__all__ = ["failures", "make_client", "need"]
 
 
 def need(module: str) -> Any:
@@ -30,42 +35,66 @@ def failures() -> tuple[type[Exception], ...]:
     return (need("nats.errors").Error, OSError, TimeoutError)
 
 
-async def open_client(url: str, timeout_s: float, reconnected: Callable[[], Awaitable[None]]) -> Any:
-    """Connect to one of several servers; the client goes on to another by itself when that one dies.
+def make_client(tls: TlsOptions | None, *, has_credentials: bool) -> Any:
+    """Return a client that is not connected.
 
     Parameters:
-        url: ``nats://user:password@host:port``, several with commas between.
-        timeout_s: how long the first connection may take, seconds.
-        reconnected: called after each change of server.
-
-    Raises:
-        ConnectError: nobody answers.
-        MissingExtraError: the client is not installed.
+        tls: whom it trusts and who it is; None says nothing about TLS: servers that want it get it.
+        has_credentials: whether it has a user or a token.
     """
-    nats = need("nats")
-    scheme = url.partition("://")[0]
-    servers = [one if "://" in one else f"{scheme}://{one}" for one in url.split(",")]
-    try:
-        async with asyncio.timeout(timeout_s):
-            return await nats.connect(
-                servers,
-                connect_timeout=min(timeout_s, 2.0),
-                max_reconnect_attempts=-1,
-                reconnect_time_wait=0.25,
-                ping_interval=5,
-                max_outstanding_pings=2,
-                reconnected_cb=reconnected,
-                error_cb=_quiet,
-            )
-    except Exception as error:
-        words = str(error) or type(error).__name__
-        raise ConnectError(f"no NATS server answers at {shown(url)}: {words}", address=shown(url)) from error
+    return _client_class()(tls, has_credentials)
 
 
-async def _quiet(error: Exception) -> None:
-    """Take note of what the client reports on its way; what was missed is seen by its number, and fetched."""
+@cache
+def _client_class() -> Any:
+    base = need("nats.aio.client").Client
+    logging.getLogger("asyncio").addFilter(_is_of_use)
+    errors = need("nats.errors")
+
+    class HubClient(base):  # type: ignore[misc, valid-type] # it is loaded at run time
+        """Speaks to NATS servers.
+
+        The client has no hook before it sends who it is, and takes ``tls://`` for a hint; so its own steps are overridden.
+        """
+
+        def __init__(self, tls: TlsOptions | None, has_credentials: bool) -> None:
+            super().__init__()
+            self.tls = tls
+            self.dialled = Dialled("", has_credentials, tls is not None and tls.client_cert is not None)
+            """The server that was dialled last."""
+            self.told: dict[str, Any] = {}
+            """What it says of itself."""
+
+        @property
+        def ssl_context(self) -> ssl.SSLContext:
+            """Made anew when a file has changed, so that certificates may be renewed under a hub that runs."""
+            try:
+                return client_context(self.tls or TlsOptions())
+            except OptionError as error:
+                raise errors.SecureConnFailedError from error  # what the client takes for a failed attempt
+
+        async def _connect_to_server(self, server: Any) -> None:
+            host = f"[{server.uri.hostname}]" if ":" in server.uri.hostname else server.uri.hostname
+            self.dialled.address = f"{server.uri.scheme}://{host}:{server.uri.port}"
+            self.dialled.step = "connect"
+            if self._transport:
+                self._transport.close()  # the client leaves the socket of an attempt that failed to the garbage collector
+            await super()._connect_to_server(server)
+            self.dialled.step = "greeting"
+
+        async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
+            if initial_connection:
+                self.dialled.step = "login"
+                self.told = info
+                if self.tls is not None and not info.get("tls_required"):
+                    if not info.get("tls_available"):
+                        raise errors.SecureConnWantedError
+                    info["tls_required"] = True
+            await super()._process_info(info, initial_connection)
+
+    return HubClient
 
 
-def shown(url: str) -> str:
-    """Return addresses without user, password or token."""
-    return ",".join(re.sub(r"^(\w+://)?.*@", r"\1", one) for one in url.split(","))
+def _is_of_use(record: logging.LogRecord) -> bool:
+    """Pass over what asyncio says at the end of every TLS connection of the client, which opens it in an old way."""
+    return "eof_received() has no effect" not in str(record.msg)

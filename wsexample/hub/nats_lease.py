@@ -6,6 +6,7 @@ Who has it stops believing so before the server lets another one have it, by its
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -20,13 +21,16 @@ class Lease:
     """A lease on a NATS cluster; made by `Lease.at`.
 
     Parameters:
-        bucket: the opened bucket.
+        stream: returns the JetStream context of the connection that there is.
+        name: of the bucket.
         holder: who asks, different for every process.
         ttl_s: after how many seconds a silent holder loses it.
     """
 
-    def __init__(self, bucket: Any, holder: str, ttl_s: float) -> None:
-        self._bucket = bucket
+    def __init__(self, stream: Callable[[], Any], name: str, holder: str, ttl_s: float) -> None:
+        self._stream = stream
+        self._name = name
+        self._bucket_of: tuple[Any, Any] = (None, None)
         self._holder = holder.encode()
         self.ttl_s = ttl_s
         self._revision = 0
@@ -36,11 +40,11 @@ class Lease:
         return f"<Lease of {self.ttl_s} s>"
 
     @classmethod
-    async def at(cls, stream: Any, name: str, holder: str, ttl_s: float, replicas: int) -> Lease:
+    async def at(cls, stream: Callable[[], Any], name: str, holder: str, ttl_s: float, replicas: int) -> Lease:
         """Open a lease; the first to open it makes its bucket, and the others take its time to live.
 
         Parameters:
-            stream: JetStream context whose deadline is shorter than the time to live.
+            stream: returns the JetStream context of the connection that there is; its deadline is shorter than the time to live.
             name: of the bucket.
             holder: who asks.
             ttl_s: time to live, seconds.
@@ -49,12 +53,21 @@ class Lease:
         api, errors = need("nats.js.api"), need("nats.js.errors")
         config = api.KeyValueConfig(bucket=name, ttl=ttl_s, replicas=replicas, storage=api.StorageType.FILE)
         try:
-            bucket = await stream.key_value(name)
+            bucket = await stream().key_value(name)
         except errors.NotFoundError:
             with suppress(errors.BadRequestError):  # somebody else has made it in this moment
-                await stream.create_key_value(config)
-            bucket = await stream.key_value(name)
-        return cls(bucket, holder, (await bucket.status()).ttl or ttl_s)
+                await stream().create_key_value(config)
+            bucket = await stream().key_value(name)
+        return cls(stream, name, holder, (await bucket.status()).ttl or ttl_s)
+
+    async def _bucket(self) -> Any:
+        """Return the bucket on the connection that there is."""
+        stream, bucket = self._bucket_of
+        if stream is not self._stream():
+            stream = self._stream()
+            bucket = await stream.key_value(self._name)
+            self._bucket_of = stream, bucket
+        return bucket
 
     async def acquire(self) -> int:
         """Wait until nobody has it and take it; returns a number that grows from holder to holder."""
@@ -62,7 +75,7 @@ class Lease:
         while True:
             self._asked_s = loop.time()
             try:
-                self._revision = await self._bucket.create(KEY, self._holder)
+                self._revision = await (await self._bucket()).create(KEY, self._holder)
                 return self._revision
             except failures():  # somebody has it, or the servers are choosing a leader
                 await asyncio.sleep(self.ttl_s / 8)
@@ -79,7 +92,7 @@ class Lease:
             asked_s = loop.time()
             try:
                 async with asyncio.timeout(max(self.ttl_s / 4, 0.05)):
-                    self._revision = await self._bucket.update(KEY, self._holder, last=self._revision)
+                    self._revision = await (await self._bucket()).update(KEY, self._holder, last=self._revision)
                 self._asked_s = asked_s
             except errors.KeyWrongLastSequenceError:
                 if not await self._is_still_ours():
@@ -91,7 +104,7 @@ class Lease:
         """Whether the last word is one of ours whose answer was lost."""
         errors = need("nats.js.errors")
         try:
-            found = await self._bucket.get(KEY)
+            found = await (await self._bucket()).get(KEY)
         except errors.KeyNotFoundError:
             return False
         except failures():  # unknown: the next renewal finds out, or it is too late then
@@ -103,4 +116,4 @@ class Lease:
         """Let the next one have it at once."""
         with suppress(*failures()):  # it expires by itself where this does not arrive
             async with asyncio.timeout(self.ttl_s / 2):
-                await self._bucket.delete(KEY, last=self._revision)
+                await (await self._bucket()).delete(KEY, last=self._revision)

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from wsexample.errors import OptionError
+from wsexample.wire.tls import TlsOptions
 
 __all__ = ["NatsOptions", "NatsStats"]
 
@@ -35,6 +36,9 @@ class NatsOptions:
     """How long the servers may take to answer at the start, seconds."""
     max_waiting_bytes: int = 32 * 1024 * 1024
     """How much may wait for the stream before the upstream is waited for."""
+    tls: TlsOptions | None = None
+    """Whom to trust and who we are; nothing is said without TLS then. None speaks it where the address (``tls://``) or the
+    server wants it, and trusts the system's authorities."""
 
     def __post_init__(self) -> None:
         for name in ("lease_s", "replicas", "beat_s", "gather_s", "timeout_s", "max_waiting_bytes"):
@@ -43,6 +47,10 @@ class NatsOptions:
         for name in ("kept_messages", "read_messages"):  # so that a message with all counts is among them
             if getattr(self, name) < 3000:
                 raise OptionError(f"{name} must be at least 3000, not {getattr(self, name)}", option=name)
+        if self.tls is not None and self.tls.checks_name_itself:
+            raise OptionError(
+                "verified_name and send_sni are not for NATS: dial the name in the certificate", option="tls"
+            )
         if not _NAME.fullmatch(self.lease):
             raise OptionError(f"a lease is named by letters, digits, _ and -, not {self.lease!r}", option="lease")
 

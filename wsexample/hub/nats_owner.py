@@ -234,7 +234,7 @@ class Owner:
         Raises:
             DeposedError: it is somebody else's.
         """
-        found: Any = await self._hub.message_at(place, at_once=False)
+        found: Any = await self._hub.kept.message_at(place, at_once=False)
         if found is None:
             await asyncio.sleep(0.05)
             return False
