@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -125,6 +126,13 @@ class Running:
                 stream.close()
 
 
+def tell(command: Running | OnTerminal) -> None:
+    """Print what a command is, how it stands and what it said: pytest shows it when the test has failed."""
+    status = command.process.poll()
+    standing = "running" if status is None else f"ended with {status}"
+    print(f"== {' '.join(command.args)}: {standing}\n{command.story}")  # noqa: T201 - see above
+
+
 class Launch(Protocol):
     """What the `launch` fixture is."""
 
@@ -149,6 +157,7 @@ def launch() -> Iterator[Launch]:
 
     yield start
     for running in started:
+        tell(running)
         running.close()
 
 
@@ -220,7 +229,7 @@ class OnTerminal:
             while (at := self.shown.find(part, after)) < 0:
                 left_s = ends_s - time.monotonic()
                 if left_s <= 0 or not self._reader.is_alive():
-                    raise AssertionError(f"{self.args} never showed {part!r}:\n{self.shown!r}")
+                    raise AssertionError(f"{self.args} never showed {part!r}:\n{self.story}")
                 self._told.wait(min(left_s, 0.2))
         return at + len(part)
 
@@ -245,14 +254,19 @@ class OnTerminal:
                 if self._told.wait_for(lambda: part in self.shown[before:], timeout=1.0):
                     return self.shown.index(part, before) + len(part)
             if time.monotonic() > ends_s:
-                raise AssertionError(f"{self.args} never showed {part!r}:\n{self.shown!r}")
+                raise AssertionError(f"{self.args} never showed {part!r}:\n{self.story}")
+
+    @property
+    def story(self) -> str:
+        """Everything shown so far, with its control characters as escapes."""
+        return repr(self.shown)
 
     def finish(self) -> int:
         """Wait for the end and return the exit status."""
         try:
             code = self.process.wait(DEADLINE_S)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"{self.args} did not end:\n{self.shown!r}") from None
+            raise AssertionError(f"{self.args} did not end:\n{self.story}") from None
         self._reader.join(DEADLINE_S)
         return code
 
@@ -295,6 +309,7 @@ def terminal() -> Iterator[LaunchOnTerminal]:
 
     yield start
     for running in started:
+        tell(running)
         running.close()
 
 
@@ -344,15 +359,27 @@ def kabu(launch: Launch) -> SimulatedKabu:
 
 
 def wait_until_stuck(pipe: int) -> None:
-    """Wait until a pipe takes no more."""
-    ends_s = time.monotonic() + 20
+    """Wait until a pipe is full and gets no more from its writer, who would write several times between two looks."""
+    ends_s = time.monotonic() + DEADLINE_S
     waiting = -1
     while time.monotonic() < ends_s:
         before, waiting = waiting, bytes_waiting(pipe)
-        if waiting == before > 0:
+        if waiting == before > 0 and is_full(pipe):
             return
-        time.sleep(0.2)
-    raise AssertionError("the pipe never filled")
+        time.sleep(0.2)  # a writer that waits does nothing; only in time can that be told from one that writes on
+    raise AssertionError(f"the pipe never filled: {waiting} bytes wait in it")
+
+
+def is_full(pipe: int) -> bool:
+    """Whether a pipe takes no more; only Linux tells it to who reads, elsewhere what has stopped growing counts as full."""
+    name = f"/proc/self/fd/{pipe}"
+    if not os.path.exists(name):
+        return True
+    writer = os.open(name, os.O_WRONLY | os.O_NONBLOCK)
+    try:
+        return not select.select([], [writer], [], 0)[1]
+    finally:
+        os.close(writer)
 
 
 def bytes_waiting(pipe: int) -> int:

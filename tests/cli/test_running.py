@@ -100,7 +100,7 @@ def test_the_second_signal_insists() -> None:
         signal.raise_signal(signal.SIGINT)
         await stop.wait()
         signal.raise_signal(signal.SIGINT)
-        await asyncio.sleep(30)
+        await asyncio.sleep(30)  # is interrupted; only a defect waits for the end
         return 0
 
     assert status_of(program) == ExitCode.INTERRUPTED
@@ -132,7 +132,7 @@ def test_a_race_is_won_by_the_work_or_by_the_user(run: Callable[[Any], Any]) -> 
 
     async def long_work() -> None:
         try:
-            await asyncio.sleep(30)
+            await asyncio.sleep(30)  # is given up; only a defect waits for the end
         except asyncio.CancelledError:
             cancelled.append(True)
             raise

@@ -313,7 +313,8 @@ def test_it_stays_on_request(converse: Callable[..., Conversed], flags: tuple[st
 
     async def speak_later(ws: ServerConnection, seen: Seen) -> None:
         assert await ws.receive(10) == "subscribe"
-        await asyncio.sleep(0.3)
+        for _ in range(3):
+            await ws.ping(timeout_s=10)  # its input has ended, and it answers
         await ws.send("later")
 
     client, _ = converse("-x", "subscribe", *flags, handler=speak_later)

@@ -107,6 +107,9 @@ def test_trading_stream(run: Runner[None]) -> None:
                 assert executed == flow.execution_ids
                 assert all(isinstance(update, TradeUpdate) for update in updates)
                 assert {"new", "partial_fill", "fill"} <= {update.event for update in updates}
+                sim.start_fills(
+                    10_000, per_s=20
+                )  # alpaca-py looks at its stop signal only when a message came or after 5 s
 
     run(main())
 

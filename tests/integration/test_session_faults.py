@@ -69,7 +69,7 @@ class Exchange:
                 return Reject(429)
             case "slow handshake":
                 self.deciding += 1
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(1.0)  # the fault itself: more than the client's patience of 0.4 s
                 self.deciding -= 1
         return None
 

@@ -30,8 +30,15 @@ class Source:
         self.count = count
         self.pause_s = pause_s
         self.sent = 0
+        self._ws: ServerConnection | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether no more fits into what lies between it and its reader."""
+        return self._ws is not None and self._ws.is_writing_paused
 
     async def handle(self, ws: ServerConnection) -> None:
+        self._ws = ws
         while self.sent < self.count:
             for _ in range(20):
                 await ws.send(said(SYMBOLS[self.sent % len(SYMBOLS)], self.sent))
@@ -87,9 +94,9 @@ def test_a_blocking_session_makes_the_server_wait(run_grid: Runner[None]) -> Non
             options = ConnectOptions(url=server.url, read_ahead_messages=100, ping_interval_s=0)
             async with Session(ToyDialect(), ["all"], url=options, policy="block", limit=100) as session:
                 sent = -1
-                while sent != source.sent or session.stats.received < 100:
+                while sent != source.sent or session.stats.received < 100 or not source.waits:
                     sent = source.sent
-                    await asyncio.sleep(0.2)
+                    await asyncio.sleep(0.02)
                 assert sent < source.count
                 assert session.stats.received == 100
                 numbers = [int((await session.receive(5)).price) for _ in range(5000)]  # type: ignore[attr-defined]

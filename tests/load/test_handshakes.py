@@ -158,7 +158,9 @@ def test_frames_of_a_hasty_client_wait_outside(run_grid: RunGrid) -> None:
 
             async with memory_below(2 * MIB):
                 hurrying = asyncio.create_task(hurry())
-                await asyncio.sleep(0.2)  # there is nothing to wait for: it must not go on
+                await asyncio.sleep(
+                    0.2
+                )  # nothing will happen that could be waited for: in this time it would go on if it could
                 assert not hurrying.done()
             decided.set_result(None)
             await hurrying
