@@ -139,7 +139,7 @@ class Frames:
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Take bytes from the peer; what they complete joins the row."""
-        self.link.data_received(data if self.link.is_buffered else bytes(data))  # the lane in Python slices bytes
+        self.link.data_received(data)
 
     def deflate(self, payload: bytes) -> bytes | None:
         """Compress a message for one frame, None where compression was not agreed on."""

@@ -70,6 +70,16 @@ def test_a_built_frame_can_be_read_back(lane: Any, size: int, key: bytes | None)
     assert len(frame) == head + (4 if key else 0) + size
 
 
+@pytest.mark.parametrize("lane", LANES, ids=lambda lane: lane.__name__)
+def test_transports_of_a_thread_read_into_one_place(lane: Any) -> None:
+    """No read makes an object of its own size: an idle connection owns no buffer, and the heap stays whole."""
+    core = type("Core", (lane.LaneCore, asyncio.BufferedProtocol), {})
+    first, second = core().get_buffer(-1), core().get_buffer(-1)
+    first[:3] = b"abc"
+    assert bytes(second[:3]) == b"abc"
+    assert len(first) >= 64 * 1024
+
+
 class Opened:
     """A server's protocol, opened in memory."""
 

@@ -16,6 +16,7 @@ Rules:
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,16 @@ __all__ = ["LaneCore", "LaneCounters", "build_frame", "is_utf8", "send_to_all", 
 OPEN = 3
 CLOSED = 0
 CORK_BYTES = 64 * 1024
+SCRATCH_BYTES = 256 * 1024
+
+
+class _Scratch(threading.local):
+    """What the transports of a thread read into; its bytes are copied before anybody is called."""
+
+    view: memoryview
+
+
+_scratch = _Scratch()
 
 
 class _MaskPool:
@@ -139,7 +150,7 @@ class LaneCounters:
 class LaneCore:
     """Base of both protocol classes; stands before Autobahn's class in the resolution order."""
 
-    is_buffered = False
+    is_buffered = True
     """Whether `get_buffer` and `buffer_updated` are offered to the transport."""
 
     # Autobahn's own fields that decide whether the lane may go on
@@ -210,10 +221,26 @@ class LaneCore:
 
     # -- receiving -----------------------------------------------------------------------------------------------
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Lend the transport a place to read into, until `buffer_updated`.
+
+        Otherwise asyncio makes an object of 256 KiB for each read and cuts it to size, which leaves the heap in ever more pieces.
+        """
+        try:
+            return _scratch.view
+        except AttributeError:
+            _scratch.view = memoryview(bytearray(SCRATCH_BYTES))
+            return _scratch.view
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take what the transport has read into the place that `get_buffer` lent."""
+        self.data_received(_scratch.view[:nbytes])
+
+    def data_received(self, data: bytes | bytearray | memoryview) -> None:
         """Take bytes from the transport."""
+        data = bytes(data)  # which an object of bytes is already
         if self._is_running:  # a callback made more arrive; it waits for its turn
-            self._later.append(bytes(data))
+            self._later.append(data)
             return
         self._is_running = True
         self._sent_in_turn = 0
