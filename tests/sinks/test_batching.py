@@ -28,6 +28,7 @@ class ScriptedSink(BatchingSink):
         self.gate = asyncio.Event()
         self.gate.set()
         self.error: Exception | None = None
+        self.last_error: Exception | None = None
         self.refuse: set[int] = set()
         self.opened = self.released = 0
         self.started = asyncio.Event()
@@ -48,6 +49,8 @@ class ScriptedSink(BatchingSink):
 
     async def _release(self) -> None:
         self.released += 1
+        if self.last_error is not None:
+            raise self.last_error
 
     @property
     def kept(self) -> list[int]:
@@ -330,6 +333,20 @@ def test_closing_says_how_much_is_lost(run: Run) -> None:
         await sink.write(quotes(1, 2))
         sink.error = StorageError("the disk is full")
         with pytest.raises(StorageError, match="2 records that were taken are lost"):
+            await sink.close()
+        assert sink.released == 1
+
+    run(main())
+
+
+def test_closing_hides_no_loss_behind_another_failure(run: Run) -> None:
+    """When the store cannot be given up either, close says both: what is lost, and what is left behind."""
+
+    async def main() -> None:
+        sink = ScriptedSink()
+        await sink.write(quotes(1, 2))
+        sink.error, sink.last_error = StorageError("the disk is full"), StorageError("half of it is left in a folder")
+        with pytest.raises(StorageError, match="2 records that were taken are lost; half of it is left in a folder"):
             await sink.close()
         assert sink.released == 1
 

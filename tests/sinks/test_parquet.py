@@ -150,6 +150,95 @@ def test_an_archive_that_fails_keeps_the_journal(tmp_path: Path, run: Run) -> No
     assert files(tmp_path) == ["quotes/day=2024-10-04"]
 
 
+def test_a_disk_that_fills_up_while_archiving_keeps_the_journal(tmp_path: Path, run: Run) -> None:
+    """The half of a file takes no room, what keeps the records is named, and the next program archives them."""
+
+    async def main() -> None:
+        sink = ParquetSink(tmp_path)
+        await sink.write([quote(1)])
+        await sink.flush()
+        stem = next((tmp_path / "running").glob("*.db")).stem
+        aside = tmp_path / "quotes" / "day=2024-10-04" / f"{stem}.parquet.tmp"
+        aside.parent.mkdir(parents=True)
+        aside.symlink_to("/dev/full")
+        with pytest.raises(
+            StorageError, match=rf"{stem}\.db cannot be archived: .*No space left.* its records stay in it"
+        ):
+            await sink.close()
+        assert not aside.is_symlink()
+
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no disk that is always full")
+    run(main())
+    run(keep(tmp_path, []))
+    assert list(read_archive(tmp_path)) == [quote(1)]
+
+
+def test_a_directory_is_given_back_when_it_cannot_be_opened(tmp_path: Path, run: Run) -> None:
+    """A sink whose journals cannot be archived may be opened as soon as they can; it does not stand in its own way."""
+
+    async def main() -> None:
+        sink = ParquetSink(tmp_path)
+        with pytest.raises(StorageError, match="not an SQLite database"):
+            await sink.open()
+        (tmp_path / "running" / "1.db").unlink()
+        await sink.open()
+        await sink.close()
+
+    (tmp_path / "running").mkdir()
+    (tmp_path / "running" / "1.db").write_bytes(b"notes" * 999)
+    run(main())
+
+
+def test_a_lock_that_cannot_be_taken_is_no_other_program(tmp_path: Path, run: Run) -> None:
+    """Where the lock's file cannot be made, the error says that."""
+    (tmp_path / "running" / "writer.lock").mkdir(parents=True)
+    with pytest.raises(StorageError, match=r"writer\.lock is a directory"):
+        run(ParquetSink(tmp_path).open())
+
+
+def test_a_journal_of_an_older_version_is_archived_with_defaults(tmp_path: Path, run: Run) -> None:
+    """A column that it lacks has what its records said by default, never its own name."""
+    journal = _left_behind(
+        tmp_path, run, "ALTER TABLE quotes DROP COLUMN ask_price", "ALTER TABLE quotes DROP COLUMN tape"
+    )
+    run(keep(tmp_path, []))
+    assert not journal.exists()
+    assert list(read_archive(tmp_path)) == [quote(1), quote(2)]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("UPDATE wsexample_store SET format = 99", "format 99"),
+        ("ALTER TABLE quotes ADD COLUMN mood TEXT", "table 'quotes' has mood"),
+        ("CREATE TABLE sunspots (seq INTEGER PRIMARY KEY)", "table 'sunspots' has seq"),
+    ],
+)
+def test_a_journal_of_a_newer_version_is_not_archived(tmp_path: Path, run: Run, change: str, words: str) -> None:
+    """What this version does not know would be gone with the journal; so it stays, and the error names it."""
+    journal = _left_behind(tmp_path, run, change)
+    with pytest.raises(StorageError, match=rf"1\.db was written by a newer wsexample .*{words}.*upgrade wsexample"):
+        run(keep(tmp_path, []))
+    assert journal.exists()
+
+
+def _left_behind(directory: Path, run: Run, *changes: str) -> Path:
+    """Make the journal of a program that was killed, and change it."""
+    journal = directory / "running" / "1.db"
+    journal.parent.mkdir()
+
+    async def fill() -> None:
+        async with open_sink(f"sqlite:///{journal}") as sink:
+            await sink.write([quote(1), quote(2)])
+
+    run(fill())
+    with closing(sqlite3.connect(journal, isolation_level=None)) as connection:
+        for change in changes:
+            connection.execute(change)
+    return journal
+
+
 def test_files_say_what_their_columns_mean(tmp_path: Path, run: Run) -> None:
     """zstd, row groups as asked for, units and descriptions as metadata."""
     run(keep(tmp_path, [quote(number) for number in range(25)], row_group_records=10))

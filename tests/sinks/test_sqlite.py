@@ -297,6 +297,85 @@ def test_a_full_disk_is_reported_and_nothing_flushed_is_lost(run: Run, path: Pat
     assert len(list(read_records(path))) == flushed + 1
 
 
+def take_away(path: Path, how: str) -> None:
+    """Let a path lead to its file no more."""
+    if how == "removed":
+        path.unlink()
+    else:
+        path.rename(path.with_name("moved.db"))
+        if how == "replaced":
+            path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("how", ["removed", "moved", "replaced"])
+def test_a_file_that_is_taken_away_is_noticed(run: Run, path: Path, how: str) -> None:
+    """SQLite would go on writing to a file that nobody finds again; the sink says how much went with it."""
+
+    async def main() -> None:
+        sink = await SqliteSink(path, SqliteOptions(retry_s=1e6)).open()
+        await sink.write(mixed())
+        await sink.flush()
+        take_away(path, how)
+        await sink.write([quote(7)])
+        with pytest.raises(
+            StorageError, match=r"ticks\.db was removed or replaced .* with it 6 records .* put it back"
+        ):
+            await sink.flush()
+        with pytest.raises(StorageError, match="1 records that were taken are lost"):
+            await sink.close()
+        assert sink.stats.stored == len(mixed())
+
+    run(main())
+
+
+def test_a_file_that_is_put_back_is_gone_on_with(run: Run, path: Path) -> None:
+    """What was taken meanwhile waits, and is stored when the file is where it was."""
+
+    async def main() -> None:
+        async with SqliteSink(path, SqliteOptions(retry_s=1e6)) as sink:
+            await sink.write(mixed())
+            await sink.flush()
+            take_away(path, "moved")
+            await sink.write([quote(7)])
+            with pytest.raises(StorageError, match="put it back"):
+                await sink.flush()
+            path.with_name("moved.db").rename(path)
+            await sink.flush()
+
+    run(main())
+    assert list(read_records(path)) == [*mixed(), quote(7)]
+
+
+def test_a_file_that_is_taken_away_before_the_end_is_noticed_at_the_close(run: Run, path: Path) -> None:
+    """Nothing more was to be stored, and yet what was stored is gone."""
+
+    async def main() -> None:
+        sink = await SqliteSink(path).open()
+        await sink.write(mixed())
+        await sink.flush()
+        take_away(path, "removed")
+        with pytest.raises(StorageError, match="6 records"):
+            await sink.close()
+
+    run(main())
+
+
+def test_a_program_that_holds_the_file_at_the_end_is_waited_for_in_vain(run: Run, path: Path) -> None:
+    """Close gives up after ``busy_timeout_s``, names the file and says how many records are lost."""
+
+    async def main() -> None:
+        sink = await SqliteSink(path, SqliteOptions(busy_timeout_s=0.02, retry_s=1e6)).open()
+        await sink.write(mixed())
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StorageError, match=r"ticks\.db is locked .* 6 records that were taken are lost"):
+            await sink.close()
+        other.close()
+
+    run(main())
+    assert list(read_records(path)) == []
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [
@@ -324,6 +403,29 @@ def test_a_read_only_place_is_refused(run: Run, tmp_path: Path) -> None:
         place = Path("/sys/kernel")
     with pytest.raises(StorageError, match="check the permissions"):
         run(store(place / "ticks.db", [quote(1)]))
+
+
+def test_a_file_that_may_not_be_written_to_is_refused_when_it_is_opened(
+    run: Run, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not when the first batch comes: SQLite opens such a file for reading and begins transactions without a word."""
+    run(store(path, mixed()))
+    connect = sqlite3.connect
+    monkeypatch.setattr(
+        sqlite3, "connect", lambda path, **options: connect(f"file:{path}?mode=ro", uri=True, **options)
+    )
+    with pytest.raises(StorageError, match=r"ticks\.db is read-only"):
+        run(SqliteSink(path).open())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there a name may be as long")
+def test_a_path_that_cannot_be_looked_at_is_an_error_in_words(run: Run, tmp_path: Path) -> None:
+    """Whatever keeps the system from looking (here a name too long, elsewhere a directory that may not be searched)."""
+    path = tmp_path / ("x" * 300) / "ticks.db"
+    with pytest.raises(StorageError, match="there is no directory"):
+        run(store(path, mixed()))
+    with pytest.raises(StorageError, match="cannot be read: File name too long"):
+        list(read_records(path))
 
 
 @pytest.mark.parametrize(

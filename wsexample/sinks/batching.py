@@ -195,12 +195,21 @@ class BatchingSink(RecordSink, ABC):
             return
         self._is_closing = True
         self._look_again()
+        loss: StorageError | None = None
         try:
             if self._task is not None:
                 await self._finish()
+        except StorageError as error:
+            loss = error
+            raise
         finally:
             self._is_released = True
-            await self._release()
+            try:
+                await self._release()
+            except StorageError as error:
+                if loss is None:
+                    raise
+                raise StorageError(f"{loss}; {error}") from loss  # neither may hide the other
 
     async def __aenter__(self) -> Self:
         return await self.open()

@@ -24,6 +24,7 @@ from wsexample.sinks.batching import BatchingSink, Refusal, SinkOptions
 from wsexample.sinks.extras import need
 from wsexample.sinks.parquet_archive import FEATURE, JOURNALS, archive, day_of, journals_in, read_archive
 from wsexample.sinks.sqlite import SqliteOptions, SqliteWriter
+from wsexample.sinks.sqlite_file import storage_errors
 
 __all__ = ["ParquetOptions", "ParquetSink", "read_archive", "sink_at"]
 
@@ -84,7 +85,7 @@ class ParquetSink(BatchingSink):
         thread = ThreadPoolExecutor(1, thread_name_prefix="parquet-sink")
         try:
             await asyncio.get_running_loop().run_in_executor(thread, self._set_up)
-        except BaseException:
+        except BaseException:  # whatever it was, the thread is given back
             thread.shutdown(wait=False)
             raise
         self._thread = thread
@@ -107,8 +108,12 @@ class ParquetSink(BatchingSink):
         except OSError as error:
             raise StorageError(f"{self.directory} cannot be made: {error.strerror}") from error
         self._lock = _locked(self.directory)
-        for path in journals_in(self.directory):  # a killed program left them
-            self._archive(path)
+        try:
+            for path in journals_in(self.directory):  # a killed program left them
+                self._archive(path)
+        except BaseException:  # whatever it was, the directory is given back
+            self._lock.close()
+            raise
 
     def _keep(self, batch: Sequence[Record], is_durable: bool) -> Sequence[Refusal]:
         if batch:
@@ -123,7 +128,7 @@ class ParquetSink(BatchingSink):
             self._journal = SqliteWriter(self._journal_path, SqliteOptions())
             try:
                 self._journal.open()
-            except BaseException:
+            except BaseException:  # whatever it was, the next batch begins a journal of its own
                 self._journal = None
                 raise
         return self._journal.store(batch, is_durable)
@@ -138,7 +143,7 @@ class ParquetSink(BatchingSink):
         try:
             self._archive(path)
         except StorageError as error:
-            _log.warning("%s; its records stay in %s and are archived later", error, path)
+            _log.warning("%s", error)
 
     def _archive(self, path: Path) -> None:
         options = self._chosen
@@ -161,14 +166,16 @@ class ParquetSink(BatchingSink):
 def _locked(directory: Path) -> sqlite3.Connection:
     """Hold the directory until the connection is closed or this process ends, however it ends."""
     # An SQLite lock is the one that Python's library has on every system and that a killed process gives up.
-    connection = sqlite3.connect(
-        directory / JOURNALS / "writer.lock", timeout=0, isolation_level=None, check_same_thread=False
-    )
-    try:
-        connection.execute("BEGIN EXCLUSIVE")
-    except sqlite3.Error as error:
-        connection.close()
-        raise StorageError(
-            f"another program is writing to {directory}: wait for it or choose another directory"
-        ) from error
+    path = directory / JOURNALS / "writer.lock"
+    with storage_errors(path, 0):
+        connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.Error as error:
+            connection.close()
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            raise StorageError(
+                f"another program is writing to {directory}: wait for it or choose another directory"
+            ) from error
     return connection

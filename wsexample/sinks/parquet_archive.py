@@ -21,7 +21,7 @@ from wsexample.records.fields import Column, RecordShape, describe
 from wsexample.records.kinds import record_kinds
 from wsexample.records.market import Record
 from wsexample.sinks.extras import need
-from wsexample.sinks.sqlite_file import columns_in, quoted, storage_errors
+from wsexample.sinks.sqlite_file import check_all_known, columns_in, quoted, selected, storage_errors
 from wsexample.sinks.sqlite_reader import read_records
 
 __all__ = ["FEATURE", "JOURNALS", "archive", "day_of", "journals_in", "read_archive"]
@@ -39,8 +39,22 @@ def day_of(received_ns: int) -> str:
 
 
 def journals_in(directory: Path) -> list[Path]:
-    """Return the journals that are not archived yet, oldest first."""
-    return sorted((directory / JOURNALS).glob("*.db"))
+    """Return the journals that are not archived yet, oldest first.
+
+    Raises:
+        StorageError: it cannot be seen which there are.
+    """
+    return [path for path in _names_in(directory / JOURNALS) if path.suffix == ".db"]
+
+
+def _names_in(directory: Path) -> list[Path]:
+    """Return what is in a directory, in order; nothing where there is none. (`Path.glob` passes over what it may not see.)"""
+    try:
+        return sorted(directory.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise StorageError(f"{directory} cannot be read: {error.strerror}") from error
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
@@ -59,19 +73,24 @@ def archive(journal: Path, directory: Path, *, row_group_records: int, level: in
         How many records were archived.
 
     Raises:
-        StorageError: a file cannot be written; the journal stays.
+        StorageError: a file cannot be written, or the journal has what this version does not know; the journal stays.
     """
+    arrow = need("pyarrow", "archive", FEATURE)
     count = 0
     try:
         with storage_errors(journal, _BUSY_TIMEOUT_S), closing(sqlite3.connect(journal)) as connection:
-            for record_type in record_kinds().values():
-                shape = describe(record_type)
+            shapes = [describe(record_type) for record_type in record_kinds().values()]
+            check_all_known(connection, journal, shapes)
+            for shape in shapes:
                 if columns_in(connection, shape.table):
                     for day in _days(connection, shape):
                         target = directory / shape.table / f"day={day_of(day * _DAY_NS)}" / f"{journal.stem}.parquet"
                         count += _write(connection, shape, day, target, row_group_records, level)
-    except OSError as error:
-        raise StorageError(f"{journal} cannot be archived: {error.strerror or error}") from error
+    except (OSError, arrow.ArrowException) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise StorageError(
+            f"{journal} cannot be archived: {reason}; its records stay in it and are archived when the store is opened again"
+        ) from error
     for name in (f"{journal}-wal", f"{journal}-shm", str(journal)):
         Path(name).unlink(missing_ok=True)
     return count
@@ -87,23 +106,31 @@ def _write(
 ) -> int:
     arrow, parquet = need("pyarrow", "archive", FEATURE), need("pyarrow.parquet", "archive", FEATURE)
     schema = _schema(arrow, shape)
-    names = ", ".join(["seq", *(quoted(column.name) for column in shape.columns)])
-    sql = f"SELECT {names} FROM {quoted(shape.table)} WHERE received_ns >= ? AND received_ns < ? ORDER BY seq"
-    rows = connection.execute(sql, (day * _DAY_NS, (day + 1) * _DAY_NS))
+    sql = f"SELECT {selected(connection, shape)} FROM {quoted(shape.table)}"
+    sql += " WHERE received_ns >= ? AND received_ns < ? ORDER BY seq"
     converters = [None, *(_converter(column) for column in shape.columns)]
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = target.with_suffix(".parquet.tmp")
     count = 0
-    with parquet.ParquetWriter(aside, schema, compression="zstd", compression_level=level) as writer:
-        while chunk := rows.fetchmany(row_group_records):
-            columns = [
-                list(values) if convert is None else [convert(value) for value in values]
-                for values, convert in zip(zip(*chunk, strict=True), converters, strict=True)
-            ]
-            arrays = [arrow.array(values, one.type) for values, one in zip(columns, schema, strict=True)]
-            writer.write_table(arrow.Table.from_arrays(arrays, schema=schema))
-            count += len(chunk)
-    _sync(aside)
+    try:
+        # The file is ours: a writer whose disk is full leaves its own open, and with it the room that it takes.
+        with (
+            closing(connection.execute(sql, (day * _DAY_NS, (day + 1) * _DAY_NS))) as rows,
+            arrow.OSFile(str(aside), "wb") as file,
+            parquet.ParquetWriter(file, schema, compression="zstd", compression_level=level) as writer,
+        ):
+            while chunk := rows.fetchmany(row_group_records):
+                columns = [
+                    list(values) if convert is None else [convert(value) for value in values]
+                    for values, convert in zip(zip(*chunk, strict=True), converters, strict=True)
+                ]
+                arrays = [arrow.array(values, one.type) for values, one in zip(columns, schema, strict=True)]
+                writer.write_table(arrow.Table.from_arrays(arrays, schema=schema))
+                count += len(chunk)
+        _sync(aside)
+    except BaseException:  # whatever it was, half a file takes no room from the journal
+        aside.unlink(missing_ok=True)
+        raise
     aside.replace(target)
     _sync(target.parent)
     return count
@@ -186,8 +213,11 @@ def _read(
 ) -> Iterator[Record]:
     files: dict[str, list[tuple[Path, RecordShape]]] = {}
     for shape in shapes:
-        for path in sorted((place / shape.table).glob("day=*/*.parquet")):
-            files.setdefault(path.stem, []).append((path, shape))
+        for day in _names_in(place / shape.table):
+            if day.name.startswith("day="):
+                for path in _names_in(day):
+                    if path.suffix == ".parquet":
+                        files.setdefault(path.stem, []).append((path, shape))
     running = {path.stem: path for path in journals_in(place)}
     conditions = [
         None if symbol is None else ("symbol", "==", symbol),

@@ -7,6 +7,7 @@ The file's tables are in `wsexample.sinks.sqlite_file`, reading them back is `ws
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from itertools import chain, count, starmap
 from pathlib import Path
 from typing import Any
 
-from wsexample.errors import OptionError
+from wsexample.errors import OptionError, StorageError
 from wsexample.records.fields import RecordShape, describe
 from wsexample.records.market import Record
 from wsexample.sinks.base import SinkAddress
@@ -94,7 +95,7 @@ class SqliteSink(BatchingSink):
         thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-sink")
         try:
             await asyncio.get_running_loop().run_in_executor(thread, self._writer.open)
-        except BaseException:
+        except BaseException:  # whatever it was, the thread is given back
             thread.shutdown(wait=False)
             raise
         self._thread = thread
@@ -137,6 +138,9 @@ class SqliteWriter:
         self._connection: sqlite3.Connection | None = None
         self._tables: dict[type[Record], _Table] = {}
         self._is_synced = True
+        self._stored = 0
+        self._identity: tuple[int, int] | None = None
+        self._is_known_gone = False
 
     def open(self) -> None:
         """Open the file and prepare it; called once, in the writer's thread."""
@@ -144,10 +148,11 @@ class SqliteWriter:
             connection = sqlite3.connect(self._path, timeout=self._options.busy_timeout_s, isolation_level=None)
             try:
                 self._set_up(connection)
-            except BaseException:
+            except BaseException:  # whatever it was, the file is given back
                 connection.close()
                 raise
             self._connection = connection
+        self._identity = _identity_of(self._path)
 
     def _set_up(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
@@ -157,6 +162,8 @@ class SqliteWriter:
             connection.execute(f"PRAGMA max_page_count = {max(1, self._options.max_bytes // page_bytes)}")
         connection.execute("BEGIN IMMEDIATE")
         migrate(connection, self._path)
+        # A file that may only be read takes BEGIN IMMEDIATE for BEGIN; only a change tells.
+        connection.execute("UPDATE wsexample_store SET next_seq = next_seq")
         connection.execute("COMMIT")
 
     def store(self, batch: Sequence[Record], is_durable: bool) -> Sequence[Refusal]:
@@ -169,6 +176,7 @@ class SqliteWriter:
         assert connection is not None
         if not batch and self._is_synced:
             return ()
+        self._check_place()
         with storage_errors(self._path, self._options.busy_timeout_s):
             # In write-ahead mode FULL adds one sync of the log to each commit, and the log holds all earlier batches.
             connection.execute(f"PRAGMA synchronous = {'FULL' if is_durable else 'NORMAL'}")
@@ -177,7 +185,18 @@ class SqliteWriter:
             except _BAD_VALUE:
                 refusals = self._transact(connection, batch, is_durable, self._insert_one_by_one)
             self._is_synced = is_durable
+            self._stored += len(batch) - len(refusals)
             return refusals
+
+    def _check_place(self) -> None:
+        """Notice that the path leads to the file no more: SQLite would go on writing to one that nobody finds again."""
+        self._is_known_gone = self._identity is not None and _identity_of(self._path) not in (self._identity, None)
+        if not self._is_known_gone:
+            return
+        raise StorageError(
+            f"{self._path} was removed or replaced while it was written, and with it {self._stored:,} records that were stored"
+            " since it was opened: put it back, or close the store and open it anew"
+        )
 
     def _transact(
         self,
@@ -196,7 +215,7 @@ class SqliteWriter:
             if is_durable:  # also makes a flush of an empty queue change the file: an unchanged one is not synced
                 connection.execute("UPDATE wsexample_store SET synced_seq = ?", (following,))
             connection.execute("COMMIT")
-        except BaseException:
+        except BaseException:  # whatever it was, nothing of the batch is stored
             self._tables.clear()  # a table made in this transaction is gone again
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
@@ -237,9 +256,25 @@ class SqliteWriter:
     def close(self) -> None:
         """Close the file; the last one to close it also folds the log into it."""
         connection, self._connection = self._connection, None
-        if connection is not None:
+        if connection is None:
+            return
+        try:
+            if self._stored and not self._is_known_gone:
+                self._check_place()
+        finally:
             with storage_errors(self._path, self._options.busy_timeout_s):
                 connection.close()
+
+
+def _identity_of(path: Path) -> tuple[int, int] | None:
+    """Return what tells the file at a path from any other that is there later; (0, 0) for none, None where nobody can tell."""
+    try:
+        found = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return (0, 0)
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino) if found.st_ino else None
 
 
 def _insert_rows(connection: sqlite3.Connection, table: _Table, rows: list[tuple[Any, ...]]) -> None:

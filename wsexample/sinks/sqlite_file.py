@@ -8,8 +8,10 @@ the next number; records before ``synced_seq`` were synced to the disk by a flus
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,17 @@ from typing import Any
 from wsexample.errors import StorageError
 from wsexample.records.fields import Column, RecordShape
 
-__all__ = ["FORMAT", "columns_in", "format_of", "migrate", "prepare_table", "quoted", "storage_errors"]
+__all__ = [
+    "FORMAT",
+    "check_all_known",
+    "columns_in",
+    "format_of",
+    "migrate",
+    "prepare_table",
+    "quoted",
+    "selected",
+    "storage_errors",
+]
 
 STEPS: tuple[tuple[str, ...], ...] = (
     (
@@ -62,6 +74,36 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
             for statement in step:
                 connection.execute(statement)
         connection.execute("UPDATE wsexample_store SET format = ?", (FORMAT,))
+
+
+def check_all_known(connection: sqlite3.Connection, path: Path, shapes: Sequence[RecordShape]) -> None:
+    """Look whether a file holds nothing but what this version knows, so that it can be turned into something else.
+
+    Raises:
+        StorageError: it is of a newer version.
+    """
+    format_of(connection, path)
+    known = {shape.table: {"seq", *(column.name for column in shape.columns)} for shape in shapes}
+    tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
+    for (table,) in tables.fetchall():
+        if table == "wsexample_store":
+            continue
+        unknown = set(columns_in(connection, table)) - known.get(table, set())
+        if unknown:
+            raise StorageError(
+                f"{path} was written by a newer wsexample (table {table!r} has {', '.join(sorted(unknown))}): "
+                "upgrade wsexample, or move the file away"
+            )
+
+
+def selected(connection: sqlite3.Connection, shape: RecordShape) -> str:
+    """Return what to select from a table: ``seq`` and a column for each field.
+
+    A file of an older version may lack a column: its records read as what they said by default.
+    """
+    present = columns_in(connection, shape.table)
+    names = [quoted(column.name) if column.name in present else literal(column.default) for column in shape.columns]
+    return ", ".join(["seq", *names])
 
 
 def prepare_table(connection: sqlite3.Connection, path: Path, shape: RecordShape) -> None:
@@ -135,13 +177,15 @@ def _sentence(error: sqlite3.Error, path: Path, busy_timeout_s: float) -> str:
     match getattr(error, "sqlite_errorcode", 0) & 0xFF:
         case sqlite3.SQLITE_FULL:
             return f"{path} cannot grow: the disk is full, or max_bytes is reached"
+        case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_CANTOPEN if _is_full(path):
+            return f"{path} cannot be written: the disk is full"
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return f"{path} is locked by another program (waited {busy_timeout_s:g} s)"
         case sqlite3.SQLITE_NOTADB:
             return f"{path} is not an SQLite database"
-        case sqlite3.SQLITE_CANTOPEN if path.is_dir():
+        case sqlite3.SQLITE_CANTOPEN if os.path.isdir(path):  # pathlib's would raise where it may not look
             return f"{path} is a directory, not a file"
-        case sqlite3.SQLITE_CANTOPEN if not path.parent.is_dir():
+        case sqlite3.SQLITE_CANTOPEN if not os.path.isdir(path.parent):
             return f"{path} cannot be opened: there is no directory {path.parent}"
         case sqlite3.SQLITE_CANTOPEN:
             return f"{path} cannot be opened or made: check the permissions of the file and of {path.parent}"
@@ -152,3 +196,12 @@ def _sentence(error: sqlite3.Error, path: Path, busy_timeout_s: float) -> str:
         case sqlite3.SQLITE_IOERR:
             return f"reading or writing {path} failed ({error})"
     return f"{path}: {error}"
+
+
+def _is_full(path: Path) -> bool:
+    """Whether the disk has no room for the files that SQLite makes beside a database, of 32 KiB at least."""
+    try:
+        usage = shutil.disk_usage(path.parent)
+    except OSError:
+        return False
+    return usage.free < 32 * 1024 <= usage.total

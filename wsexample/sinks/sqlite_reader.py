@@ -16,7 +16,7 @@ from wsexample.errors import OptionError, StorageError
 from wsexample.records.fields import RecordShape, describe
 from wsexample.records.kinds import record_kinds
 from wsexample.records.market import Record
-from wsexample.sinks.sqlite_file import columns_in, format_of, literal, quoted, storage_errors
+from wsexample.sinks.sqlite_file import columns_in, format_of, quoted, selected, storage_errors
 
 __all__ = ["read_records"]
 
@@ -66,7 +66,11 @@ def _read(path: Path, shapes: list[RecordShape], wanted: dict[str, Any]) -> Iter
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    if not path.is_file():
+    try:
+        is_file = path.is_file()
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error.strerror}") from error
+    if not is_file:
         raise StorageError(f"there is no file {path}")
     address = path.absolute().as_uri()
     try:
@@ -85,7 +89,7 @@ def _checked(address: str) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA query_only = ON")
         connection.execute("SELECT 1 FROM sqlite_master")
-    except BaseException:
+    except BaseException:  # whatever it was, the file is given back
         connection.close()
         raise
     return connection
@@ -94,13 +98,10 @@ def _checked(address: str) -> sqlite3.Connection:
 def _rows(
     connection: sqlite3.Connection, shape: RecordShape, wanted: dict[str, Any]
 ) -> Iterator[tuple[tuple[Any, ...], RecordShape]]:
-    present = columns_in(connection, shape.table)
-    if not present:
+    if not columns_in(connection, shape.table):
         return
-    # A file of an older version may lack a column: its records read as what they said by default.
-    names = [quoted(column.name) if column.name in present else literal(column.default) for column in shape.columns]
     where = f" WHERE {' AND '.join(wanted)}" if wanted else ""
-    sql = f"SELECT seq, {', '.join(names)} FROM {quoted(shape.table)}{where} ORDER BY seq"
+    sql = f"SELECT {selected(connection, shape)} FROM {quoted(shape.table)}{where} ORDER BY seq"
     for row in connection.execute(sql, tuple(wanted.values())):
         yield row, shape
 
