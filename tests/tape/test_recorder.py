@@ -110,7 +110,9 @@ def test_a_full_disk_ends_the_tap_and_loses_nothing_flushed(run: Runner[None], t
         os.dup2(full, recorder._writer._opened().fileno())
         os.close(full)
         recorder(received(b"lost"))
-        with pytest.raises(StorageError, match=r"a\.tape cannot be written: No space left"):
+        with pytest.raises(
+            StorageError, match=r"a\.tape cannot be written: No space left .*; 1 messages .* are not on it"
+        ):
             await recorder.flush()
         with pytest.raises(StorageError):
             recorder(received(b"refused"))
@@ -123,16 +125,64 @@ def test_a_full_disk_ends_the_tap_and_loses_nothing_flushed(run: Runner[None], t
 
 
 def test_a_disk_that_is_too_slow_is_reported(run: Runner[None], tmp_path: Path) -> None:
-    """Beyond the bytes that may wait, the tap raises instead of filling the memory."""
+    """Beyond the bytes that may wait, the tap raises instead of filling the memory; what was taken is written all the same."""
 
     async def main() -> None:
         recorder = Recorder(tmp_path / "a.tape", flush_s=3600, block_bytes=10, limit_bytes=1000)
         with pytest.raises(StorageError, match="not written as fast"):
             recorder(received(b"x" * 2000))
-        with pytest.raises(StorageError):
+        with pytest.raises(StorageError, match="no more is recorded"):
+            await recorder.close()
+        assert recorder.stats.stored == recorder.stats.taken == 1
+
+    run(main())
+    with Tape(tmp_path / "a.tape") as tape:
+        assert [entry.payload for entry in tape.entries()] == [b"x" * 2000]
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced", "cut"])
+def test_a_tape_that_is_taken_away_is_noticed(run: Runner[None], tmp_path: Path, how: str) -> None:
+    """The system would go on writing to a file that nobody finds again; the recorder says how much went with it."""
+
+    async def main() -> None:
+        recorder = Recorder(tmp_path / "a.tape", flush_s=3600)
+        recorder(received(b"one"))
+        await recorder.flush()
+        take_away(tmp_path / "a.tape", how)
+        recorder(received(b"two"))
+        words = "cut by another program" if how == "cut" else "removed or replaced"
+        with pytest.raises(
+            StorageError, match=rf"a\.tape was {words} .* up to 1 messages .* 1 messages .* are not on it"
+        ):
+            await recorder.flush()
+        with pytest.raises(StorageError, match=words):
             await recorder.close()
 
     run(main())
+
+
+def take_away(path: Path, how: str) -> None:
+    if how == "cut":
+        os.truncate(path, 10)
+        return
+    path.unlink()
+    if how == "replaced":
+        path.write_bytes(b"")
+
+
+def test_a_tape_may_be_given_another_name_while_it_is_written(run: Runner[None], tmp_path: Path) -> None:
+    """It is the same file: everything is on it."""
+
+    async def main() -> None:
+        async with Recorder(tmp_path / "a.tape") as recorder:
+            recorder(received(b"one"))
+            await recorder.flush()
+            os.rename(tmp_path / "a.tape", tmp_path / "b.tape")
+            recorder(received(b"two"))
+
+    run(main())
+    with Tape(tmp_path / "b.tape") as tape:
+        assert [entry.payload for entry in tape.entries()] == [b"one", b"two"]
 
 
 def test_a_closed_recorder_takes_nothing_more(run: Runner[None], tmp_path: Path) -> None:

@@ -92,6 +92,7 @@ class Recorder:
         self._stored = self._stored_bytes = 0
         self._nudge_at = block_bytes
         self._error: Exception | None = None
+        self._is_behind = False
         self._torn_bytes = self._writer.torn_bytes
         self._thread = threading.Thread(target=self._work, name="wsexample tape", daemon=True)
         self._thread.start()
@@ -126,8 +127,9 @@ class Recorder:
     def _nudge(self, taken_bytes: int) -> None:
         """Have a block written; at the limit, give up."""
         if taken_bytes - self._stored_bytes > self._limit_bytes:
+            self._is_behind = True  # what waits is still written
             self._error = StorageError(
-                f"{self.path} is not written as fast as messages come: {self._limit_bytes} bytes wait",
+                f"{self.path} is not written as fast as messages come: {self._limit_bytes} bytes wait, and no more is recorded",
                 url=str(self.path),
             )
             raise self._error
@@ -198,12 +200,13 @@ class Recorder:
             is_last = self._is_closing
             tickets = [self._tickets.popleft() for _ in range(len(self._tickets))]
             try:
-                if self._error is None:
+                if self._error is None or self._is_behind:
                     self._write_waiting()
                     if is_last:
                         self._writer.close()
             except Exception as error:  # noqa: BLE001 - a tap raises it, and with it the session ends
-                self._error = error
+                self._error = error  # nothing more is taken from here on
+                self._error = self._with_loss(error)
             for ticket in tickets:
                 if ticket.set_running_or_notify_cancel():
                     if self._error is not None:
@@ -217,6 +220,15 @@ class Recorder:
         for ticket in self._tickets:
             if ticket.set_running_or_notify_cancel():
                 ticket.set_exception(self._error or StateError(f"the tape {self.path} is closed"))
+
+    def _with_loss(self, error: Exception) -> Exception:
+        """Return an error with what is lost by it."""
+        lost = self._taken - self._stored
+        if not lost or not isinstance(error, StorageError):
+            return error
+        told = StorageError(f"{error}; {lost:,} messages and notes that were taken are not on it", url=error.url)
+        told.__cause__ = error
+        return told
 
     def _write_waiting(self) -> None:
         """Write everything that waits, in blocks, and sync."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -59,6 +60,8 @@ class TapeWriter:
         """Number of the first connection to write, beyond those that are on the tape."""
         self._file: BinaryIO | None = None
         self._end = 0
+        self._written = 0
+        self._has_name = False
         try:
             if mode == "append" and self.path.exists() and self.path.stat().st_size:
                 self._go_on(meta)
@@ -71,6 +74,9 @@ class TapeWriter:
             ) from None
         except OSError as error:
             raise self._failed(error) from error
+        self._has_name = (
+            os.fstat(self._opened().fileno()).st_nlink > 0
+        )  # there are file systems that do not count names
 
     def _begin(self, meta: Meta, mode: str) -> None:
         # Not truncated on opening: another program may be writing to it.
@@ -81,7 +87,7 @@ class TapeWriter:
             self._put(pack_head(meta))
             os.fsync(self._file.fileno())
             _sync_folder(self.path)
-        except BaseException:
+        except BaseException:  # whatever it was, the file and its lock are given back
             self._file.close()
             raise
 
@@ -90,7 +96,7 @@ class TapeWriter:
         try:
             _lock(self._file, self.path)
             self._cut_tail(self._file, meta)
-        except BaseException:
+        except BaseException:  # whatever it was, the file and its lock are given back
             self._file.close()
             raise
 
@@ -124,9 +130,28 @@ class TapeWriter:
         if rows:
             block = pack_block(rows, self._codec)
             try:
+                self._check_whole()
                 self._put(block)
             except OSError as error:
                 raise self._failed(error) from error
+            self._written += len(rows)
+
+    def _check_whole(self) -> None:
+        """Notice that the file was removed, or cut: what is written goes nowhere then, or behind a hole."""
+        found = os.fstat(self._opened().fileno())
+        if not stat.S_ISREG(found.st_mode):
+            return
+        if self._has_name and not found.st_nlink:
+            what = "was removed or replaced"
+        elif found.st_size < self._end:
+            what = "was cut by another program"
+        else:
+            return
+        raise StorageError(
+            f"{self.path} {what} while it was written, and with it up to {self._written:,} messages and notes of this recording:"
+            " record anew",
+            url=str(self.path),
+        )
 
     def _put(self, data: bytes) -> None:
         file = self._opened()
@@ -152,6 +177,8 @@ class TapeWriter:
         """Sync and close; twice is harmless."""
         if self._file is not None:
             try:
+                if self._written:
+                    self._check_whole()
                 self.sync()
             finally:
                 self._file.close()
