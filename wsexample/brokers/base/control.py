@@ -7,18 +7,27 @@ says whose page it is, and a page of a name that was let lead to this machine is
 
 from __future__ import annotations
 
+import asyncio
 import inspect
+import logging
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, get_type_hints
 
 import msgspec
 from aiohttp import web
 
+from wsexample.errors import OptionError
 from wsexample.wire.admission import host_may_be_anybodys
 
-__all__ = ["CONTROL_PATH", "answer_control", "first_line"]
+__all__ = ["CONTROL_PATH", "answer_control", "check_status", "first_line"]
 
 CONTROL_PATH = "/simulator"
+LARGEST = 10**9
+"""Numbers of an argument may be as large as this, either way: 31 years in seconds, a gigabyte."""
+SOON_S = 0.2
+"""How long a fault that takes time is watched, for what it says of its arguments."""
+log = logging.getLogger("wsexample.simulator")
+_WRONG = (ValueError, KeyError, ArithmeticError)
 
 
 def first_line(method: Callable[..., Any]) -> str:
@@ -26,7 +35,21 @@ def first_line(method: Callable[..., Any]) -> str:
     return (inspect.getdoc(method) or "").partition("\n")[0]
 
 
-def answer_control(
+def check_status(status: int) -> int:
+    """Return an HTTP status that a fault may answer with.
+
+    Parameters:
+        status: 400 to 599, or 0 for none.
+
+    Raises:
+        OptionError: it is no refusal.
+    """
+    if status and not 400 <= status <= 599:
+        raise OptionError(f"status must be 400 to 599, or 0 for none, not {status}", option="status")
+    return status
+
+
+async def answer_control(
     method: str,
     path: str,
     body: bytes,
@@ -34,9 +57,9 @@ def answer_control(
     headers: Mapping[str, str],
     faults: dict[str, Callable[..., Any]],
     stats: Callable[[], dict[str, Any]],
-    start: Callable[[Coroutine[Any, Any, Any]], object],
+    start: Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]],
 ) -> web.Response:
-    """Answer a request to the control endpoint.
+    """Answer a request to the control endpoint; what a fault cannot do is answered 400 with its words.
 
     Parameters:
         method: HTTP method.
@@ -45,7 +68,7 @@ def answer_control(
         headers: its headers, whatever their case.
         faults: name -> what to call; keyword arguments are checked against its annotations, "3" and "true" may be texts.
         stats: returns the counters.
-        start: runs what takes time, such as a restart, in the background.
+        start: runs what takes time, such as a restart, in the background; returns its task.
     """
     said = {key.lower(): value for key, value in headers.items()}
     if "origin" in said or host_may_be_anybodys(said.get("host")):
@@ -67,15 +90,41 @@ def answer_control(
         return web.json_response({"error": f"{name}: {error}"}, status=400)
     try:
         result = faults[name](**arguments)
-    except (ValueError, KeyError) as error:
+    except _WRONG as error:
         return web.json_response({"error": f"{name}: {error}"}, status=400)
-    if inspect.iscoroutine(result):
-        start(result)
+    words = await _words_of(result, start) if inspect.iscoroutine(result) else ""
+    if words:
+        return web.json_response({"error": f"{name}: {words}"}, status=400)
     return web.json_response({"done": name})
+
+
+async def _words_of(
+    work: Coroutine[Any, Any, Any], start: Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]]
+) -> str:
+    """Start a fault that takes time; returns what is wrong with its arguments, "" when nothing has been said soon."""
+    said: list[str] = []
+    is_soon = True
+
+    async def run() -> None:
+        try:
+            await work
+        except _WRONG as error:
+            if is_soon:
+                said.append(str(error))
+            else:
+                log.warning("a fault could not be done: %s", error)
+
+    await asyncio.wait({start(run())}, timeout=SOON_S)
+    is_soon = False
+    return "".join(said)
 
 
 def _arguments(call: Callable[..., Any], body: bytes) -> dict[str, Any]:
     given = msgspec.json.decode(body, type=dict[str, Any]) if body.strip() else {}
     inspect.signature(call).bind(**given)
     hints = get_type_hints(call)
-    return {name: msgspec.convert(value, hints[name], strict=False) for name, value in given.items()}
+    arguments = {name: msgspec.convert(value, hints[name], strict=False) for name, value in given.items()}
+    for name, value in arguments.items():
+        if isinstance(value, int | float) and not -LARGEST <= value <= LARGEST:  # NaN is neither
+            raise TypeError(f"{name} must be between -{LARGEST} and {LARGEST}")
+    return arguments

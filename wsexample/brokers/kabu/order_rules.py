@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Literal
 
 from msgspec import UNSET
@@ -38,6 +39,8 @@ SELL, BUY = "1", "2"
 CASH, MARGIN_NEW, MARGIN_REPAY = 1, 2, 3
 FAS, FAK, FOK = 1, 2, 3
 STOP = 30
+FURTHEST = 15
+"""Digits before or behind the point of a price that anybody means, at the most."""
 
 Product = Literal["future", "option"]
 Moment = Literal["now", "open_am", "open_pm", "close_am", "close_pm", "close", "stop"]
@@ -300,7 +303,13 @@ def _combination(order: DerivativeOrder) -> Breach | None:
 # --- rules of all orders ------------------------------------------------------------------------------------------------
 
 
+def _is_amount(value: Decimal) -> bool:
+    return value.is_finite() and abs(value.adjusted()) <= FURTHEST
+
+
 def _price(order: StockOrder | DerivativeOrder, front: FrontType) -> Breach | None:
+    if not _is_amount(order.Price):
+        return Breach(4002017, "Price", "must be a price or 0")
     if front.has_price and order.Price <= 0:
         return Breach(4002017, "Price", f"a {front.name} order needs a price")
     if not front.has_price and order.Price != 0:
@@ -317,11 +326,13 @@ def _stop(stop: object, *, may_funari: bool, has_trigger_symbol: bool) -> Breach
         return Breach(4002004, "TriggerSec", "belongs to stocks only")
     if stop.UnderOver not in (1, 2):
         return Breach(4002004, "UnderOver", "must be 1 (at or below) or 2 (at or above)")
-    if stop.TriggerPrice <= 0:
+    if not _is_amount(stop.TriggerPrice) or stop.TriggerPrice <= 0:
         return Breach(4002004, "TriggerPrice", "must be more than zero")
     if stop.AfterHitOrderType not in ((1, 2, 3) if may_funari else (1, 2)):
         choice = "1 (market), 2 (limit) or 3 (funari)" if may_funari else "1 (market) or 2 (limit)"
         return Breach(4002004, "AfterHitOrderType", f"must be {choice}")
+    if not _is_amount(stop.AfterHitPrice):
+        return Breach(4002017, "AfterHitPrice", "must be a price or 0")
     if (stop.AfterHitOrderType == 1) != (stop.AfterHitPrice == 0) or stop.AfterHitPrice < 0:
         return Breach(4002017, "AfterHitPrice", "must be 0 for market, a price otherwise")
     return None

@@ -185,7 +185,7 @@ def _introduction(simulator: WeexSimulator, symbol: str) -> Introduction:
 
 
 def _farewell(simulator: WeexSimulator) -> str:
-    return f"{sum(simulator.sent.values()):,} frames sent, {len(simulator.received):,} messages heard"
+    return f"{sum(simulator.sent.values()):,} frames sent, {simulator.heard:,} messages heard"
 
 
 if __name__ == "__main__":

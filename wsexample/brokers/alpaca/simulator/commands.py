@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine
 from decimal import Decimal
 from typing import Any
 
+from wsexample.brokers.alpaca.dialect.orders import decimal_of
 from wsexample.brokers.alpaca.simulator.accounts import SimAccount
 from wsexample.brokers.alpaca.simulator.data_socket import DataSocket
 from wsexample.brokers.alpaca.simulator.event_stream import EventStreams
@@ -20,6 +21,7 @@ from wsexample.brokers.alpaca.simulator.http import HttpSide
 from wsexample.brokers.alpaca.simulator.interventions import Interventions
 from wsexample.brokers.alpaca.simulator.market import Market
 from wsexample.brokers.alpaca.simulator.streams import Streams
+from wsexample.brokers.base.control import check_status
 from wsexample.errors import OptionError
 from wsexample.ports import Clock
 from wsexample.wire.connection import check_close
@@ -27,6 +29,7 @@ from wsexample.wire.connection import check_close
 __all__ = ["Commands"]
 
 S = 10**9
+LONGEST_ARTICLE = 64 * 1024 * 1024
 
 
 class Commands(ABC):
@@ -108,7 +111,7 @@ class Commands(ABC):
 
     def refuse_handshakes(self, status: int = 429, count: int = 1) -> None:
         """Answer the next handshakes with an HTTP status."""
-        self.streams.refusal = (status, count)
+        self.streams.refusal = (check_status(status), count)
 
     def silent_auth(self, duration_s: float | None = None) -> None:
         """Answer nothing on new connections; for so many seconds, or until `answer_again`."""
@@ -143,7 +146,7 @@ class Commands(ABC):
 
     def stop_streams(self, duration_s: float, status: int = 502) -> None:
         """Cut every stream and refuse new ones for so many seconds, while the exchange goes on."""
-        self.streams.refusal = (status, 1_000_000)
+        self.streams.refusal = (check_status(status), 1_000_000)
         self.streams.reset("all")
         self._undo_later("stop_streams", duration_s, lambda: setattr(self.streams, "refusal", (0, 0)))
 
@@ -175,7 +178,7 @@ class Commands(ABC):
 
     def rest_fault(self, status: int = 502, count: int = 1) -> None:
         """Answer the next REST calls with an HTTP status and a page of HTML."""
-        self._http.fault = (status, count)
+        self._http.fault = (check_status(status), count)
 
     def storm_429(self, duration_s: float) -> None:
         """Answer every REST call with 429 for so many seconds."""
@@ -226,6 +229,10 @@ class Commands(ABC):
 
     def publish_news(self, headline: str, symbols: str = "", content_bytes: int = 0) -> None:
         """Publish an article about some symbols; of any size, also above 1 MiB."""
+        if not 0 <= content_bytes <= LONGEST_ARTICLE:
+            raise OptionError(
+                f"content_bytes must be 0 to {LONGEST_ARTICLE}, not {content_bytes}", option="content_bytes"
+            )
         names = tuple(symbols.replace(",", " ").split())
         self.market.publish_news(headline, names, "x" * content_bytes)
 
@@ -247,7 +254,9 @@ class Commands(ABC):
 
     def fill_order(self, order_id: str, size: str = "", price: str = "") -> None:
         """Fill an order whatever the market says."""
-        self._interventions.fill_order(order_id, Decimal(size) if size else None, Decimal(price) if price else None)
+        self._interventions.fill_order(
+            order_id, _amount("size", size) if size else None, _amount("price", price) if price else None
+        )
 
     def bust(self, execution_id: str, reason: str = "TRADE_BUST") -> None:
         """Take an execution back."""
@@ -255,7 +264,7 @@ class Commands(ABC):
 
     def correct_execution(self, execution_id: str, price: str) -> None:
         """Put the price of an execution right."""
-        self._interventions.correct_execution(execution_id, Decimal(price))
+        self._interventions.correct_execution(execution_id, _amount("price", price))
 
     def start_fills(self, count: int, per_s: float, symbols: str = "AAPL MSFT NVDA", key_id: str = "") -> FillFlow:
         """Let so many executions happen to an account, so many a second."""
@@ -271,3 +280,11 @@ class Commands(ABC):
         if key_id not in self.exchange.accounts:
             raise OptionError(f"there is no account {key_id!r}", option="key_id")
         return self.exchange.accounts[key_id]
+
+
+def _amount(name: str, text: str) -> Decimal:
+    """Read an amount that is more than zero."""
+    value = decimal_of(text)
+    if value is None or value <= 0:
+        raise OptionError(f"{name} must be a number above zero, not {text!r}", option=name)
+    return value

@@ -15,7 +15,7 @@ from wsexample.brokers.alpaca.dialect.times import SECOND_NS, rfc3339
 from wsexample.brokers.alpaca.simulator.assets import ASSETS, Asset, is_well_formed
 from wsexample.brokers.alpaca.simulator.bars import BarBuilder
 from wsexample.brokers.alpaca.simulator.checks import Refusal
-from wsexample.brokers.alpaca.simulator.desk import Answer, Call, parse_time
+from wsexample.brokers.alpaca.simulator.desk import Answer, Call, parse_time, parse_whole
 from wsexample.brokers.alpaca.simulator.listing import Listing
 from wsexample.brokers.alpaca.simulator.market import Market
 from wsexample.brokers.alpaca.simulator.switches import Switches
@@ -183,7 +183,7 @@ class DataDesk:
         symbols = set(call.query.get("symbols", "").split(",")) - {""}
         articles = [m for m in reversed(self._market.news) if not symbols or symbols & set(m.symbols or ())]
         found = []
-        for message in articles[: min(int(call.query.get("limit") or 10), 50)]:
+        for message in articles[: min(max(parse_whole(call.query.get("limit"), "limit", 10), 1), 50)]:
             values = point_of(message)
             for name in ("created_at", "updated_at"):
                 values[name] = rfc3339(values[name])
@@ -226,10 +226,10 @@ def _token(text: str | None) -> tuple[str, int] | None:
 
 
 def _seconds(timeframe: str) -> int:
-    found = re.fullmatch(r"(\d*)([A-Za-z]+)", timeframe)
+    found = re.fullmatch(r"([0-9]{0,4})([A-Za-z]+)", timeframe)
     unit = found[2] if found else ""
     seconds = _UNITS.get("m" if unit in ("M", "Month") else "min" if unit in ("Min", "min", "T") else unit.lower())
-    if found is None or seconds is None:
+    if found is None or seconds is None or int(found[1] or 1) == 0:
         raise Refusal(400, None, f"invalid timeframe: {timeframe}")
     return seconds * int(found[1] or 1)
 

@@ -23,6 +23,7 @@ from wsexample.brokers.alpaca.simulator.accounts import SimAccount
 from wsexample.brokers.alpaca.simulator.assets import is_well_formed
 from wsexample.brokers.alpaca.simulator.encoding import Written, joined, written_alone
 from wsexample.brokers.alpaca.simulator.listing import Listing
+from wsexample.brokers.alpaca.simulator.slow import send_or_drop
 from wsexample.brokers.alpaca.simulator.stats import Stats
 from wsexample.brokers.alpaca.simulator.switches import Switches
 from wsexample.wire.server import ServerConnection
@@ -31,6 +32,9 @@ __all__ = ["DataSocket"]
 
 COUNTED = ("trades", "quotes")
 """Stock channels whose symbols count towards the plan's limit (the page's wording of 2023)."""
+
+FURTHER_BEHIND_BYTES = 8 * 1024 * 1024
+"""How much more than data may wait as answers, before a client is dropped without a word."""
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _FIELDS = {"updatedBars": "updated_bars", "dailyBars": "daily_bars", "cancelErrors": "cancel_errors"}
@@ -228,6 +232,13 @@ class DataSocket:
         if not self.is_silent:
             self._send(written_alone(message, self._is_packed))
 
+    def send_text(self, text: str) -> None:
+        """Send any text.
+
+        Parameters:
+            text: the frame.
+        """
+        self._send(text)
+
     def _send(self, frame: str | bytes) -> None:
-        if self.connection.is_open:
-            self.connection.send_nowait(frame)
+        send_or_drop(self.connection, frame, self._switches.send_buffer_bytes + FURTHER_BEHIND_BYTES)

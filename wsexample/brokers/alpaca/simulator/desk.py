@@ -26,7 +26,7 @@ from wsexample.brokers.alpaca.simulator.exchange import Exchange
 from wsexample.brokers.alpaca.simulator.market import Market
 from wsexample.brokers.alpaca.simulator.orders import SimOrder, text_of
 
-__all__ = ["Answer", "Call", "TradingDesk", "parse_time"]
+__all__ = ["Answer", "Call", "TradingDesk", "parse_time", "parse_whole"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,9 @@ class Answer:
     body: Any = None
 
 
+LAST_DAY = date(9999, 12, 1)
+"""A calendar ends here, so that there is a day of settlement after each."""
+
 _Handler = Callable[[SimAccount, Call, tuple[str, ...], int], Answer]
 
 
@@ -66,6 +69,24 @@ def parse_time(text: str | None, name: str) -> int | None:
     except ValueError:
         raise Refusal(422, 42210000, f"Invalid format for parameter {name}: error parsing '{text}'") from None
     return round(datetime.combine(day, time(), UTC).timestamp()) * SECOND_NS
+
+
+def parse_whole(text: str | None, name: str, default: int) -> int:
+    """Return a whole number of a query.
+
+    Parameters:
+        text: what was said; None or "" for nothing.
+        name: the parameter, for the words of a refusal.
+        default: what nothing means.
+
+    Raises:
+        Refusal: it is no number of at most nine digits.
+    """
+    if not text:
+        return default
+    if not re.fullmatch(r"-?[0-9]{1,9}", text):
+        raise Refusal(422, 42210000, f"Invalid format for parameter {name}: error parsing '{text}'")
+    return int(text)
 
 
 class TradingDesk:
@@ -123,7 +144,7 @@ class TradingDesk:
         for method, pattern, _ in self._routes:
             if method == call.method and pattern.fullmatch(call.path):
                 return f"{method} {re.sub(r'[(].*', '*', pattern.pattern)}".replace("(?:/*", "").rstrip("/")
-        return f"{call.method} {call.path}"
+        return "another call"
 
     # -- account -------------------------------------------------------------------------------------------------
 
@@ -151,7 +172,7 @@ class TradingDesk:
             return Answer(200, [])
         after = parse_time(call.query.get("after"), "after")
         until = parse_time(call.query.get("until"), "until")
-        size = min(int(call.query.get("page_size") or 100), 100)
+        size = min(max(parse_whole(call.query.get("page_size"), "page_size", 100), 1), 100)
         times = TextTimes()
         found = [
             activity
@@ -179,7 +200,7 @@ class TradingDesk:
         query = call.query
         status = query.get("status", "open")
         after, until = parse_time(query.get("after"), "after"), parse_time(query.get("until"), "until")
-        limit = int(query.get("limit") or 50)
+        limit = parse_whole(query.get("limit"), "limit", 50)
         if not 0 < limit <= 500:
             raise Refusal(422, 42210000, "limit must be between 1 and 500")
         symbols = set(query.get("symbols", "").split(",")) - {""}
@@ -298,6 +319,7 @@ class TradingDesk:
         try:
             first = date.fromisoformat(call.query.get("start") or str(today - timedelta(days=30)))
             last = date.fromisoformat(call.query.get("end") or str(today + timedelta(days=30)))
+            first, last = min(first, LAST_DAY), min(last, LAST_DAY)
         except ValueError:
             raise Refusal(422, 42210000, "invalid date") from None
         days = [first + timedelta(days=number) for number in range(min((last - first).days + 1, 4000))]

@@ -12,10 +12,13 @@ from wsexample.brokers.alpaca.simulator.accounts import SimAccount
 from wsexample.brokers.alpaca.simulator.assets import ASSETS
 from wsexample.brokers.alpaca.simulator.exchange import Exchange
 from wsexample.brokers.alpaca.simulator.orders import SimOrder
+from wsexample.errors import OptionError
 
 __all__ = ["FillFlow"]
 
 LARGEST_ORDER = 20
+MOST = 1000
+"""Executions of one step, so that others get their turn."""
 
 
 class FillFlow:
@@ -36,6 +39,8 @@ class FillFlow:
         self._exchange = exchange
         self._account = account
         self._assets = [ASSETS[symbol] for symbol in symbols]
+        if not self._assets:
+            raise OptionError("executions need a symbol", option="symbols")
         self._left = count
         self._per_s = per_s
         self._random = Random(f"flow {seed}")
@@ -55,9 +60,13 @@ class FillFlow:
         self._begun_ns += by_ns
 
     def advance(self, now_ns: int) -> None:
-        """Let those happen that are due."""
+        """Let those happen that are due, `MOST` of them at once at the most; the rest come next time.
+
+        Parameters:
+            now_ns: the market's time.
+        """
         due = int((now_ns - self._begun_ns) / 1e9 * self._per_s) - self._done
-        for _ in range(min(max(due, 0), self._left)):
+        for _ in range(min(max(due, 0), self._left, MOST)):
             self._fill_one()
 
     def _fill_one(self) -> None:

@@ -70,12 +70,12 @@ class HttpSide:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request."""
-        body = await request.content.read(MAX_BODY_BYTES)
+        body = bytearray()
         while more := await request.content.read(MAX_BODY_BYTES):
             body += more
             if len(body) > MAX_BODY_BYTES:
                 return self._dressed(Answer(413, {"message": "request is too large"}), None)
-        call = Call(request.method, request.raw_path.partition("?")[0], dict(request.query), body)
+        call = Call(request.method, request.raw_path.partition("?")[0], dict(request.query), bytes(body))
         if self.delay_s > 0:
             await self._clock.sleep(self.delay_s)
         account, has_credentials = account_by_headers(

@@ -16,6 +16,8 @@ YEAR_S = 365 * 86_400.0
 KEPT_POINTS = 50_000
 KEPT_BARS = 10_000
 LEVELS = 10
+MOST = 1e7
+"""Dollars that anything is worth at the most, however often it is shocked."""
 _VENUES = "VQZPKBJY"
 _FIRST_CRYPTO_TRADE = (1 << 53) + 12_345
 
@@ -63,8 +65,8 @@ class Listing:
     # -- the price -----------------------------------------------------------------------------------------------
 
     def shock(self, fraction: float) -> None:
-        """Change what it is worth by a fraction, at once."""
-        self._worth *= 1 + fraction
+        """Change what it is worth by a fraction, at once; to `MOST` dollars at the most, and some ticks at the least."""
+        self._worth = min(self._worth * (1 + fraction), MOST)
 
     def move(self, now_ns: int) -> None:
         """Let time pass: the worth wanders, and bid and ask stand around it."""

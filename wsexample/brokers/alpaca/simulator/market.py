@@ -37,6 +37,7 @@ S = 10**9
 HALF_MINUTE_NS = 30 * S
 TEST_INTERVAL_NS = 5 * S
 LATE_TRADE_CHANCE = 0.05
+KEPT_NEWS, KEPT_NEWS_SIZE = 1000, 8 * 1024 * 1024
 BAND = 0.05
 """How far the limits up and down are from the last price."""
 
@@ -95,8 +96,9 @@ class Market:
         for listing in self.listings.values():
             listing.day = BarBuilder(midnight_of(start_ns))
         self.news: list[NewsMessage[int]] = []
-        """Articles, oldest first."""
+        """Articles, oldest first; the newest thousand, or fewer where they are long."""
         self._news_number = 43_210_000
+        self._news_size = 0
         self._due: list[tuple[int, int, str, str]] = []
         self._count = 0
         for symbol, asset in ASSETS.items():
@@ -332,6 +334,9 @@ class Market:
             source="simulator",
         )
         self.news.append(article)
+        self._news_size += len(content)
+        while len(self.news) > KEPT_NEWS or (self._news_size > KEPT_NEWS_SIZE and len(self.news) > 1):
+            self._news_size -= len(self.news.pop(0).content or "")
         self._told.append(Point("news", "news", symbols, article))
 
     def shock(self, symbol: str, fraction: float) -> None:

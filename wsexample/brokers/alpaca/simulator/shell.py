@@ -25,6 +25,7 @@ from wsexample.brokers.alpaca.simulator.streams import Streams
 from wsexample.brokers.alpaca.simulator.switches import Switches
 from wsexample.brokers.base.control import CONTROL_PATH, answer_control
 from wsexample.brokers.base.facts import Facts
+from wsexample.brokers.base.shell import MAX_MESSAGE_BYTES, Background
 from wsexample.clock import SystemClock
 from wsexample.errors import OptionError, StateError
 from wsexample.ports import Clock
@@ -128,7 +129,7 @@ class AlpacaSimulator(Commands):
         )
         Commands.__init__(self)
         self._server: Server | None = None
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._background = Background(log)
 
     # -- life ------------------------------------------------------------------------------------------------
 
@@ -143,10 +144,7 @@ class AlpacaSimulator(Commands):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._background.close()
         if self._server is not None:
             await self._server.close()
 
@@ -155,6 +153,8 @@ class AlpacaSimulator(Commands):
             ping_interval_s=self.switches.ping_interval_s,
             ping_timeout_s=self.switches.pong_timeout_s,
             close_timeout_s=2.0,
+            max_message_bytes=MAX_MESSAGE_BYTES,
+            read_ahead_bytes=MAX_MESSAGE_BYTES,
             compression=self._compression,
         )
         self._server = await serve(
@@ -274,7 +274,7 @@ class AlpacaSimulator(Commands):
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if self._is_controlled and request.path.startswith(CONTROL_PATH):
-            return answer_control(
+            return await answer_control(
                 request.method,
                 request.path,
                 await request.read(),
@@ -292,12 +292,4 @@ class AlpacaSimulator(Commands):
     # -- beside --------------------------------------------------------------------------------------------------
 
     def _in_background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
-        return task
-
-    def _finished(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("the simulator failed", exc_info=task.exception())
+        return self._background.start(work)

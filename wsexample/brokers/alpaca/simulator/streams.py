@@ -281,8 +281,8 @@ class Streams:
         for socket in self.sockets(which):
             if isinstance(socket, TradingSocket):
                 socket.send_payload(payload)
-            elif socket.connection.is_open:
-                socket.connection.send_nowait(payload.decode(errors="replace"))
+            else:
+                socket.send_text(payload.decode(errors="replace"))
 
 
 async def _stop(task: asyncio.Task[None] | None) -> None:

@@ -10,11 +10,15 @@ import msgspec
 from wsexample.brokers.alpaca.codes import TRADE_UPDATES
 from wsexample.brokers.alpaca.messages.trading import StreamRequest
 from wsexample.brokers.alpaca.simulator.accounts import SimAccount
+from wsexample.brokers.alpaca.simulator.slow import send_or_drop
 from wsexample.brokers.alpaca.simulator.stats import Stats
 from wsexample.brokers.alpaca.simulator.switches import Switches
 from wsexample.wire.server import ServerConnection
 
 __all__ = ["TradingSocket"]
+
+MAX_BEHIND_BYTES = 16 * 1024 * 1024
+"""How much may wait for a client of the trading stream before it is dropped; what the vendor does then is not known."""
 
 Verdict = Literal["authorized", "unauthorized", "exceeded"]
 _decode = msgspec.json.Decoder(StreamRequest).decode
@@ -94,4 +98,5 @@ class TradingSocket:
         """Send bytes as a message."""
         if self.connection.is_open and not self.is_silent:
             is_text = self._switches.trading_frames == "text"
-            self.connection.send_nowait(payload.decode(errors="replace") if is_text else payload)
+            message = payload.decode(errors="replace") if is_text else payload
+            send_or_drop(self.connection, message, MAX_BEHIND_BYTES)

@@ -21,6 +21,7 @@ __all__ = ["Beliefs"]
 _MARKET_VOLATILITY = 0.009  # of the factor that all stocks share, a day
 _FORGET = 1 / (3 * TRADING_DAY_S)  # returns wander back within about three days of trading
 _CARRY = 0.004  # what a future costs over its index, a year
+_FURTHEST = math.log(1000.0)  # from its own worth, however often it is shocked
 _YEAR_S = 365 * 86_400
 _SETTLEMENT_MINUTE = 15 * 60 + 15
 _LONE_INDEX = {"101": 50_000 * SEN, "151": 3_300 * SEN, "154": 700 * SEN}
@@ -91,8 +92,9 @@ class Beliefs:
             own.part += own.rng.gauss(0.0, step) - own.part * _FORGET * elapsed_s
 
     def shock(self, symbol: str, exchange: int, fraction: float) -> None:
-        """Change a stock's worth at once; raises KeyError when there is no such stock."""
-        self._stocks[symbol, exchange].part += math.log1p(fraction)
+        """Change a stock's worth at once, up to a thousandfold in all; raises KeyError when there is no such stock."""
+        stock = self._stocks[symbol, exchange]
+        stock.part = min(max(stock.part + math.log1p(fraction), -_FURTHEST), _FURTHEST)
 
     # -- asking ----------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ Station sees a request at all is in ``http``; calls about the account are answer
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -357,8 +358,11 @@ def _either(result: object) -> Answer:
     return _refuse(result) if isinstance(result, Refusal) else Answer(result)
 
 
+_WHOLE = re.compile(r"[0-9]{1,18}")
+
+
 def _whole(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if _WHOLE.fullmatch(text) else None
 
 
 def _flag(text: str | None) -> bool | None:

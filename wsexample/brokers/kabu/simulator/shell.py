@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
@@ -13,6 +13,7 @@ from aiohttp import web
 
 from wsexample.brokers.base.control import CONTROL_PATH, answer_control
 from wsexample.brokers.base.facts import Facts
+from wsexample.brokers.base.shell import MAX_MESSAGE_BYTES, Background
 from wsexample.brokers.kabu.dialect.hours import JST, S
 from wsexample.brokers.kabu.messages import PushMessage
 from wsexample.brokers.kabu.simulator.catalogue import Instrument
@@ -125,28 +126,26 @@ class KabuSimulator:
         self.servers: list[Server] = []
         """The listening servers: one for each address family."""
         self._port = 0
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._background = Background(log)
+        self._restarting = asyncio.Lock()
         self._slow_until_s = 0.0
         self._slow_by_s = 0.0
         self._held_back = 0
         self._replies_to_lose = 0
-        self._unmute: asyncio.Task[Any] | None = None
+        self._unmute: asyncio.Task[None] | None = None
 
     # -- life ------------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
         await self._listen(self._requested_port)
         self._feed.begin()
-        self._in_background(self._feed.play())
+        self._background.start(self._feed.play())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._background.close()
         await self._exit()
 
     @property
@@ -253,7 +252,7 @@ class KabuSimulator:
         self.unmute()
         self._push.mute(True)
         if duration_s is not None:
-            self._unmute = self._in_background(self._later(duration_s, lambda: self._push.mute(False)))
+            self._unmute = self._background.start(self._later(duration_s, lambda: self._push.mute(False)))
 
     def unmute(self) -> None:
         """Send again."""
@@ -307,17 +306,18 @@ class KabuSimulator:
             down_s: seconds during which nothing listens on the port.
             login_after_s: seconds after that until somebody logs in; None until `log_in`.
         """
-        port = self.port
-        await self._exit()
-        self.station.start(Login.IN if login_after_s == 0 else Login.STARTING)
-        self._feed.forget()
-        if down_s > 0:
-            await self._clock.sleep(down_s)
-        await self._listen(port)
-        if login_after_s:
-            self._in_background(self._later(login_after_s, self.station.log_in))
-        self.stats.restarts += 1
-        self._facts.changed()
+        async with self._restarting:  # one after the other: both would want the port
+            port = self.port
+            await self._exit()
+            self.station.start(Login.IN if login_after_s == 0 else Login.STARTING)
+            self._feed.forget()
+            if down_s > 0:
+                await self._clock.sleep(down_s)
+            await self._listen(port)
+            if login_after_s:
+                self._background.start(self._later(login_after_s, self.station.log_in))
+            self.stats.restarts += 1
+            self._facts.changed()
 
     def _faults(self) -> dict[str, Callable[..., Any]]:
         names = (
@@ -347,6 +347,8 @@ class KabuSimulator:
             answer_pings=self.switches.answer_ping,
             ping_interval_s=0,
             close_timeout_s=2.0,
+            max_message_bytes=MAX_MESSAGE_BYTES,
+            read_ahead_bytes=MAX_MESSAGE_BYTES,
         )
 
         async def listen_on(host: str, port: int) -> Server:
@@ -393,14 +395,16 @@ class KabuSimulator:
             return refused
         call = await read_call(request, max_body_bytes=self.switches.max_body_bytes)
         if call.path.startswith(CONTROL_PATH):
-            return answer_control(
+            if call.is_too_long:
+                return web.json_response({"error": "the body is too long"}, status=413)
+            return await answer_control(
                 call.method,
                 call.path,
                 call.body,
                 headers=request.headers,
                 faults=self._faults(),
                 stats=self.stats.as_dict,
-                start=self._in_background,
+                start=self._background.start,
             )
         await self._dawdle()
         answer = await self._answer(call)
@@ -441,17 +445,6 @@ class KabuSimulator:
     async def _later(self, delay_s: float, action: Callable[[], None]) -> None:
         await self._clock.sleep(delay_s)
         action()
-
-    def _in_background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
-        return task
-
-    def _finished(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("the simulator failed", exc_info=task.exception())
 
 
 def _in_japan(moment: datetime) -> int:

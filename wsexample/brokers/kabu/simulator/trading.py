@@ -6,6 +6,7 @@ order system: account, market, price, session, money. What happens to an order t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
@@ -66,6 +67,7 @@ _FIELDS = {
     for name in ("HoldID", "TriggerSec", "TriggerPrice", "UnderOver", "AfterHitOrderType", "AfterHitPrice")
 }
 _MAN_YEN = 10_000 * SEN
+_SHORT = re.compile(r"[0-9]{1,9}")
 
 
 def _spelled(value: Any) -> Any:
@@ -354,7 +356,7 @@ class Counter:
         if not argument:
             return None
         name, _, market = argument.partition("@")
-        if not name or not (market.isascii() and market.isdigit()):
+        if not name or not _SHORT.fullmatch(market):
             return Refusal.of(4001011)
         view = self._market.views.get((name, QUOTED_ON.get(int(market), int(market))))
         if view is None or view.listing.instrument.kind is not kind:
@@ -369,7 +371,7 @@ def _lower(query: Mapping[str, str], name: str) -> str | None:
 
 def _is_choice(query: Mapping[str, str], name: str, choices: range) -> bool:
     value = query.get(name)
-    return not value or (value.isascii() and value.isdigit() and int(value) in choices)
+    return not value or (bool(_SHORT.fullmatch(value)) and int(value) in choices)
 
 
 def _product_of(order: WorkingOrder) -> int:

@@ -6,17 +6,23 @@ A fault is a method with a purpose in its first line and arguments with types; w
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
 
+from wsexample.brokers.base.control import check_status
 from wsexample.brokers.weex.simulator.desk import Desk
 from wsexample.brokers.weex.simulator.gate import Credentials
 from wsexample.brokers.weex.simulator.market import Market
 from wsexample.brokers.weex.simulator.orders import Frames
 from wsexample.brokers.weex.simulator.peer import Peer, encoded
+from wsexample.errors import OptionError
 
 __all__ = ["Faults"]
+
+LONGEST_MESSAGE = 256 * 1024 * 1024
+KEPT_MESSAGES, KEPT_BYTES = 4096, 4 * 1024 * 1024
+"""How much of what clients said is kept to be looked at, the newest."""
 
 
 class Faults(ABC):
@@ -45,13 +51,19 @@ class Faults(ABC):
         """Streams that say nothing."""
         self.is_stalled = False
         """Whether connections stay open and nothing at all is sent on them."""
+        self.refused_handshakes = 0
+        """Handshakes that were answered with something else than a socket."""
         self.sent: Counter[str] = Counter()
         """Frames sent by stream."""
         self.received: list[dict[str, Any]] = []
-        """Messages that clients sent, in order."""
+        """Messages that clients sent, in order; the newest 4,096, or fewer where they are long."""
+        self.heard = 0
+        """How many messages clients have sent."""
         self.calls: Counter[str] = Counter()
         """REST calls by method and path."""
         self._credentials = credentials
+        self._sizes: deque[int] = deque()
+        self._kept_bytes = 0
         self._skips: Counter[str] = Counter()
         self._peers: set[Peer] = set()
 
@@ -68,10 +80,35 @@ class Faults(ABC):
         """Return the market that a socket is about."""
         return self.spot if peer.is_spot else self.contract
 
-    def say(self, peer: Peer, frame: dict[str, Any] | None, topic: str) -> None:
-        """Send a message of a stream, unless there is none or the venue is stalled."""
-        if frame is not None and not self.is_stalled and peer.say(encoded(frame)):
-            self.sent[topic] += 1
+    def hear(self, message: dict[str, Any], size: int) -> None:
+        """Keep what a client said, and let go of the oldest when that becomes too much.
+
+        Parameters:
+            message: what it said.
+            size: how long it was, bytes.
+        """
+        self.heard += 1
+        self.received.append(message)
+        self._sizes.append(size)
+        self._kept_bytes += size
+        while len(self._sizes) > KEPT_MESSAGES or self._kept_bytes > KEPT_BYTES:
+            self._kept_bytes -= self._sizes.popleft()
+            del self.received[0]
+
+    def say(self, peer: Peer, frame: dict[str, Any] | None, topic: str) -> bool:
+        """Send a message of a stream, unless there is none or the venue is stalled.
+
+        Parameters:
+            peer: the socket that gets it.
+            frame: the message; None for none.
+            topic: the stream that it is counted for, or "ping", "answer", "connected".
+
+        Returns:
+            Whether it was sent.
+        """
+        is_sent = frame is not None and not self.is_stalled and peer.say(encoded(frame))
+        self.sent[topic] += is_sent
+        return is_sent
 
     async def tell(self, frames: Frames, *, is_spot: bool = False) -> None:
         """Send frames of an account to every private socket that listens to their channel."""
@@ -101,18 +138,21 @@ class Faults(ABC):
 
     def send_text(self, text: str) -> None:
         """Send a text of your own on every socket: no JSON, an unknown event, a stray answer."""
-        for peer in self._peers:
+        for peer in list(self._peers):
             peer.say(text)
 
     def send_oversized(self, size: int = 80_000_000) -> None:
         """Send a message of so many bytes on every socket."""
+        if not 0 <= size <= LONGEST_MESSAGE:
+            raise OptionError(f"size must be 0 to {LONGEST_MESSAGE}, not {size}", option="size")
         self.send_text('{"e":"huge","d":"' + "x" * size + '"}')
 
     def flood_pings(self, count: int = 1000) -> None:
         """Ask every socket for a PONG so many times at once."""
-        for peer in self._peers:
-            for _ in range(count):
-                self.say(peer, self.ping_of(peer), "ping")
+        for peer in list(self._peers):
+            left = count
+            while left > 0 and self.say(peer, self.ping_of(peer), "ping"):
+                left -= 1
 
     def ping_of(self, peer: Peer) -> dict[str, Any]:
         """Return the ping of a socket: its key differs."""
@@ -136,11 +176,11 @@ class Faults(ABC):
 
     def refuse_handshakes(self, status: int = 503) -> None:
         """Answer every handshake with an HTTP status from now on; 0 takes them again."""
-        self.refuse_status = status
+        self.refuse_status = check_status(status)
 
     def refuse_calls(self, status: int = 503) -> None:
         """Answer every REST call with an HTTP status from now on; 0 takes them again."""
-        self.call_status = status
+        self.call_status = check_status(status)
 
     def refuse_signatures(self, is_refused: bool = True) -> None:
         """Find every signature wrong from now on, or judge them again."""
@@ -155,6 +195,7 @@ class Faults(ABC):
     async def trade(self, symbol: str = "BTCUSDT", side: str = "BUY", size: str = "0.0500") -> None:
         """Let the account place a market order by itself; a SELL closes what a BUY has opened."""
         order = {"symbol": symbol, "side": side, "type": "MARKET", "quantity": size, "positionSide": "LONG"}
+        self.desk.check_shape(order)
         _, frames = self.desk.place(order, self.now_ms())
         await self.tell(frames)
 
@@ -171,4 +212,4 @@ class Faults(ABC):
 
     def counts(self) -> dict[str, Any]:
         """Return what happened so far, for people: sockets open now, messages heard, frames sent by stream."""
-        return {"connections": self.connections, "received": len(self.received), "sent": dict(self.sent)}
+        return {"connections": self.connections, "received": self.heard, "sent": dict(self.sent)}

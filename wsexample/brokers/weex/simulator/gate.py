@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections import deque
 from collections.abc import Mapping
 
@@ -13,6 +14,7 @@ __all__ = ["WINDOW_MS", "Credentials", "Window"]
 
 WINDOW_MS = 30_000
 """How long a signature is good for, either way."""
+_STAMP = re.compile(r"[0-9]{1,18}")
 
 
 class Credentials:
@@ -41,7 +43,7 @@ class Credentials:
         for code, name in ((-1040, "key"), (-1041, "sign"), (-1042, "timestamp")):
             if not values[name]:
                 return code, f"ACCESS-{name.upper()} is missing"
-        if not (values["timestamp"].isascii() and values["timestamp"].isdigit()):
+        if not _STAMP.fullmatch(values["timestamp"]):
             return -1043, "ACCESS-TIMESTAMP is malformed"
         stamp = int(values["timestamp"])
         if abs(now_ms - stamp) > WINDOW_MS:
@@ -51,7 +53,7 @@ class Credentials:
         if values["passphrase"] != self._passphrase:
             return -1049, "key or passphrase is wrong"
         expected = "" if self.are_refused else sign(self._secret, stamp, method, path, query, body)
-        is_right = hmac.compare_digest(expected.encode(), values["sign"].encode())
+        is_right = hmac.compare_digest(expected.encode(), values["sign"].encode(errors="surrogateescape"))
         return (0, "") if is_right else (-1047, "signature is wrong")
 
 
@@ -66,16 +68,29 @@ class Window:
     def __init__(self, units: int, period_s: float) -> None:
         self._units, self._period_s = units, period_s
         self._spent: deque[tuple[float, int]] = deque()
+        self._used = 0
 
     def used(self, now_s: float) -> int:
-        """Return how many units the last stretch has."""
+        """Return how many units the last stretch has; 0 where no limit is set.
+
+        Parameters:
+            now_s: a clock that never goes back, seconds.
+        """
         while self._spent and self._spent[0][0] + self._period_s <= now_s:
-            self._spent.popleft()
-        return sum(units for _, units in self._spent)
+            self._used -= self._spent.popleft()[1]
+        return self._used
 
     def spend(self, now_s: float, units: int = 1) -> bool:
-        """Count units; returns False, and counts nothing, when there is no room for them."""
-        if self._units and self.used(now_s) + units > self._units:
+        """Count units; returns False, and counts nothing, when there is no room for them.
+
+        Parameters:
+            now_s: a clock that never goes back, seconds.
+            units: how many.
+        """
+        if not self._units:
+            return True
+        if self.used(now_s) + units > self._units:
             return False
         self._spent.append((now_s, units))
+        self._used += units
         return True

@@ -109,6 +109,14 @@ class HttpSide:
         used = {"x-used-weight-10s": str(self._weight.used(now_s))}
         return Answer(found.body, found.status, found.frames, used)
 
+    def knows(self, method: str, path: str) -> bool:
+        """Return whether there is such a call.
+
+        Parameters:
+            method, path: as in the request.
+        """
+        return (method, path) in self._calls
+
     # -- the market ----------------------------------------------------------------------------------------------
 
     def _instrument(self, query: Query) -> Instrument:
@@ -221,8 +229,14 @@ class HttpSide:
             asked = msgspec.json.decode(body, type=dict[str, Any])
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             raise Refused(-1135, "body is not JSON") from None
+        asked = {key: value for key, value in asked.items() if value is not None}
         self._desk.check(asked)
-        row, frames = self._desk.place(asked, now_ms)
+        amounts = {
+            key: str(asked[key]) for key in ("quantity", "price") if key in asked
+        }  # numbers were seen to be taken
+        if asked["type"] == "MARKET":
+            amounts["price"] = "0"
+        row, frames = self._desk.place(asked | amounts, now_ms)
         return Answer(self._desk.placed(row), frames=frames)
 
     def _cancel(self, query: Query, body: str, now_ms: int) -> Answer:

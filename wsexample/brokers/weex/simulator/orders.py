@@ -22,6 +22,7 @@ Changes = list[tuple[str, dict[str, Any]]]
 
 OPEN = ("PENDING", "NEW")
 _CLIENT_ID = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
+_TEXTS = ("symbol", "side", "type", "timeInForce", "newClientOrderId", "positionSide")
 _IN_FORCE = ("GTC", "IOC", "FOK", "POST_ONLY")
 
 
@@ -48,7 +49,7 @@ def _amount(body: dict[str, Any], key: str) -> Decimal:
         raise Refused(-1141, f"{key} is empty")
     try:
         value = Decimal(str(body[key]))
-    except InvalidOperation:
+    except (InvalidOperation, ValueError):  # the second of an integer with thousands of digits
         raise Refused(-1142, f"{key} is invalid") from None
     if not value.is_finite() or value <= 0:
         raise Refused(-1142, f"{key} is invalid")
@@ -105,7 +106,23 @@ class OrderDesk(ABC):
     # -- orders --------------------------------------------------------------------------------------------------
 
     def check(self, body: dict[str, Any]) -> None:
-        """Raise `Refused`, with the venue's code, when an order cannot be taken."""
+        """Raise `Refused`, with the venue's code, when an order cannot be taken.
+
+        Parameters:
+            body: the fields of the call.
+        """
+        self.check_shape(body)
+        self.check_funds(body)
+
+    def check_shape(self, body: dict[str, Any]) -> None:
+        """Raise `Refused` when an order cannot be one, whatever the account has.
+
+        Parameters:
+            body: the fields of the call.
+        """
+        for name in _TEXTS:
+            if not isinstance(body.get(name, ""), str):
+                raise Refused(-1142, f"parameter invalid: {name}")
         if body.get("symbol") not in self.market.instruments:
             raise Refused(-1121, "unknown symbol")
         if body.get("side") not in ("BUY", "SELL"):
@@ -121,7 +138,6 @@ class OrderDesk(ABC):
         client_id = body.get("newClientOrderId", "")
         if client_id and not _CLIENT_ID.fullmatch(client_id):
             raise Refused(-1180, "client id too long or illegal characters")
-        self.check_funds(body)
 
     def place(self, body: dict[str, Any], now_ms: int) -> tuple[dict[str, Any], Frames]:
         """Take an order as it is; returns its row and the frames that follow."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import msgspec
@@ -11,6 +12,8 @@ from wsexample.errors import ConnectionClosed
 from wsexample.wire.server import ServerConnection
 
 __all__ = ["Peer", "encoded"]
+
+log = logging.getLogger("wsexample.weex.simulator")
 
 MAX_BEHIND_BYTES = 16 * 1024 * 1024
 """How much may wait for a reader before it is dropped."""
@@ -40,8 +43,13 @@ class Peer:
         """Pings that it has not answered."""
 
     def say(self, text: str) -> bool:
-        """Send a message without waiting, and drop a reader that is too far behind; returns whether it was sent."""
+        """Send a message without waiting, and drop a reader that is too far behind; returns whether it was sent.
+
+        Parameters:
+            text: the message.
+        """
         if self.ws.write_buffer_bytes > MAX_BEHIND_BYTES:
+            log.warning("%s does not read: dropped with %d bytes waiting", self.ws.peer, self.ws.write_buffer_bytes)
             self.ws.abort()
             return False
         try:

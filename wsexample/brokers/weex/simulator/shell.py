@@ -7,6 +7,8 @@ the venue's own. What the streams carry is made in ``market`` and the desks, wha
 from __future__ import annotations
 
 import asyncio
+import logging
+import re
 import uuid
 from collections.abc import Callable, Iterable
 from types import TracebackType
@@ -16,6 +18,7 @@ import msgspec
 from aiohttp import web
 
 from wsexample.brokers.base.control import CONTROL_PATH, answer_control
+from wsexample.brokers.base.shell import MAX_MESSAGE_BYTES, Background
 from wsexample.brokers.weex.codes import PRIVATE_PATH, PRIVATE_TOPICS, PUBLIC_PATH
 from wsexample.brokers.weex.simulator.desk import Desk
 from wsexample.brokers.weex.simulator.faults import Faults
@@ -26,14 +29,18 @@ from wsexample.brokers.weex.simulator.peer import Peer, encoded
 from wsexample.brokers.weex.simulator.spot_desk import SpotDesk
 from wsexample.brokers.weex.simulator.switches import Switches
 from wsexample.clock import SystemClock
-from wsexample.errors import ConnectionClosed, DeadlineError
+from wsexample.errors import ConnectionClosed, DeadlineError, StateError
 from wsexample.ports import Clock
 from wsexample.wire.options import ServeOptions
 from wsexample.wire.server import Reject, Request, Server, ServerConnection, serve
 
 __all__ = ["WeexSimulator"]
 
+log = logging.getLogger("wsexample.weex.simulator")
+
 HOUR_S = 3600.0
+SHOWN = 200
+"""How many characters of a message that cannot be read its answer repeats."""
 
 
 class WeexSimulator(Faults):
@@ -92,32 +99,34 @@ class WeexSimulator(Faults):
         self._clock: Clock = clock or SystemClock()
         self._where = (host, port)
         self._server: Server | None = None
-        self._tasks: list[asyncio.Task[Any]] = []
+        self._background = Background(log)
 
     # -- life ----------------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
         host, port = self._where
-        options = ServeOptions(answer_pings=True)
+        options = ServeOptions(
+            answer_pings=True, max_message_bytes=MAX_MESSAGE_BYTES, read_ahead_bytes=MAX_MESSAGE_BYTES
+        )
         self._server = await serve(
             self._handle, host=host, port=port, accept=self._accept, http=self._http, options=options
         )
-        self._tasks = [asyncio.create_task(self._play()), asyncio.create_task(self._ping())]
+        self._background.start(self._play())
+        self._background.start(self._ping())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        assert self._server is not None
-        await self._server.close()
+        await self._background.close()
+        if self._server is not None:
+            await self._server.close()
 
     @property
     def port(self) -> int:
         """The TCP port."""
-        assert self._server is not None
+        if self._server is None:
+            raise StateError("the simulator does not listen; use it in an `async with` block")
         return self._server.port
 
     @property
@@ -167,7 +176,12 @@ class WeexSimulator(Faults):
 
     # -- sockets -------------------------------------------------------------------------------------------------
 
-    async def _accept(self, request: Request) -> str | Reject | None:
+    async def _accept(self, request: Request) -> Reject | None:
+        refused = self._refused(request)
+        self.refused_handshakes += refused is not None
+        return refused
+
+    def _refused(self, request: Request) -> Reject | None:
         path = request.path.removeprefix("/contract").removeprefix("/spot")
         if self.refuse_status:
             return Reject(status=self.refuse_status)
@@ -214,11 +228,11 @@ class WeexSimulator(Faults):
         try:
             body = msgspec.json.decode(text, type=dict[str, Any])
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
-            self._answer(peer, None, f"INVALID_ARGUMENT: unrecognized message : {text}")
+            self._answer(peer, None, f"INVALID_ARGUMENT: unrecognized message : {text[:SHOWN]}")
             return
-        self.received.append(body)
+        self.hear(body, len(text))
         number = body.get("id")
-        if isinstance(number, str) and number.isdigit():
+        if isinstance(number, str) and _NUMBER.fullmatch(number):
             number = int(number)
         method, names = body.get("method"), body.get("params")
         topics = [_spelled(str(name)) for name in names] if isinstance(names, list) else []
@@ -316,22 +330,22 @@ class WeexSimulator(Faults):
     # -- REST ----------------------------------------------------------------------------------------------------
 
     async def _http(self, request: web.BaseRequest) -> web.StreamResponse:
-        body = await request.text()
-        path = request.path
+        raw = await request.read()
+        body, path = raw.decode(errors="replace"), request.path
         if self._is_controlled and path.startswith(CONTROL_PATH):
-            return answer_control(
+            return await answer_control(
                 request.method,
                 path,
-                body.encode(),
+                raw,
                 headers=request.headers,
                 faults=self.commands(),
                 stats=self.counts,
-                start=lambda work: self._tasks.append(asyncio.ensure_future(work)),
+                start=self._background.start,
             )
-        self.calls[f"{request.method} {path}"] += 1
+        side = self._spot_http if path.startswith("/api/") else self._contract_http
+        self.calls[f"{request.method} {path}" if side.knows(request.method, path) else "unknown"] += 1
         if self.call_status:
             return web.json_response({"code": -1000, "msg": "unavailable"}, status=self.call_status)
-        side = self._spot_http if path.startswith("/api/") else self._contract_http
         headers = {name.lower(): value for name, value in request.headers.items()}
         query = request.rel_url.raw_query_string
         answer = side.answer(request.method, path, query, body, headers, self.now_ms(), self._clock.monotonic_s())
@@ -342,6 +356,9 @@ class WeexSimulator(Faults):
             headers=answer.headers,
             content_type="application/json",
         )
+
+
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 def _spelled(topic: str) -> str:
