@@ -109,6 +109,7 @@ class _Lane(asyncio.Protocol):
     lane_sends: bool
     lane_shares: frozenset[str]
     lane_deflates: bool
+    lane_inflates: bool
     is_buffered: ClassVar[bool]
     def data_received(self, data: bytes | bytearray | memoryview) -> None: ...
     def lane_deflate(self, payload: bytes) -> bytes: ...

@@ -7,24 +7,21 @@ when there is one. Records, topics and rights are the business of whoever passes
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
-import os
-import re
-import socket
 import ssl
-import stat
-from collections.abc import Awaitable, Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Generator
 from http import HTTPStatus
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from wsexample.errors import ConnectionClosed, ListenError, OptionError, StateError
+from wsexample.errors import ConnectionClosed, StateError
 from wsexample.wire.admission import Census, RateLimit, origin_is_allowed
-from wsexample.wire.connection import Connection, check_close
+from wsexample.wire.closing import check_close
+from wsexample.wire.connection import Connection
 from wsexample.wire.link import CONNECTING, ServerLink
+from wsexample.wire.listening import UnixAddress, listen_error
 from wsexample.wire.options import ServeOptions, checked_headers
+from wsexample.wire.request import Reject, Request, read_request, remote_of
 from wsexample.wire.tls_gate import TlsGate, can_gate
 from wsexample.wire.trace import active_trace
 
@@ -34,41 +31,9 @@ if TYPE_CHECKING:
 __all__ = ["Reject", "Request", "Server", "ServerConnection", "serve"]
 
 log = logging.getLogger("wsexample.server")
-# Some clients offer names that are no tokens (RFC 6455 section 4.1); what could not stand in an answer's line is passed over.
-_NAME = re.compile(r"[!-~]+")
 
 Handler = Callable[["ServerConnection"], Awaitable[None]]
 HttpHandler = Callable[["web.BaseRequest"], Awaitable["web.StreamResponse"]]
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """The opening handshake of a client."""
-
-    path: str
-    """Path of the request line, without the query."""
-    query: Mapping[str, list[str]] = field(repr=False)
-    """Query parameters; each may occur more than once."""
-    headers: Mapping[str, str] = field(repr=False)
-    """Request headers, lower-case names."""
-    remote: str
-    """``host:port`` of the client; the address that a trusted reverse proxy reports; "unix" on a unix socket."""
-    subprotocols: tuple[str, ...] = ()
-    """Subprotocols that the client offers, but for what no answer could name."""
-    certificate: Mapping[str, Any] | None = field(default=None, repr=False)
-    """The client's verified certificate as ``ssl`` describes it, None without one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """An answer of ``accept`` that refuses the WebSocket."""
-
-    status: int = 403
-    """HTTP status code."""
-    body: str = ""
-    """Text of the response body; status and reason when empty."""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    """Further response headers."""
 
 
 Accept = Callable[[Request], Awaitable[str | Reject | None]]
@@ -127,7 +92,9 @@ class Server:
         self._handler = handler
         self._host = host
         self._requested_port = port
-        self._unix_path = unix_path
+        self._unix = None
+        if unix_path is not None:
+            self._unix = UnixAddress(unix_path, mode=options.unix_mode, removes_stale=options.unix_unlink)
         self._accept = accept
         self._http = http
         self._tls = tls
@@ -135,7 +102,6 @@ class Server:
         self._options = options
         self._server_header = f"wsexample/{__version__}" if options.server_header is None else options.server_header
         self._listener: asyncio.Server | None = None
-        self._unix_inode: int | None = None
         self._web: Any = None
         self._gate: TlsGate | None = None
         self._census = Census(options.max_connections, options.max_connections_per_address)
@@ -173,52 +139,14 @@ class Server:
             arguments["ssl_handshake_timeout"] = times["handshake_timeout_s"]
             arguments["ssl_shutdown_timeout"] = times["shutdown_timeout_s"]
         try:
-            if self._unix_path is not None:
-                sock = self._unix_socket(self._unix_path)
-                self._listener = await loop.create_unix_server(factory, sock=sock, **arguments)
+            if self._unix is not None:
+                self._listener = await loop.create_unix_server(factory, sock=self._unix.take(), **arguments)
             else:
                 self._listener = await loop.create_server(factory, self._host, self._requested_port, **arguments)
         except OSError as error:
-            raise self._listen_error(error) from error
+            path = self._unix.path if self._unix is not None else None
+            raise listen_error(error, host=self._host, port=self._requested_port, unix_path=path) from error
         return self
-
-    def _unix_socket(self, path: str) -> socket.socket:
-        """Take a unix socket, whose permissions are right from the first moment on."""
-        if not hasattr(socket, "AF_UNIX"):
-            raise OptionError("this system has no unix sockets", option="unix_path")
-        is_file = not path.startswith("@")
-        if is_file and self._options.unix_unlink:
-            _remove_stale(path)
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            mode = self._options.unix_mode
-            umask = os.umask(0o777 & ~mode) if mode is not None and is_file else None
-            try:
-                sock.bind(path if is_file else "\0" + path[1:])
-            finally:
-                if umask is not None:
-                    os.umask(umask)
-            if is_file:
-                self._unix_inode = os.stat(path).st_ino
-        except BaseException:
-            sock.close()
-            raise
-        return sock
-
-    def _listen_error(self, error: OSError) -> ListenError:
-        address = self._unix_path or f"{self._host or '*'}:{self._requested_port}"
-        in_use = error.errno == errno.EADDRINUSE or "address already in use" in str(error).lower()
-        if in_use and self._unix_path is not None:
-            message = f"{address} is in use by another program; choose another path or stop that program"
-        elif in_use:
-            message = f"{address} is in use by another program; choose another port or stop that program"
-        elif isinstance(error, socket.gaierror):
-            message = f"cannot listen on {address}: {self._host} is no address of this machine"
-        elif error.errno in (errno.EACCES, errno.EPERM):
-            message = f"cannot listen on {address}: not permitted; ports below 1024 may need special rights"
-        else:
-            message = f"cannot listen on {address}: {error.strerror or error}"
-        return ListenError(message, address=address, in_use=in_use)
 
     @property
     def sockets(self) -> tuple[Any, ...]:
@@ -228,15 +156,15 @@ class Server:
     @property
     def port(self) -> int:
         """The TCP port that the server listens on."""
-        if not self.sockets or self._unix_path is not None:
+        if not self.sockets or self._unix is not None:
             raise StateError("the server does not listen on a TCP port")
         return int(self.sockets[0].getsockname()[1])
 
     @property
     def url(self) -> str:
         """The server's WebSocket address."""
-        if self._unix_path is not None:
-            return f"{'wss' if self._tls else 'ws'}+unix:{self._unix_path}"
+        if self._unix is not None:
+            return f"{'wss' if self._tls else 'ws'}+unix:{self._unix.path}"
         host = self._host or "127.0.0.1"
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
         return f"{'wss' if self._tls else 'ws'}://{f'[{host}]' if ':' in host else host}:{self.port}"
@@ -253,7 +181,8 @@ class Server:
         self._is_closing = True
         if self._listener is not None:
             self._listener.close()
-            self._remove_unix_path()
+            if self._unix is not None:
+                self._unix.remove()
         if self._gate is not None:
             self._gate.close()
         for link in list(self._links):
@@ -286,16 +215,6 @@ class Server:
         if self._links:
             self._none_left = asyncio.get_running_loop().create_future()
             await asyncio.wait({self._none_left}, timeout=timeout_s)
-
-    def _remove_unix_path(self) -> None:
-        """Remove the socket, unless another server has put its own there meanwhile."""
-        path, inode, self._unix_inode = self._unix_path, self._unix_inode, None
-        if path is not None and inode is not None:
-            try:
-                if os.stat(path).st_ino == inode:
-                    os.unlink(path)
-            except FileNotFoundError:
-                pass
 
     async def __aenter__(self) -> Self:
         return self
@@ -355,7 +274,7 @@ class Server:
         Parameters:
             transport: of the connection whose head did not come in time.
         """
-        self._tell_refused("handshake", _remote(transport))
+        self._tell_refused("handshake", remote_of(transport))
 
     def tls_failed(self, transport: asyncio.BaseTransport) -> None:
         """Know that a client did not get through the TLS handshake; called by the gate.
@@ -363,7 +282,7 @@ class Server:
         Parameters:
             transport: of the connection whose head did not come in time.
         """
-        self._tell_refused("tls", _remote(transport))
+        self._tell_refused("tls", remote_of(transport))
 
     def _tell_refused(self, reason: str, remote: str) -> None:
         if self._refused is not None:
@@ -375,7 +294,7 @@ class Server:
         Parameters:
             request: the order that is wanted.
         """
-        asked = self._request(link, request)
+        asked = read_request(request, link.transport, self._options.forwarded_by)
         address = asked.remote.rpartition(":")[0] or asked.remote
         if self._is_closing:
             return self._refuse(link, Reject(503, "the server is stopping\n"))
@@ -409,18 +328,6 @@ class Server:
             link.frame_rate = RateLimit(frames_per_s, 2 * frames_per_s)
         return answer
 
-    def _request(self, link: ServerLink, request: Any) -> Request:
-        transport = link.transport
-        speaker = transport.get_extra_info("ssl_object") if transport is not None else None
-        return Request(
-            path=request.path,
-            query=request.params,
-            headers=request.headers,
-            remote=_forwarded(request.headers, self._options.forwarded_by) or _remote(transport),
-            subprotocols=tuple(name for name in request.protocols if _NAME.fullmatch(name)),
-            certificate=(speaker.getpeercert() or None) if speaker is not None else None,
-        )
-
     async def _ask(self, asked: Request) -> str | Reject | None:
         """Ask ``accept``; whatever goes wrong in it refuses the client and shows it nothing."""
         if self._accept is None:
@@ -431,7 +338,7 @@ class Server:
         except TimeoutError:
             log.error("accept took longer than %g s for %s", self._options.handshake_timeout_s, asked.remote)
             return Reject(503, "the server could not decide in time\n")
-        except Exception:
+        except Exception:  # whatever accept raises refuses this client, and must not stop the server
             log.exception("accept failed for %s", asked.remote)
             return Reject(500)
         if isinstance(answer, str) and answer not in asked.subprotocols:
@@ -493,39 +400,6 @@ def _compression(options: ServeOptions) -> dict[str, Any]:
     from wsexample.wire.deflate import DeflateOptions, server_deflate
 
     return server_deflate(DeflateOptions() if options.compression is True else options.compression)
-
-
-def _remote(transport: asyncio.BaseTransport | None) -> str:
-    name = transport.get_extra_info("peername") if transport is not None else None
-    if isinstance(name, tuple) and len(name) >= 2:
-        return f"[{name[0]}]:{name[1]}" if ":" in str(name[0]) else f"{name[0]}:{name[1]}"
-    return "unix"
-
-
-def _forwarded(headers: Mapping[str, str], proxies: int) -> str:
-    """Return the client's address as the outermost of our own reverse proxies saw it, "" when there is none."""
-    chain = [part.strip() for part in headers.get("x-forwarded-for", "").split(",") if part.strip()]
-    if not proxies or not chain:
-        return ""
-    address = chain[-min(proxies, len(chain))]
-    return f"[{address}]:0" if ":" in address else f"{address}:0"
-
-
-def _remove_stale(path: str) -> None:
-    """Remove a unix socket on which nobody listens any more; a living one and any other file stay."""
-    try:
-        if not stat.S_ISSOCK(os.stat(path).st_mode):
-            return
-    except FileNotFoundError:
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.settimeout(1.0)
-        try:
-            probe.connect(path)
-        except ConnectionRefusedError:
-            os.unlink(path)
-        except OSError:
-            pass  # listening will tell what is wrong
 
 
 class _Serving:
