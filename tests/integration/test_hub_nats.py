@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from scripts.hub_kills import check_kills
-from scripts.sink_kills import nats_server
+from tests.cli.hub.test_command import address_of, wsexample
 from tests.commands import Running
+from tests.hub.nats_parts import Certificates, serving
 from wsexample.records.fields import encode_json
 from wsexample.records.market import Quote
 
@@ -31,21 +31,27 @@ def test_a_second_hub_stands_by_and_serves_the_same_numbers(
     need: Callable[[str], str],
     launch: Callable[..., Running],
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Two commands with the same source and lease: one reads it, readers of the other get its records."""
+    """Two commands with the same source and lease: one reads it, readers of the other get its records.
+
+    The server wants a password, which stands on no command line, and client certificates.
+    """
     day = tmp_path / "day.jsonl"
     day.write_bytes(b"".join(encode_json(Quote(venue="t", symbol="A", received_ns=one)) + b"\n" for one in range(1, 6)))
-    with nats_server(tmp_path, need("nats-server")) as url:
-        words = ("main", "hub", "--listen", "0", "--backplane", url, "--lease", "day", str(day))
+    (tmp_path / "certificates").mkdir()
+    made = Certificates(tmp_path / "certificates")
+    block = made.block(made.issue("127.0.0.1"), f'ca_file: "{made.ca}", verify: true')
+    lines = (block, "authorization { user: anna, password: hush77 }")
+    with serving(need("nats-server"), tmp_path, *lines) as server:
+        monkeypatch.setenv("WSEXAMPLE_HUB_BACKPLANE", server.url("anna:hush77", "tls"))
+        tls = ("--backplane-ca", str(made.ca), "--backplane-cert", str(made.issue("hub")))
+        words = ("main", "hub", "--listen", "0", *tls, "--lease", "day", str(day))
         first = launch(*words)
         first.wait_for("the source has ended after 5 records")
         second = launch(*words)
-        address = re.split("[,;]", second.wait_for("readers connect to").split("readers connect to ")[1])[0]
-        watched = subprocess.run(
-            [sys.executable, "-m", "wsexample.cli.main", "watch", address, "t.A.>", "--count", "1"],
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
+        watched = wsexample("watch", address_of(second), "t.A.>", "--count", "1")
         assert json.loads(watched.stdout)["received_ns"] == 5, watched.stderr
+        refused = wsexample("hub", "--listen", "0", *tls[:2], "--backplane", server.url("anna:hush78", "tls"), str(day))
+    assert (refused.returncode, refused.stderr.count("\n")) == (58, 1), refused.stderr
+    assert f"{server.url(scheme='tls')} wants a client certificate" in refused.stderr

@@ -157,7 +157,12 @@ def test_flags_that_do_not_go_together_are_refused(words: list[str], said: str, 
 
 
 @pytest.mark.parametrize(
-    ("words", "said"), [(["--lease", "a"], "--backplane"), (["--backplane", "http://127.0.0.1"], "nats://")]
+    ("words", "said"),
+    [
+        (["--lease", "a"], "--backplane"),
+        (["--backplane", "http://127.0.0.1"], "nats://"),
+        (["--backplane", "nats://h", "--backplane-key", __file__], "--backplane-cert"),
+    ],
 )
 def test_a_backplane_that_cannot_be_is_a_wrong_command_line(words: list[str], said: str) -> None:
     """A flag that needs another one, and the address of something else."""

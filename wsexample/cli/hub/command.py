@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from wsexample.hub.server import Hub
     from wsexample.ports import Backplane
     from wsexample.records.market import Record
+    from wsexample.wire.tls import TlsOptions
 
 __all__ = ["main"]
 
@@ -44,6 +45,7 @@ log = logging.getLogger("wsexample.hub")
 _UPSTREAMS = {"kabu": ("kclient",), "alpaca": ("alpaca",), "weex": ("weex",), "tape": ()}
 """What ``--from`` puts before the words of a source."""
 GOODBYE_S = 10.0
+READABLE = click.Path(exists=True, dir_okay=False)
 SERVING, READERS, OTHERS = "Serving", "Readers", "Other hubs"
 
 NOTE = """A source is a streaming command with its arguments (behind --), a tape, a file of records, or
@@ -62,15 +64,22 @@ a hub never does. Account records travel there too: let only hubs read wsxhub.> 
         "wsexample weex tickers BTCUSDT | wsexample hub",
         "wsexample hub --speed 1 day.tape                     yesterday, as it came",
         "wsexample hub --backplane nats://a:4222,b:4222 --replicas 3 -- kclient KEY 9433    on each machine",
+        "wsexample hub --backplane tls://nats.example --backplane-ca ca.pem",
         "wsexample hub --listen '*:9100' --tokens tokens.json --cert c.pem --key k.pem -- kclient KEY 9433",
         note=NOTE,
         statuses=(
             ExitCode.OK,
             ExitCode.USAGE,
             ExitCode.MISSING_EXTRA,
+            ExitCode.HOST_NOT_RESOLVED,
             ExitCode.CONNECT,
+            ExitCode.REFUSED,
             ExitCode.STORAGE,
+            ExitCode.TLS,
             ExitCode.LISTEN,
+            ExitCode.CLIENT_CERTIFICATE,
+            ExitCode.SERVER_CERTIFICATE,
+            ExitCode.LOGIN,
             ExitCode.INTERNAL,
             ExitCode.INTERRUPTED,
             ExitCode.TERMINATED,
@@ -88,10 +97,8 @@ a hub never does. Account records travel there too: let only hubs read wsxhub.> 
 @option("--listen", type=ADDRESS, default="127.0.0.1:9100", show_default=True, section=SERVING, aliases=["-l", "--port"],
         help="Where to listen.")  # fmt: skip
 @option("--name", default="hub", show_default=True, section=SERVING, help="Its name, in logs and for readers.")
-@option(
-    "--cert", type=click.Path(exists=True, dir_okay=False), section=SERVING, help="Certificate for wss and https (PEM)."
-)
-@option("--key", type=click.Path(exists=True, dir_okay=False), section=SERVING, help="Its key, when in another file.")
+@option("--cert", type=READABLE, section=SERVING, help="Certificate for wss and https (PEM).")
+@option("--key", type=READABLE, section=SERVING, help="Its key, when in another file.")
 @option("--no-page", is_flag=True, section=SERVING, help="Serve no page.")
 @option("--log-format", type=click.Choice(FORMATS), default="text", show_default=True, section=SERVING,
         help="How what happens with readers is noted on stderr: for people, or as JSON lines.")  # fmt: skip
@@ -111,8 +118,12 @@ a hub never does. Account records travel there too: let only hubs read wsxhub.> 
 @option("--min-interval", type=click.IntRange(min=0), default=0, metavar="MS", section=READERS,
         help="Shortest interval of a reader; 0 lets it have everything.")  # fmt: skip
 @option("--origin", "origins", multiple=True, section=READERS, help="Let pages of this origin connect; repeat, or '*'.")
-@option("--backplane", metavar="URL", section=OTHERS,
-        help="NATS servers over which hubs share topics: nats://host:4222, several with commas between.")  # fmt: skip
+@option("--backplane", metavar="URL", envvar="WSEXAMPLE_HUB_BACKPLANE", section=OTHERS,
+        help="NATS servers over which hubs share topics: nats://host:4222, several with commas between; with tls:// nothing"
+        " is said without TLS. Also from WSEXAMPLE_HUB_BACKPLANE, where a password is seen by nobody.")  # fmt: skip
+@option("--backplane-ca", type=READABLE, section=OTHERS, help="Trust these authorities for NATS (PEM).")
+@option("--backplane-cert", type=READABLE, section=OTHERS, help="Client certificate for NATS (PEM).")
+@option("--backplane-key", type=READABLE, section=OTHERS, help="Its private key, when it is in another file.")
 @option("--lease", metavar="NAME", section=OTHERS,
         help="Hubs of the same name share topics and take turns at their source (default: hub).")  # fmt: skip
 @option("--replicas", type=click.IntRange(1, 5), section=OTHERS,
@@ -173,19 +184,33 @@ async def _backplane(chosen: dict[str, Any], desk: Desk) -> AsyncIterator[Backpl
     from wsexample.hub.backplane import backplane_at
 
     if chosen["backplane"] is None:
-        if chosen["lease"] is not None or chosen["replicas"] is not None:
-            raise OptionError("--lease and --replicas are for hubs with a --backplane", option="backplane")
+        for name in ("lease", "replicas", "backplane_ca", "backplane_cert", "backplane_key"):
+            if chosen[name] is not None:
+                raise OptionError(f"--{name.replace('_', '-')} is for hubs with a --backplane", option="backplane")
         backplane = backplane_at(None, desk)
     else:
         from wsexample.hub.nats_options import NatsOptions
 
-        options = NatsOptions(lease=chosen["lease"] or "hub", replicas=chosen["replicas"] or 1)
+        tls = _backplane_tls(chosen)
+        options = NatsOptions(lease=chosen["lease"] or "hub", replicas=chosen["replicas"] or 1, tls=tls)
         backplane = backplane_at(chosen["backplane"], desk, options)
     await backplane.open()
     try:
         yield backplane
     finally:
         await backplane.close()
+
+
+def _backplane_tls(chosen: dict[str, Any]) -> TlsOptions | None:
+    """Return whom to trust and who we are towards NATS, where something was said about it."""
+    ca, cert, key = (chosen[f"backplane_{name}"] for name in ("ca", "cert", "key"))
+    if key is not None and cert is None:
+        raise OptionError("--backplane-key needs --backplane-cert", option="backplane_key")
+    if ca is None and cert is None:
+        return None
+    from wsexample.wire.tls import TlsOptions
+
+    return TlsOptions(ca_file=ca, client_cert=cert, client_key=key)
 
 
 async def _serve(
