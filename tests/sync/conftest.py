@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.sync.peer import Peer, peer
+
 LEAVES_SOCKETS = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
@@ -30,6 +32,13 @@ def websocket(request: pytest.FixtureRequest) -> Iterator[Any]:
 def ours() -> Any:
     """Ours alone, for what it does better."""
     return importlib.import_module("wsexample.sync")
+
+
+@pytest.fixture
+def server() -> Iterator[Peer]:
+    """A server that echoes."""
+    with peer() as serving:
+        yield serving
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from wsexample import sync
+
 DEADLINE_S = 20.0
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -273,3 +275,14 @@ def run_in_thread(work: Callable[[], Any]) -> Callable[[], Any]:
         raise value
 
     return wait
+
+
+def staying(conn: Conn) -> None:
+    """A server that opens the WebSocket, and then says nothing."""
+    conn.shake_hands()
+    conn.linger()
+
+
+def connected(server: Any, **options: Any) -> Any:
+    """A connection of ours to a server."""
+    return sync.create_connection(server.url, timeout=10, **options)

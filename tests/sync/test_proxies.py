@@ -7,7 +7,6 @@ import contextlib
 import socket
 import struct
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -83,12 +82,6 @@ def echoes(module: Any, url: str, **options: Any) -> bool:
     with contextlib.closing(module.create_connection(url, timeout=10, **options)) as ws:
         ws.send("x")
         return bool(ws.recv() == "x")
-
-
-@pytest.fixture
-def server() -> Iterator[Peer]:
-    with peer() as serving:
-        yield serving
 
 
 def test_an_http_proxy_by_option(websocket: Any, server: Peer) -> None:
