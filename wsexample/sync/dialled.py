@@ -11,7 +11,7 @@ import socket
 import ssl
 from typing import Any
 
-from wsexample.sync.pipe import BUFFER_BYTES, Pipe, scratch
+from wsexample.sync.pipe import BUFFER_BYTES, PACKED_BYTES, Pipe, scratch
 from wsexample.sync.tls_layer import TlsLayer
 from wsexample.wire.frames import Frames
 
@@ -161,6 +161,8 @@ class DialledPipe(Pipe, asyncio.Transport):
         self._loop.remove_writer(self.sock)
         self._loop = None
         self._frames = frames
+        if frames.link.lane_inflates:
+            self._most_bytes = PACKED_BYTES
         if self._ahead and not frames.is_raw:
             ahead, self._ahead = self._ahead, []
             for piece in ahead:

@@ -26,6 +26,12 @@ from wsexample.wire.frames import Frames
 __all__ = ["BUFFER_BYTES", "SLICE_S", "Last", "Pipe", "scratch"]
 
 BUFFER_BYTES = 256 * 1024
+PACKED_BYTES = 16 * 1024
+"""What is read at once where messages are compressed: all that it holds waits in a row, a thousand times as large."""
+MOST_REPLIES = 64
+"""Answers that wait for a peer which does not read; of further pings the last one's pong will do (RFC 6455 section 5.5.3)."""
+PONG = 0x8A
+"""First byte of a pong."""
 LONGEST_WAIT_S = 1e6
 """Longest wait that every system call takes; it ends early then, and whoever waits looks at the clock again."""
 SLICE_S = 0.25 if os.name == "nt" else None
@@ -64,6 +70,7 @@ class Pipe:
         self.replies: deque[bytes] = deque()
         """What the link answered while it was fed; whoever may send sends it first."""
         self._frames: Frames | None = None
+        self._most_bytes = BUFFER_BYTES
         self._peeks = not isinstance(sock, ssl.SSLSocket)
         self._fed = 0  # bytes that were fed and still stand first in the system's queue
         self._catching_up = threading.Lock()
@@ -122,14 +129,14 @@ class Pipe:
         self.catch_up()
         store, view = scratch()
         if not self._peeks:
-            size = self.sock.recv_into(store)
+            size = self.sock.recv_into(store, self._most_bytes)
             self._is_torn = True
             if size:
                 frames.feed(view[:size])
             self._move(frames.row, row)
             self._is_torn = False
             return size > 0
-        size = self.sock.recv_into(store, 0, socket.MSG_PEEK)
+        size = self.sock.recv_into(store, self._most_bytes, socket.MSG_PEEK)
         self._is_torn = True
         if self.layers:
             for piece in self._decrypted(view[:size]):
@@ -236,6 +243,21 @@ class Pipe:
         if self.replies:
             return True
         return bool(self.layers) and any(layer.has_output for layer in self.layers)
+
+    def owe_pong(self, frame: bytes) -> None:
+        """Keep a pong for whoever may send; in place of the latest where too many wait already.
+
+        Parameters:
+            frame: all of it.
+        """
+        replies = self.replies
+        try:
+            if len(replies) >= MOST_REPLIES and replies[-1][0] == PONG:
+                replies[-1] = frame
+                return
+        except IndexError:  # another thread has just sent them all
+            pass
+        replies.append(frame)
 
     def send(self, data: bytes) -> None:
         """Send all of this, waiting as the socket's timeout says; one thread at a time.
