@@ -110,6 +110,13 @@ def test_a_closed_connection_says_who_and_how() -> None:
     assert "lost without a closing handshake" in str(ConnectionClosed(code=1006))
 
 
+def test_the_words_of_a_peer_stay_in_their_line() -> None:
+    """A close reason with line breaks or commands for a terminal is written out in the sentence, and is a fact as it came."""
+    closed = ConnectionClosed(code=1011, reason="\x1b[2J\nall is well")
+    assert str(closed) == r"the peer closed the connection with 1011: \x1b[2J\nall is well"
+    assert closed.reason == "\x1b[2J\nall is well"
+
+
 def test_a_missing_extra_names_the_install_that_brings_it() -> None:
     """The message can be copied into a shell."""
     assert "pip install 'wsexample[nats]'" in str(MissingExtraError("the NATS sink", extra="nats"))

@@ -191,10 +191,17 @@ class ConnectionClosed(PeerError):  # noqa: N818 - a state the caller waits for,
 
     def __str__(self) -> str:
         who = "the peer" if self.by_peer else "this side"
-        words = f": {self.reason}" if self.reason else ""
+        words = f": {_one_line(self.reason)}" if self.reason else ""
         if self.code == 1006:
             return f"the connection was lost without a closing handshake (1006){words}"
         return f"{who} closed the connection with {self.code}{words}"
+
+
+def _one_line(words: str) -> str:
+    """Return a peer's words with control characters escaped: they stand in sentences of logs and terminals."""
+    if words.isprintable():
+        return words
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in words)
 
 
 class NetworkError(WsExampleError, OSError):

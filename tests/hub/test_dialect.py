@@ -15,11 +15,13 @@ from wsexample.doors.hub import connect_hub
 from wsexample.errors import CredentialsError, RequestError
 from wsexample.hub.access import MARKET_DATA, Access, TokenFile
 from wsexample.hub.dialect import HubDialect
+from wsexample.hub.ops import JSON
 from wsexample.hub.server import Hub
 from wsexample.records.journal import Gap
 from wsexample.records.market import Quote, Record
 from wsexample.session.options import Retry
 from wsexample.session.session import Session
+from wsexample.wire.options import ConnectOptions
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 SOON = Retry(first_s=0.01, max_s=0.05, interval_s=0.001)
@@ -215,3 +217,46 @@ def test_a_topic_that_first_speaks_during_a_break_is_heard_from_its_first_record
             assert session.stats.reconnects == 1
 
     run(main())
+
+
+# -- a hub that means no good ------------------------------------------------------------------------------------------
+
+WELCOME = b'{"op":"welcome","hub":"x","epoch":"e","reader":"r","version":"0","limits":{}}'
+
+
+def test_an_array_of_nonsense_is_one_message_that_cannot_be_read() -> None:
+    """It is not looked through row by row, which would keep the loop for seconds."""
+    dialect = HubDialect()
+    dialect.receive(b"[" + b"1," * 20_000 + b"1]", False, 1)
+    assert dialect.unread == 1
+    dialect.receive(b"[1,1," + WELCOME + b"]", False, 1)
+    assert dialect.unread == 3
+    assert dialect.epoch == "e"
+
+
+def test_a_hub_that_invents_topics_without_end_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers are remembered for so many topics and no more, and the reader is told why it ends."""
+    monkeypatch.setattr("wsexample.hub.dialect._MOST_TOPICS", 3)
+    dialect = HubDialect()
+    rows = [JSON.data(f"t.S{number}.quote", 1, quote(number, f"S{number}")) for number in range(5)]
+    step = dialect.receive(b"[" + b",".join(rows) + b"]", False, 1)
+    assert len(step.records) == len(dialect.positions) == 3
+    assert step.failure is not None
+    assert step.failure.is_final
+    assert "more than 3 topics" in str(step.failure.error)
+
+
+def test_a_refusal_is_one_line_however_long_its_words_are() -> None:
+    """Line breaks and commands for a terminal are written out, and a novel is cut."""
+    dialect = HubDialect()
+    words = r"\u001b[2J\nno " * 1000
+    step = dialect.receive(f'{{"op":"error","code":"limit","message":"{words}"}}'.encode(), False, 1)
+    assert step.failure is not None
+    assert str(step.failure.error).isprintable()
+    assert len(str(step.failure.error)) < 2000
+
+
+def test_a_message_that_no_hub_sends_is_refused_at_its_head() -> None:
+    """Where nobody has said otherwise, four megabytes are the most that a reader takes."""
+    assert connect_hub("127.0.0.1:9")._connect_options.max_message_bytes == 4 * 1024 * 1024
+    assert connect_hub(ConnectOptions(url="ws://127.0.0.1:9"))._connect_options.max_message_bytes > 4 * 1024 * 1024

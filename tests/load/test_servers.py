@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import socket
 import threading
@@ -16,6 +17,8 @@ import pytest
 from tests.load.conftest import KIB, MIB, SLACK, bomb, frame, memory_below
 from wsexample import sync
 from wsexample.errors import ConnectionClosed, DeadlineError, HandshakeError, ProxyError
+from wsexample.sync.pipe import MOST_REPLIES
+from wsexample.wire.autobahn import WebSocketClientFactory
 from wsexample.wire.connection import connect
 
 RunGrid = Callable[[Any], Any]
@@ -136,6 +139,19 @@ def test_a_flood_leaves_the_loop_to_others(run_grid: RunGrid, opcode: int) -> No
     run_grid(main())
 
 
+def test_a_flood_that_takes_its_time_is_a_sign_of_life(run_grid: RunGrid) -> None:
+    """Nobody is given up for an answer that would stand behind what was read already and waits for its turns."""
+    flood = served(0, b"x", fin=False) * 30_000
+    play = opening(flood + served(0, b"end"), 1, first=served(2, fin=False))
+
+    async def main() -> None:
+        beats = {"ping_interval_s": 0.1, "ping_timeout_s": 0.1, "close_timeout_s": 0.1}
+        async with bad_server(play) as url, connect(url, proxy=None, **beats) as ws:
+            assert await ws.receive(20) == b"x" * 30_000 + b"end"
+
+    run_grid(main())
+
+
 @pytest.mark.parametrize(
     ("first", "block", "error"),
     [
@@ -204,6 +220,27 @@ def test_a_proxy_that_answers_without_end_is_given_up(run_grid: RunGrid) -> None
     run_grid(main())
 
 
+def test_the_protocol_classes_do_not_keep_an_endless_head(run: RunGrid) -> None:
+    """What is no answer, or none that ends, is given up at 64 KiB and not kept until a deadline."""
+
+    async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        for _ in range(128):  # 8 MiB
+            writer.write(b"HTTP/1.1 101 Fine\r\nX-Long: " + bytes(64 * KIB))
+            await writer.drain()
+
+    async def main() -> None:
+        async with bad_server(play) as url, memory_below(MIB + SLACK):
+            factory = WebSocketClientFactory(url)
+            factory.setProtocolOptions(openHandshakeTimeout=3600)
+            port = int(url.rpartition(":")[2])
+            _, client = await asyncio.get_running_loop().create_connection(factory, "127.0.0.1", port)
+            async with asyncio.timeout(20):
+                await client.is_closed
+
+    run(main())
+
+
 # -- the blocking twin -----------------------------------------------------------------------------------------------
 
 
@@ -258,5 +295,62 @@ def test_the_blocking_twin_does_not_wait_for_an_endless_frame() -> None:
             with pytest.raises(sync.WebSocketException) as caught:
                 ws.recv()
             assert not isinstance(caught.value, sync.WebSocketTimeoutException)
+        finally:
+            ws.shutdown()
+
+
+@contextmanager
+def flooding_server(block: bytes, *, is_deaf: bool = False) -> Iterator[tuple[str, list[int]]]:
+    """Open the WebSocket of one client and send it the same 500 frames until it has gone; counts frames."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * KIB)
+    sent = [0]
+
+    def play() -> None:
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(OSError):
+            request = b""
+            while b"\r\n\r\n" not in request:
+                request += connection.recv(4096)
+            connection.sendall(accepted(request))
+            connection.settimeout(20)
+            while True:
+                connection.sendall(block)
+                sent[0] += 500
+                if not is_deaf:
+                    with contextlib.suppress(BlockingIOError):
+                        connection.recv(MIB, socket.MSG_DONTWAIT)
+
+    thread = threading.Thread(target=play)
+    thread.start()
+    try:
+        yield f"ws://127.0.0.1:{listener.getsockname()[1]}", sent
+    finally:
+        thread.join(30)
+        listener.close()
+
+
+@pytest.mark.parametrize("flood", [served(9, b"x"), served(10, b"x")], ids=["pings", "pongs"])
+def test_a_server_that_never_stops_does_not_prolong_a_timeout(flood: bytes) -> None:
+    """The time that one call was given holds although there is always something to read."""
+    with flooding_server(flood * 500) as (url, _):
+        ws = sync.create_connection(url, timeout=20)
+        try:
+            with pytest.raises(sync.WebSocketTimeoutException):
+                ws.recv(timeout=0.05)
+        finally:
+            ws.shutdown()
+
+
+def test_a_server_that_reads_no_pongs_does_not_have_them_pile_up() -> None:
+    """The blocking twin owes it a few and the last one, however many pings it sends."""
+    with flooding_server(served(9, bytes(125)) * 500, is_deaf=True) as (url, sent):
+        ws = sync.create_connection(url, timeout=20)
+        try:
+            while sent[0] < 50_000:
+                with pytest.raises(sync.WebSocketTimeoutException):
+                    ws.recv(timeout=0.05)
+                assert len(ws._pipe.replies) <= MOST_REPLIES
+            assert len(ws._pipe.replies) == MOST_REPLIES
         finally:
             ws.shutdown()

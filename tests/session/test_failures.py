@@ -33,9 +33,11 @@ def test_what_is_final(error: Exception, expected: bool) -> None:
         (HandshakeError("429", status=429, headers={"retry-after": " 12 "}), 12.0),
         (HandshakeError("503", status=503, headers={"retry-after": "Fri, 31 Dec 1999 23:59:59 GMT"}), 0.0),
         (HandshakeError("503", status=503, headers={"retry-after": "-5"}), 0.0),
+        (HandshakeError("503", status=503, headers={"retry-after": "86400"}), 3600.0),
+        (HandshakeError("503", status=503, headers={"retry-after": "9" * 5000}), 3600.0),
         (ConnectionClosed(code=1006), 0.0),
     ],
 )
 def test_how_long_the_other_side_asks_to_wait(error: Exception, wait_s: float) -> None:
-    """Seconds of a rate limit or of Retry-After; anything else asks for nothing."""
+    """Seconds of a rate limit or of Retry-After, of which an hour is granted; anything else asks for nothing."""
     assert asked_wait_s(error) == wait_s

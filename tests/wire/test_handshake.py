@@ -88,6 +88,13 @@ def test_what_is_not_http_has_no_status(head: bytes) -> None:
     assert read_answer(head).status is None
 
 
+def test_a_reason_is_a_phrase() -> None:
+    """What is longer than any phrase is cut: it stands in the sentence of an error."""
+    reason = read_answer(b"HTTP/1.1 403 " + b"\x1b[31mno\x0b" * 7500).reason
+    assert reason.isprintable()
+    assert len(reason) < 1000
+
+
 def test_a_reason_cannot_steer_the_terminal() -> None:
     """Control characters in the server's words are escaped, for they end up in errors."""
     assert read_answer(b"HTTP/1.1 403 \x1b[2JNo").reason == "\\x1b[2JNo"

@@ -115,3 +115,13 @@ def test_a_callable_is_filtered_too() -> None:
         return await hop("ws://h", "ws://other", headers=later).headers()  # type: ignore[operator, misc]
 
     assert asyncio.run(ask()) == [("X-Plain", "d")]
+
+
+@pytest.mark.parametrize(
+    "location", ["gopher://x/" + "y" * 60_000, "ws://h:99999/" + "y" * 60_000, "ws://[" + "y" * 60_000]
+)
+def test_a_refusal_to_follow_is_a_sentence(location: str) -> None:
+    """However long the place is to which a server would lead."""
+    with pytest.raises(HandshakeError) as caught:
+        hop("ws://h/a", location)
+    assert len(str(caught.value)) < 500

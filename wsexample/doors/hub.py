@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["connect_hub"]
 
 PATH = "/v1/stream"
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+"""Longest message that is taken where the address is given as text: a hub's own have 128 KiB, or one record."""
 
 
 def connect_hub(
@@ -42,7 +44,7 @@ def connect_hub(
     wants to go on there after its own restart.
 
     Parameters:
-        url: of the hub; its path may be left out.
+        url: of the hub; its path may be left out. Messages of more than 4 MiB are refused, unless it is a `ConnectOptions`.
         topics: topics and patterns, such as "alpaca.AAPL.quote", "kabu.>" (default: everything).
         token: who reads; None where the hub wants none.
         interval_ms: how often at most something comes for a topic, the newest then; None for everything.
@@ -53,8 +55,9 @@ def connect_hub(
     Raises:
         OptionError: an option has a value that cannot work.
     """
-    options = url if isinstance(url, ConnectOptions) else ConnectOptions(url=_with_path(url))
-    options = options.replace(subprotocols=[JSON.subprotocol])
+    if isinstance(url, str):
+        url = ConnectOptions(url=_with_path(url), max_message_bytes=MAX_MESSAGE_BYTES)
+    options = url.replace(subprotocols=[JSON.subprotocol])
     dialect = HubDialect(token=token, interval_ms=interval_ms, since=since, epoch=epoch)
     wanted = [topics] if isinstance(topics, str) else list(topics)
     return Session(dialect, wanted, url=options, errands=HubErrands(dialect), **changes)

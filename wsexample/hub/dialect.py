@@ -12,18 +12,24 @@ from typing import Any, Union
 
 import msgspec
 
-from wsexample.errors import BrokerError, CredentialsError, RequestError
+from wsexample.errors import BrokerError, CredentialsError, DialectError, RequestError
 from wsexample.hub.ops import JSON, Ack, Auth, Conflated, Failed, Missed, Pong, Seq, Subscribe, Unsubscribe, Welcome
 from wsexample.hub.soundness import is_sound
 from wsexample.hub.topics import words_of
 from wsexample.ports import NOTHING, Dialect, Errands, Failure, Gap, Step
 from wsexample.records.kinds import record_kinds
 from wsexample.records.market import Record
+from wsexample.wire.trace import printable
 
 __all__ = ["HubDialect", "HubErrands"]
 
 KEEP = 32
 _KEPT_BYTES = 4096
+_LONGEST_WORDS = 300
+_MOST_TOPICS = 1_000_000
+"""Topics whose numbers are remembered: more than all venues have symbols, and some 100 MiB."""
+_MOST_ROWS = 10_000
+"""Messages in one array that are read one by one when the array cannot be read at once; a hub's own have some 2,000 at most."""
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -119,6 +125,9 @@ class HubDialect(Dialect):
         except _UNREADABLE:
             self._keep(payload)
             return NOTHING
+        if len(rows) > _MOST_ROWS:
+            self._keep(payload)
+            return NOTHING
         messages = []
         for row in rows:
             try:
@@ -144,6 +153,10 @@ class HubDialect(Dialect):
                 if message.topic.count(".") != 2 or not is_sound(message.record):
                     self._keep(JSON.encode(message))
                     continue
+                if message.topic not in self.positions and len(self.positions) >= _MOST_TOPICS:
+                    words = f"the hub speaks of more than {_MOST_TOPICS} topics; ask for fewer"
+                    failure = Failure(DialectError(words, venue=self.venue), is_final=True)
+                    break
                 if message.topic in self._former:
                     seen = self._former[message.topic]
                     records.append(self._missed(Missed(message.topic, seen + 1, seen + 1, "epoch"), received_ns))
@@ -199,11 +212,12 @@ class HubDialect(Dialect):
             self.positions.setdefault(topic, 0)
 
     def _failed(self, message: Failed) -> tuple[list[tuple[str, Exception]], Failure | None]:
-        facts: dict[str, Any] = {"venue": self.venue, "code": message.code, "words": message.message}
+        words = printable(message.message[:_LONGEST_WORDS])
+        facts: dict[str, Any] = {"venue": self.venue, "code": message.code, "words": words}
         if message.code == "token":
-            return [], Failure(CredentialsError(f"the hub refused: {message.message}", **facts), is_final=True)
+            return [], Failure(CredentialsError(f"the hub refused: {words}", **facts), is_final=True)
         asked = self._asked.pop(message.id, []) if isinstance(message.id, int) else []
-        error: BrokerError = RequestError(f"the hub refused: {message.message}", **facts)
+        error: BrokerError = RequestError(f"the hub refused: {words}", **facts)
         return [(topic, error) for topic in asked], None if asked else Failure(error, is_final=True)
 
     def _missed(self, message: Missed, received_ns: int) -> Gap:

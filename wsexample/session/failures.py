@@ -20,6 +20,8 @@ __all__ = ["FINAL_STATUSES", "asked_wait_s", "borne_in_a_row", "is_final"]
 
 FINAL_STATUSES = frozenset({400, 401, 403, 405, 407, 410, 426, 451})
 """HTTP answers to the opening handshake that another attempt does not change; 404 is not one, it comes with outages."""
+LONGEST_ASKED_S = 3600.0
+"""Longest wait that is granted to who asks for one, seconds: a mistaken or hostile answer must not end a stream for ever."""
 NOT_FOUND_AT_FIRST, NOT_FOUND_LATER = 3, 20
 """Answers of 404 in a row that are borne: before a session was ever live, when the address is probably wrong, and later."""
 
@@ -63,11 +65,12 @@ def borne_in_a_row(error: BaseException, *, was_live: bool) -> int | None:
 
 
 def asked_wait_s(error: BaseException) -> float:
-    """Return how many seconds the other side asks to wait before the next attempt, 0 when it says nothing."""
+    """Return how many seconds the other side asks to wait before the next attempt, 0 when it says nothing; an hour at most."""
     wait_s = getattr(error, "wait_s", None)
     if isinstance(wait_s, int | float):
         return float(wait_s)
     if isinstance(error, HandshakeError):
         value = error.headers.get("retry-after", "").strip()
-        return float(value) if value.isascii() and value.isdigit() else 0.0  # RFC 9110 10.2.3; a date is not heeded
+        is_number = value.isascii() and value.isdigit()  # RFC 9110 section 10.2.3; a date is not heeded
+        return min(float(value), LONGEST_ASKED_S) if is_number else 0.0
     return 0.0

@@ -432,6 +432,12 @@ class WebSocketClientProtocol(_Lane, _autobahn.WebSocketClientProtocol):
 
     is_server = False  # Autobahn's own classes say so only since 26.10.2
 
+    def processHandshake(self) -> Any:
+        """Read the head of an answer; one without an end is not waited for."""
+        if len(self.data) > MAX_HEAD_BYTES and b"\r\n\r\n" not in self.data[: MAX_HEAD_BYTES + 4]:
+            return self.failHandshake("the response head is too long")
+        return super().processHandshake()
+
 
 class WebSocketServerProtocol(_Lane, _autobahn.WebSocketServerProtocol):
     """Server side of a WebSocket: override the callbacks of Autobahn's class of the same name."""

@@ -245,8 +245,9 @@ class Connection(Sending):
         return self._inflow.last_received_ns, stats.incomingOctetsWireLevel, taken
 
     def _is_reading_paused(self) -> bool:
-        # A peer that takes nothing of what waits for it gives no sign of life, however much it sends.
-        return self._inflow.is_paused and not self.is_writing_paused
+        # A peer that takes nothing of what waits for it gives no sign of life, however much it has sent. What was read and waits
+        # for its turn stands before everything that the peer has to say, as a pause of the consumer's does.
+        return (self._inflow.is_paused or self._link.lane_is_paused) and not self.is_writing_paused
 
     def _give_up(self) -> None:
         timeout_s = self._options.ping_timeout_s

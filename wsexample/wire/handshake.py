@@ -18,6 +18,8 @@ __all__ = ["Answer", "basic_authorization", "read_answer", "refusal_body", "refu
 MAX_HEAD_BYTES = 64 * 1024
 """Longest head of a request or an answer."""
 MAX_REFUSAL_BODY = 64 * 1024
+LONGEST_REASON = 200
+"""Characters of a reason phrase that are kept: it stands in the sentence of an error."""
 # Python's own int() takes signs and underscores, and refuses thousands of digits with an error.
 _STATUS = re.compile(r"[1-9][0-9]{2}")
 _LENGTH = re.compile(r"[0-9]{1,18}")
@@ -112,7 +114,7 @@ class Answer:
     status: int | None
     """Status code, None when the bytes are not HTTP."""
     reason: str = ""
-    """Reason phrase, with control characters escaped."""
+    """Reason phrase, with control characters escaped; the beginning of one that is no phrase."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Headers, lower-case names; repeated ones are joined with a comma."""
 
@@ -130,7 +132,7 @@ def read_answer(head: bytes) -> Answer:
         if colon:
             name = name.strip().lower()
             headers[name] = f"{headers[name]}, {value.strip()}" if name in headers else value.strip()
-    return Answer(int(code), printable(reason.strip()), headers)
+    return Answer(int(code), printable(reason.strip()[:LONGEST_REASON]), headers)
 
 
 def refusal_body(answer: Answer, body: bytes, *, is_all: bool = False) -> bytes | None:

@@ -15,7 +15,14 @@ from wsexample.errors import ConnectionClosed, HandshakeError, OptionError, TlsE
 from wsexample.wire.admission import RateLimit
 from wsexample.wire.autobahn import WebSocketClientProtocol, WebSocketServerProtocol
 from wsexample.wire.deflate import usable_offers
-from wsexample.wire.handshake import MAX_HEAD_BYTES, read_answer, refusal_body, refusal_response, request_head
+from wsexample.wire.handshake import (
+    LONGEST_REASON,
+    MAX_HEAD_BYTES,
+    read_answer,
+    refusal_body,
+    refusal_response,
+    request_head,
+)
 from wsexample.wire.lane import build_frame
 from wsexample.wire.log import WireLog
 from wsexample.wire.trace import RECEIVED, SENT, Tracer, printable
@@ -294,11 +301,11 @@ class ClientLink(_Link, WebSocketClientProtocol):
         """Return the error that tells what came in place of a WebSocket."""
         head, end, body = bytes(self.data).partition(b"\r\n\r\n")
         answer = read_answer(head if end else b"")
-        address = self.target.address
+        address, said = self.target.address, printable(reason[:LONGEST_REASON])
         if answer.status is None:
-            sentence = f"{address} did not answer as a web server does; is it a WebSocket server? ({printable(reason)})"
+            sentence = f"{address} did not answer as a web server does; is it a WebSocket server? ({said})"
         elif answer.status == 101:
-            sentence = f"{address} opened the WebSocket wrongly: {printable(reason)}"
+            sentence = f"{address} opened the WebSocket wrongly: {said}"
         else:
             words = f" {answer.reason}" if answer.reason else ""
             sentence = f"{address} did not open a WebSocket: HTTP {answer.status}{words}"

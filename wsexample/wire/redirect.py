@@ -20,6 +20,8 @@ from wsexample.wire.trace import printable
 __all__ = ["next_hop"]
 
 STATUSES = frozenset({301, 302, 303, 307, 308})
+LONGEST_PLACE = 200
+"""Characters of a place that are shown."""
 _SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
 
@@ -39,7 +41,7 @@ def next_hop(options: ConnectOptions, refusal: HandshakeError, followed: int) ->
         raise refusal
     if followed >= options.max_redirects:
         raise _refused(
-            refusal, f"more than {options.max_redirects} redirects; the last one leads to {mask_url(location)}"
+            refusal, f"more than {options.max_redirects} redirects; the last one leads to {_shown(location)}"
         )
     here = options.target
     base = here.url if here.unix_path is None else f"ws://localhost{here.resource}"
@@ -47,12 +49,12 @@ def next_hop(options: ConnectOptions, refusal: HandshakeError, followed: int) ->
         joined = urlsplit(urljoin(base, location))
     except ValueError as error:
         why = url_trouble(location, error)
-        raise _refused(refusal, f"redirected to {mask_url(location)}, which is no address: {why}") from None
+        raise _refused(refusal, f"redirected to {_shown(location)}, which is no address: {why}") from None
     scheme = _SCHEMES.get(joined.scheme)
     if scheme is None:
-        raise _refused(refusal, f"redirected to {mask_url(location)}, which is no WebSocket address")
+        raise _refused(refusal, f"redirected to {_shown(location)}, which is no WebSocket address")
     if here.is_secure and scheme == "ws":
-        raise _refused(refusal, f"redirected from wss to {mask_url(location)}; TLS is not given up on the way")
+        raise _refused(refusal, f"redirected from wss to {_shown(location)}; TLS is not given up on the way")
     is_local = (here.unix_path or options.unix_path) and not urlsplit(location).netloc
     stays_on_socket = is_local and here.unix_path is not None
     if stays_on_socket:
@@ -63,12 +65,20 @@ def next_hop(options: ConnectOptions, refusal: HandshakeError, followed: int) ->
     try:
         there = Target.parse(url)
     except OptionError as error:
-        raise _refused(refusal, f"redirected to a place that cannot be dialled: {error}") from None
+        raise _refused(refusal, f"redirected to a place that cannot be dialled: {_short(str(error))}") from None
     if stays_on_socket:
         return options.replace(url=url)
     if is_local or _is_same_place(here, there):
         return _with_user(options, here, there).replace(url=url, sock=None)
     return _for_strangers(options, url)
+
+
+def _shown(location: str) -> str:
+    return _short(mask_url(location))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_PLACE else text[: LONGEST_PLACE - 1] + "…"
 
 
 def _is_same_place(here: Target, there: Target) -> bool:
