@@ -1,19 +1,24 @@
 #!/usr/bin/env python3
-"""Attack a server of this package with peers that do one thing wrong as hard as they can, and say what it costs others.
+"""Attack a server, or a client, of this package with peers that do one thing wrong as hard as they can, and say what it costs.
 
     python scripts/hostile.py                                   every case against serve(), 10 s each
     python scripts/hostile.py ping-flood 'bombs*' --seconds 5
     python scripts/hostile.py --server echo --lane python       the protocol classes, without the compiled lane
     python scripts/hostile.py --server hub --full               full size: 10,000 connections where there are many
     python scripts/hostile.py idle --connections 10000 --loop uvloop
+    python scripts/hostile.py --client session          hostile servers against a client: every case for it
+    python scripts/hostile.py --client sync 'fragments-*' deaf
     python scripts/hostile.py --list
 
 The victim, the attackers and a well-behaved client are processes of their own. The table has for each case what was sent
 (frames, heads or connections), the victim's peak memory above what it needed before beside the bound that follows from its
 options, what it kept, its share of a core, the well-behaved client's round trips (a hub's: how late its records came) without and
-beside the attack, the lines it logged, and how the hostile connections ended. The exit status is 1 when a bound broke, a
-connection ended in another way than it should, something was left behind, or the well-behaved client missed an answer; no
-time decides. Each process needs a file descriptor for each connection (``ulimit -n``).
+beside the attack, the lines it logged, and how the hostile connections ended. Where a client is the victim, the lateness of its
+own loop stands in place of the well-behaved client, and the ends are those of its tries: a close code, or the class of an error.
+The exit status is 1 when a bound broke, a connection ended in another way than it should, something was left behind, or the
+well-behaved client missed an answer; no time decides, but that each wait of a client has to end, seconds after its deadline. A
+client must not spin either where it has nothing to do, each of its errors must be one line, and no secret may reach another host.
+Each process needs a file descriptor for each connection (``ulimit -n``).
 """
 
 from __future__ import annotations
@@ -28,7 +33,8 @@ import tempfile
 from pathlib import Path
 
 from hostile.cases import CASES
-from hostile.run import HEADING, Plan, run_case, show
+from hostile.client_cases import CLIENT_CASES, CLIENTS
+from hostile.run import HEADING, Plan, run_case, run_client_case, show
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -39,6 +45,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cases", nargs="*", metavar="CASE", help="names or patterns such as 'fragments-*'; all")
     parser.add_argument("--server", choices=("serve", "echo", "hub"), default="serve", help="whom to attack")
+    parser.add_argument("--client", choices=CLIENTS, help="a client to attack in its place")
     parser.add_argument("--lane", choices=("compiled", "python"), default="compiled")
     parser.add_argument("--loop", choices=("asyncio", "uvloop"), default="asyncio")
     parser.add_argument("--seconds", type=float, default=10.0, help="of each attack; some need longer (default 10)")
@@ -70,13 +77,14 @@ async def run(names: list[str], options: argparse.Namespace) -> int:
             options.seconds,
             options.connections,
             options.full,
-            certificate(folder),
+            "" if options.client else certificate(folder),
+            options.client or "",
         )
         lines = []
         for name in names:
             print(f"{name} ...", file=sys.stderr, flush=True)
             try:
-                result = await run_case(name, plan)
+                result = await (run_client_case if plan.client else run_case)(name, plan)
             except (RuntimeError, TimeoutError, ValueError) as error:
                 broke += 1
                 lines.append(f"{name:<21} BROKE: {type(error).__name__}: {error}")
@@ -84,7 +92,7 @@ async def run(names: list[str], options: argparse.Namespace) -> int:
                 broke += bool(result.faults)
                 lines.append(show(result))
             print(lines[-1], file=sys.stderr, flush=True)
-    print(f"\n{options.server}, {options.lane} lane, {options.loop}\n{HEADING}")
+    print(f"\n{options.client or options.server}, {options.lane} lane, {options.loop}\n{HEADING}")
     print("\n".join(lines))
     print(f"{len(names)} cases, {broke} broke")
     return 1 if broke else 0
@@ -94,13 +102,18 @@ def main() -> int:
     """Run what the command line asks for; returns the exit status."""
     options = parse()
     wanted = options.cases or ["*"]
+    victims = {name: case.servers for name, case in CASES.items()}
+    by_clients = {name: case.clients for name, case in CLIENT_CASES.items()}
+    victim, cases = (options.client, by_clients) if options.client else (options.server, victims)
     names = [
         name
-        for name, case in CASES.items()
-        if options.server in case.servers and any(fnmatch.fnmatch(name, pattern) for pattern in wanted)
+        for name, whom in cases.items()
+        if victim in whom and any(fnmatch.fnmatch(name, pattern) for pattern in wanted)
     ]
     if options.list or not names:
-        print("\n".join(f"{name:<22}{', '.join(case.servers)}" for name, case in CASES.items()))
+        print("\n".join(f"{name:<22}{', '.join(whom)}" for name, whom in victims.items()))
+        print("\nby hostile servers:")
+        print("\n".join(f"{name:<22}{', '.join(whom)}" for name, whom in by_clients.items()))
         return 0 if options.list else 2
     if os.name == "nt":
         print("memory is read from /proc: run this on Linux")

@@ -22,17 +22,20 @@ DEFLATE = b"Sec-WebSocket-Extensions: permessage-deflate\r\n"
 HEAD_BYTES = 64 * 1024
 
 
-def frame(opcode: int, payload: bytes = b"", *, fin: bool = True, rsv: int = 0, size: int | None = None) -> bytes:
-    """Build a client's frame, masked with zeros; ``size`` is what its header says when that is a lie."""
+def frame(
+    opcode: int, payload: bytes = b"", *, fin: bool = True, rsv: int = 0, size: int | None = None, masks: bool = True
+) -> bytes:
+    """Build a frame, a client's masked with zeros; ``size`` is what its header says when that is a lie."""
     n = len(payload) if size is None else size
     first = (0x80 if fin else 0) | rsv << 4 | opcode
+    bit = 0x80 if masks else 0
     if n < 126:
-        head = struct.pack("!BB", first, 0x80 | n)
+        head = struct.pack("!BB", first, bit | n)
     elif n < 65536:
-        head = struct.pack("!BBH", first, 0xFE, n)
+        head = struct.pack("!BBH", first, bit | 126, n)
     else:
-        head = struct.pack("!BBQ", first, 0xFF, n)
-    return head + bytes(4) + payload
+        head = struct.pack("!BBQ", first, bit | 127, n)
+    return head + (bytes(4) if masks else b"") + payload
 
 
 @functools.cache

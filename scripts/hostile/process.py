@@ -14,6 +14,7 @@ __all__ = ["Victim", "cpu_s", "memory_mib", "run_job"]
 
 HERE = Path(__file__).resolve().parent
 DEADLINE_S = 60.0
+LONGEST_LINE = 16 * 1024 * 1024
 
 
 def memory_mib(pid: int, what: str = "VmRSS") -> float:
@@ -68,7 +69,7 @@ class Victim:
 
     async def __aenter__(self) -> Victim:
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, str(HERE / self._script), stdin=PIPE, stdout=PIPE
+            sys.executable, str(HERE / self._script), stdin=PIPE, stdout=PIPE, limit=LONGEST_LINE
         )
         self.facts = await self._say(self._job)
         return self
@@ -84,9 +85,9 @@ class Victim:
         answer: dict[str, Any] = json.loads(line)
         return answer
 
-    async def ask(self) -> dict[str, Any]:
-        """Return what is open in it now."""
-        return await self._say("?")
+    async def ask(self, what: Any = "?") -> dict[str, Any]:
+        """Return what is open in it now; anything else than a question it does first."""
+        return await self._say(what)
 
     async def __aexit__(self, *error: object) -> None:
         assert self._process.stdin is not None

@@ -135,14 +135,15 @@ async def run(job: dict[str, Any], lines: Lines) -> None:
         facts = {
             **ask(),
             "tasks": len(asyncio.all_tasks()),
-            "sockets": sum(_is_socket(name) for name in os.listdir("/proc/self/fd")),
+            "sockets": sum(is_socket(name) for name in os.listdir("/proc/self/fd")),
             "lines": lines.counts,
         }
         print(json.dumps(facts), flush=True)
     await close()
 
 
-def _is_socket(name: str) -> bool:
+def is_socket(name: str) -> bool:
+    """Tell whether a file descriptor of this process is a socket."""
     try:
         return os.readlink(f"/proc/self/fd/{name}").startswith("socket:")
     except OSError:
