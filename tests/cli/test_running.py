@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import signal
 import sys
@@ -47,6 +48,22 @@ def test_a_peers_words_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[s
     """Control characters of a close reason are shown as escapes, other scripts as they are."""
     say_error(ConnectionClosed(code=4000, reason="bad \x1b[31m気配"))
     assert capsys.readouterr().err.endswith(": the peer closed the connection with 4000: bad \\x1b[31m気配\n")
+
+
+def test_a_full_disk_under_standard_output_is_no_defect(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever redirects a command to a file learns that the file is not whole, and why."""
+
+    async def program(stop: Stop) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("wsexample.cli.running._silence_stdout", lambda: None)
+    assert status_of(program) == ExitCode.STORAGE
+    said = capsys.readouterr().err
+    assert said == (
+        "wsexample: standard output cannot be written: No space left on device; what should follow there is missing\n"
+    )
 
 
 def test_a_defect_says_that_it_is_one(capsys: pytest.CaptureFixture[str]) -> None:

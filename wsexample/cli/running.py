@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import signal
@@ -20,7 +21,7 @@ import click
 
 from wsexample.cli.exit_codes import ExitCode, exit_code_for
 from wsexample.cli.leash import watch_parent
-from wsexample.errors import WsExampleError
+from wsexample.errors import StorageError, WsExampleError
 from wsexample.wire.trace import printable
 
 __all__ = [
@@ -145,8 +146,18 @@ def run_command(program: Program, *, debug: bool = False) -> NoReturn:
     except (KeyboardInterrupt, asyncio.CancelledError):
         code = ExitCode.INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the outermost frame: everything ends here as one line
-        code = say_error(error, debug=debug)
+        code = say_error(_in_our_words(error), debug=debug)
     sys.exit(int(code))
+
+
+def _in_our_words(error: Exception) -> Exception:
+    """Return what to say of an error: a full disk under standard output is no defect; all else that is written says so itself."""
+    if type(error) is not OSError or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return error
+    _silence_stdout()
+    told = StorageError(f"standard output cannot be written: {error.strerror}; what should follow there is missing")
+    told.__cause__ = error
+    return told
 
 
 async def _run_until_stopped(program: Program) -> int:
