@@ -17,11 +17,13 @@ import pytest
 
 from tests.conftest import Runner
 from tests.session.toy import ToyDialect, said, toy_dialer
+from wsexample.cli.feed.journal import Journal
 from wsexample.cli.feed.plan import FeedPlan
 from wsexample.cli.feed.run import Feed
 from wsexample.cli.running import Stop
 from wsexample.errors import CredentialsError, NetworkError, OptionError, StorageError
 from wsexample.records.fields import decode_json
+from wsexample.records.journal import ConnectionEvent
 from wsexample.records.market import Record, Trade
 from wsexample.session.options import Retry
 from wsexample.session.session import Session
@@ -86,6 +88,20 @@ def test_the_journal_is_lines_in_a_file(run: Runner[int], tmp_path: Path) -> Non
     kinds = [json.loads(line).get("event", "gap") for line in file.read_text(encoding="utf-8").splitlines()]
     assert kinds.count("opened") == 4
     assert kinds.count("gap") == kinds.count("ended") == 2
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no disk that is always full")
+def test_a_journal_on_a_full_disk_is_named_and_closes(run: Runner[None]) -> None:
+    """The line that could not be written is the error; closing tries it no second time."""
+
+    async def main() -> None:
+        journal = Journal("/dev/full")
+        await journal.open()
+        with pytest.raises(StorageError, match="the journal /dev/full cannot be written: No space left"):
+            await journal.write(ConnectionEvent(venue="v", received_ns=1, event="live"))
+        await journal.close()
+
+    run(main())
 
 
 def test_the_journal_may_be_a_sink(run: Runner[int], tmp_path: Path) -> None:

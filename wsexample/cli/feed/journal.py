@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import BinaryIO
 
@@ -54,7 +55,8 @@ class Journal:
         if self._sink is not None:
             await self._sink.close()
         elif self._file is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):  # every line was written or its failure raised
+                self._file.close()
 
     def _trouble(self, error: OSError) -> StorageError:
         return StorageError(f"the journal {self._path} cannot be written: {error.strerror}", url=str(self._path))
