@@ -143,7 +143,7 @@ class AlpacaWebsocketClient:
         try:
             life.wait_live(timeout_s)
             self.subscribe_to_trades()
-        except BaseException:
+        except BaseException:  # Ctrl-C too: nothing that was begun is left running
             life.end(timeout_s)
             raise
 

@@ -180,7 +180,7 @@ class Life:
             result = await self._loop.run_in_executor(self._handlers, handler, record)
             if inspect.isawaitable(result):
                 await result
-        except Exception:
+        except Exception:  # a handler is the user's and may raise anything; the stream goes on
             log.exception("%s failed", getattr(handler, "__name__", handler))
             return False
         return True

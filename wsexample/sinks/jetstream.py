@@ -110,7 +110,7 @@ class JetStreamSink(BatchingSink):
         try:
             self._stream = self._client.jetstream(timeout=self._chosen.timeout_s)
             await self._prepare(api)
-        except Exception as error:
+        except Exception as error:  # nats-py's, the system's, a defect: whatever it was, the connection is given back
             await self._client.close()
             if isinstance(error, StorageError):
                 raise
@@ -238,7 +238,7 @@ async def read_stream(url: str, stream: str = DEFAULT_STREAM, *, timeout_s: floa
                         yield record
     except StorageError:
         raise
-    except Exception as error:
+    except Exception as error:  # whatever it was, what was read is not all, and must not look as if it were
         raise StorageError(
             f"the stream {stream} on {_shown(url)} cannot be read: {error or type(error).__name__}"
         ) from error
@@ -258,7 +258,7 @@ async def _connect(url: str, timeout_s: float) -> Any:
                 allow_reconnect=True,
                 error_cb=_quiet,
             )
-    except Exception as error:
+    except Exception as error:  # nats-py raises its own, the system's, and ValueError for what a server says
         words = str(error) or type(error).__name__
         raise StorageError(f"no NATS server answers at {_shown(url)}: {words}") from error
 
