@@ -525,6 +525,25 @@ def test_a_flood_closes_with_1008(serving: Callable[..., str], run: Callable[[An
     assert run(scenario()) == 1008
 
 
+def test_a_flood_of_pongs_closes_with_1008_too(serving: Callable[..., str], run: Callable[[Any], Any]) -> None:
+    """--rate bounds what is no message as well, far above what an honest client sends."""
+    url = serving("--rate", "5")
+
+    async def scenario() -> int:
+        async with connect(url) as ws:
+            for _ in range(500):
+                ws.pong()
+            await ws.send("x")
+            assert await ws.receive(10) == "x"
+            for _ in range(20_000):
+                ws.pong()
+            with pytest.raises(ConnectionClosed) as closed:
+                await ws.receive(10)
+            return closed.value.code
+
+    assert run(scenario()) == 1008
+
+
 def test_a_client_that_only_connects_is_let_go(serving: Callable[..., str]) -> None:
     """--handshake-timeout bounds how long a client may say nothing."""
     url = urllib.parse.urlsplit(serving("--handshake-timeout", "200ms"))

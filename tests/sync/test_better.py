@@ -172,6 +172,19 @@ def test_a_message_can_be_too_big() -> None:
         ws.close()
 
 
+def test_a_compressed_message_has_a_limit_without_being_told(run_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With compression few bytes can become many, so that a limit holds unless 0 lifts it; plain ones have none."""
+    monkeypatch.setattr("wsexample.sync._handshake.MOST_INFLATED_BYTES", 1000)
+    for options in ({}, {"compression": True, "max_message_bytes": 0}):
+        with sync.create_connection(run_server, timeout=10, **options) as ws:
+            ws.send("x" * 1001)
+            assert ws.recv() == "x" * 1001
+    with sync.create_connection(run_server, timeout=10, compression=True) as ws:
+        ws.send("x" * 1001)
+        with pytest.raises(sync.WebSocketPayloadException):
+            ws.recv()
+
+
 def test_who_breaks_the_protocol_is_told() -> None:
     """A close frame with 1002 or 1007 goes out before the exception comes."""
     for data, code in ((frame_bytes(3), 1002), (frame_bytes(1, b"\xff"), 1007), (frame_bytes(8, b"\3\xed"), 1002)):

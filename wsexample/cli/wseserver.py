@@ -91,7 +91,7 @@ _FLAGS = (
            help="Clients at once from one address; more are answered 429."),
     option("--max-size", type=BYTES, section=LIMITS, help="Largest message; default 64M, 0 for no limit."),
     option("--rate", type=click.FloatRange(0), default=0.0, section=LIMITS,
-           help="Messages a second from one client; more close it with 1008."),
+           help="Messages a second from one client; more close it with 1008, and so does a flood of pings or fragments."),
     option("--handshake-timeout", type=SECONDS, section=LIMITS, help="Seconds for a handshake; default 10."),
     option("--queue-len", type=click.IntRange(1), default=256, show_default=True, section=LIMITS,
            help="Messages that may wait for one client with --broadcast; then the oldest go."),

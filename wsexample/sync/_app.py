@@ -64,7 +64,7 @@ class WebSocketApp:
         raise_from_callbacks: let an exception of a callback end the run and come out of `run_forever`.
         cookie_jar: `CookieJar` in which cookies are kept from one connection of the app to the next.
         compression: offer permessage-deflate (RFC 7692).
-        max_message_bytes: largest message accepted, 0 for any.
+        max_message_bytes: largest message accepted, 0 for any; None, any but at most 64 MiB with ``compression``.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class WebSocketApp:
         raise_from_callbacks: bool = False,
         cookie_jar: CookieJar | None = None,
         compression: bool | DeflateOptions = False,
-        max_message_bytes: int = 0,
+        max_message_bytes: int | None = None,
     ) -> None:
         self._keep_running = False
         self._closing = threading.RLock()

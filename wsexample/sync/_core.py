@@ -93,7 +93,8 @@ class WebSocket(Closing):
             socket: connected socket to use; TLS is put on it for wss unless it has it.
             http_proxy_host, http_proxy_port, http_proxy_auth, http_no_proxy, http_proxy_timeout, proxy_type: the proxy.
             compression: offer permessage-deflate (RFC 7692), False.
-            max_message_bytes: largest message accepted, 0 for any; a larger one closes the connection with 1009.
+            max_message_bytes: largest message accepted, 0 for any; a larger one closes the connection with 1009. None, as
+                without it, accepts any, but at most 64 MiB with ``compression``.
 
         Raises:
             ValueError: the URL or an option cannot work.

@@ -32,6 +32,8 @@ __all__ = ["Opened", "handshake_response", "open_connection"]
 FOREVER_S = 1e9
 """Stands for a timeout of None where the dial wants a number: thirty years."""
 REDIRECT_LIMIT = 3
+MOST_INFLATED_BYTES = 64 * 1024 * 1024
+"""Largest message where compression is offered and no limit is given: a few bytes can say a thousand times as many."""
 
 
 class handshake_response:  # noqa: N801 - the contract's name
@@ -122,7 +124,7 @@ class _Attempt:
             server_hostname=settings.sslopt.get("server_hostname"),
             sock=GivenSocket(sock) if isinstance(sock, ssl.SSLSocket) else sock,  # type: ignore[arg-type] # it passes for a socket
             max_redirects=_redirect_limit(options),
-            max_message_bytes=options.get("max_message_bytes") or 0,
+            max_message_bytes=_largest_message(options),
             validate_utf8=validate_utf8,
             compression=options.get("compression") or False,
             ping_interval_s=0,
@@ -267,6 +269,13 @@ class _Attempt:
             for line in mask(self._response_head.decode("utf-8", "replace").rstrip("\r\n")).split("\r\n"):
                 trace(line)
             trace("-----------------------")
+
+
+def _largest_message(options: Mapping[str, Any]) -> int:
+    given: int | None = options.get("max_message_bytes")
+    if given is not None:
+        return given
+    return MOST_INFLATED_BYTES if options.get("compression") else 0  # plain messages have no limit in the contract
 
 
 def _redirect_limit(options: Mapping[str, Any]) -> int:

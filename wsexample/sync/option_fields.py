@@ -31,7 +31,7 @@ class DialFields(TypedDict, total=False):
     http_proxy_host: str | None
     http_proxy_port: int | str | None
     http_proxy_timeout: float | None
-    max_message_bytes: int
+    max_message_bytes: int | None
     origin: str | None
     proxy_type: str | None
     redirect_limit: int

@@ -22,6 +22,10 @@ __all__ = ["access", "addresses", "faults", "mode", "serve_options", "static_fil
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 9000
+FRAMES_PER_MESSAGE = 50
+"""Pings, pongs and fragments that a client may send for each message that ``--rate`` allows it."""
+LEAST_FRAMES_PER_S = 1000.0
+"""What it may send of them all the same: a large message in fragments is nobody's attack."""
 
 
 def addresses(address: tuple[str | None, int] | None, given: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -118,6 +122,7 @@ def serve_options(given: Mapping[str, Any]) -> ServeOptions:
         "max_connections": given["max_connections"],
         "max_connections_per_address": given["max_per_address"],
         "max_messages_per_s": given["rate"],
+        "max_frames_per_s": max(FRAMES_PER_MESSAGE * given["rate"], LEAST_FRAMES_PER_S) if given["rate"] else 0.0,
         "answer_pings": given["inhibit_pongs"] is None,
         "unix_unlink": given["unlink"],
         "unix_mode": _permissions(given["chmod"]),
