@@ -62,7 +62,7 @@ def _case(attack: str, ends: str, **more: Any) -> ClientCase:
 
 
 def _quiet(attack: str, ends: str, **more: Any) -> ClientCase:
-    return _case(attack, ends, cpu=QUIET, **more)
+    return _case(attack, ends, cpu=QUIET, seconds=6, **more)
 
 
 def _http(attack: str, ends: str = "DialectError, NetworkError", **more: Any) -> ClientCase:
