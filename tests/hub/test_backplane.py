@@ -17,6 +17,7 @@ import pytest
 from scripts.sink_kills import nats_server
 from tests.conftest import missing
 from tests.hub.parts import fill, quote
+from wsexample.doors.hub import connect_hub
 from wsexample.errors import ConnectError, MissingExtraError, OptionError, StateError, StorageError
 from wsexample.hub.backplane import LocalBackplane, backplane_at
 from wsexample.hub.desk import Desk, DeskOptions
@@ -24,8 +25,10 @@ from wsexample.hub.nats_backplane import NatsBackplane
 from wsexample.hub.nats_messages import Batch, decode_record, encode, read_batch
 from wsexample.hub.nats_options import NatsOptions
 from wsexample.hub.nats_owner import Owner
-from wsexample.ports import Backplane
-from wsexample.records.market import Record
+from wsexample.hub.server import Hub
+from wsexample.ports import Backplane, Gap
+from wsexample.records.market import Quote, Record
+from wsexample.session.options import Retry
 from wsexample.wire.tls import TlsOptions
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
@@ -373,20 +376,29 @@ def test_an_owner_that_was_replaced_unawares_cannot_write_any_more(server: str, 
     run(main())
 
 
-def test_a_hub_that_heard_what_nobody_else_did_counts_it_and_goes_on(server: str, run: Run) -> None:
-    """Its readers have had that number and get the next one; whoever comes later gets what the others have."""
+def test_a_hub_that_heard_what_nobody_else_did_takes_it_back(server: str, run: Run) -> None:
+    """Its readers are told which numbers count no more, and get the records that count under them."""
 
     async def main() -> None:
         upstream = Upstream()
         async with members(server, "fork", 2) as (first, second):
-            stray = Batch(1, 0, 0, 0, [(TOPIC, 1, msgspec.Raw(encode(quote(99))))])
+            stray = Batch(1, 0, 0, 0, [(TOPIC, one, msgspec.Raw(encode(quote(90 + one)))) for one in (1, 2)])
             first.stand_by(upstream)
             await until(lambda: first.backplane.is_owner)
-            second.backplane.take(stray, encode(stray))
-            upstream.say(quote(1))
-            upstream.say(quote(2))
-            await until(lambda: first.has() == numbered(1, 2))
-            await until(lambda: second.has() == numbered(1, 2))
-            assert (second.backplane.stats.forked, second.desk.stats.published) == (1, 2)
+            async with (
+                Hub(desk=second.desk, epoch=second.backplane.epoch) as hub,
+                connect_hub(hub.url, TOPIC, retry=Retry(first_s=0.01)) as session,
+            ):
+                second.backplane.take(stray, encode(stray))
+                got: list[Record] = [await session.receive(timeout_s=10) for _ in range(2)]
+                upstream.say(quote(1))
+                upstream.say(quote(2))
+                got += [await session.receive(timeout_s=10) for _ in range(3)]
+                assert session.dialect.void == 2
+            assert [record.received_ns for record in got if isinstance(record, Quote)] == [91, 92, 1, 2]
+            assert isinstance(got[2], Gap)
+            assert "quote 1 to 2: a hub that was cut off gave these" in got[2].reason
+            await until(lambda: first.has() == second.has() == numbered(1, 2))
+            assert second.backplane.stats.forked == 1
 
     run(main())

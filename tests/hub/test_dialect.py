@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -15,7 +16,7 @@ from wsexample.doors.hub import connect_hub
 from wsexample.errors import CredentialsError, RequestError
 from wsexample.hub.access import MARKET_DATA, Access, TokenFile
 from wsexample.hub.dialect import HubDialect
-from wsexample.hub.ops import JSON
+from wsexample.hub.ops import JSON, Data
 from wsexample.hub.server import Hub
 from wsexample.records.journal import Gap
 from wsexample.records.market import Quote, Record
@@ -260,3 +261,31 @@ def test_a_message_that_no_hub_sends_is_refused_at_its_head() -> None:
     """Where nobody has said otherwise, four megabytes are the most that a reader takes."""
     assert connect_hub("127.0.0.1:9")._connect_options.max_message_bytes == 4 * 1024 * 1024
     assert connect_hub(ConnectOptions(url="ws://127.0.0.1:9"))._connect_options.max_message_bytes > 4 * 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("there", "delivered", "void"),
+    [
+        ([(4, 4), (5, 5)], [5], 0),
+        ([(4, 94), (5, 5)], ["quote 4 to 4: a hub that was cut off gave these", 94, 5], 1),
+        ([(3, 93), (4, 94), (5, 5)], ["quote 3 to 4: a hub that was cut off gave these", 93, 94, 5], 2),
+        ([(3, 3), (4, 4), (5, 5)], [5], 0),
+    ],
+    ids=["the same", "another", "hub behind", "hub behind, the same"],
+)
+def test_a_reader_that_goes_on_finds_out_that_its_last_records_count_no_more(
+    there: list[tuple[int, int]], delivered: list[Any], void: int
+) -> None:
+    """The hub that it read was cut off from the others; its last record is asked for once more, and compared."""
+
+    def data(seq: int, number: int) -> bytes:
+        return JSON.encode(Data("t.A.quote", seq, quote(number)))
+
+    dialect = HubDialect()
+    for seq in (1, 2, 3, 4):
+        dialect.receive(data(seq, seq), False, 1)
+    dialect.start()
+    assert json.loads(dialect.subscribe(["t.A.quote"]).replies[0])["since"] == {"t.A.quote": 3}
+    got = [record for seq, number in there for record in dialect.receive(data(seq, number), False, 1).records]
+    told = [one.reason.split(", they")[0] if isinstance(one, Gap) else one.received_ns for one in got]
+    assert (told, dialect.void, dialect.positions["t.A.quote"]) == (delivered, void, 5)

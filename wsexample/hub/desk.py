@@ -89,6 +89,8 @@ class Desk:
         self._names: dict[tuple[str, str, type[Record]], str] = {}
         self._groups: dict[Wishes, Group] = {}
         self._stragglers: dict[Reader, Straggler] = {}
+        self._catching_up: dict[Reader, tuple[dict[str, int], list[bytes]]] = {}
+        """Numbers that readers have who hear nothing live now, and what they are told before the next one."""
         self._due: list[Group] = []
         self._look: asyncio.TimerHandle | None = None
         self._listeners: list[Callable[[str, int, Record], None]] = []
@@ -127,6 +129,23 @@ class Desk:
         topic = self.topics.get(name)
         if topic is not None:
             topic.replace(seq, record)
+
+    def take_back(self, name: str, seq: int) -> None:
+        """Go back to before a number: records of a hub that was cut off have been published under it and later ones.
+
+        Readers who have got them are told so and get what is published under these numbers now.
+        """
+        topic = self.topics.get(name)
+        if topic is None or topic.seq < seq:
+            return
+        told = Missed(name, seq, topic.seq, "fork")
+        topic.go_back(seq - 1)
+        for place in self._index.readers_of(name):
+            place.offer(name, place.codec.encode(told), is_lossless=True)
+        for reader, (positions, notes) in self._catching_up.items():
+            if positions.get(name, 0) >= seq:
+                positions[name] = seq - 1
+                notes.append(reader.codec.encode(told))
 
     def count_from(self, name: str, seq: int) -> None:
         """Know a topic that was numbered elsewhere up to a number, of which no record is had."""
@@ -261,12 +280,18 @@ class Desk:
 
     async def _catch_up(self, reader: Reader, positions: dict[str, int], messages: list[bytes]) -> None:
         """Send a reader what it has not got, until there is no more; then it hears everything that comes."""
-        while True:
-            messages += self._behind(reader, positions)
-            if not messages:
-                break
-            await send_all(reader, messages, self.options.stall_s)
-            messages = []
+        notes: list[bytes] = []
+        self._catching_up[reader] = positions, notes
+        try:
+            while True:
+                messages += [*notes, *self._behind(reader, positions)]
+                notes.clear()
+                if not messages:
+                    break
+                await send_all(reader, messages, self.options.stall_s)
+                messages = []
+        finally:
+            self._catching_up.pop(reader, None)
         if reader.patterns and reader.connection.is_open:
             self._join(reader)
 

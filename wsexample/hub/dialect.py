@@ -24,12 +24,19 @@ from wsexample.wire.trace import printable
 __all__ = ["HubDialect", "HubErrands"]
 
 KEEP = 32
+KEEP_UNSURE = 1000
+"""Records of a topic that may wait for the one that shows whether they count."""
 _KEPT_BYTES = 4096
 _LONGEST_WORDS = 300
 _MOST_TOPICS = 1_000_000
 """Topics whose numbers are remembered: more than all venues have symbols, and some 100 MiB."""
 _MOST_ROWS = 10_000
 """Messages in one array that are read one by one when the array cannot be read at once; a hub's own have some 2,000 at most."""
+_REASONS = {
+    "history": "the hub does not have them any more",
+    "epoch": "the hub has begun anew",
+    "fork": "a hub that was cut off gave these, they count no more; what counts follows",
+}
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -65,6 +72,8 @@ class HubDialect(Dialect):
         """Records that the hub did not have any more."""
         self.doubled = 0
         """Records that came a second time and were left out."""
+        self.void = 0
+        """Records that count no more: a hub that was cut off from the others had given them, and others have their numbers."""
         self.unread = 0
         """Messages that this version does not know."""
         self.kept: list[bytes] = []
@@ -73,6 +82,10 @@ class HubDialect(Dialect):
         """Whether this connection has brought all that was missed."""
         self._asked: dict[int, list[str]] = {}
         self._next_epoch: str | None = epoch
+        self._newest: dict[str, Record] = {}
+        """The record under the last number of each topic: whether a hub has another one there is seen after a break."""
+        self._unsure: dict[str, list[_Data]] = {}
+        """Topics of which that has not been seen on this connection yet, with what came under earlier numbers meanwhile."""
         self._former: dict[str, int] = {}
         """Numbers of the hub's life before, of topics that have not spoken in the new one."""
         self._count = 0
@@ -83,6 +96,7 @@ class HubDialect(Dialect):
     def start(self) -> Step:
         """Begin on a fresh connection; the hub speaks first."""
         self._asked.clear()
+        self._unsure = {topic: [] for topic in self._newest}
         self.has_all = True
         return NOTHING
 
@@ -91,6 +105,8 @@ class HubDialect(Dialect):
         self._count += 1
         asked = self._asked[self._count] = list(topics)
         since = {**dict.fromkeys(self._former, 0), **self.positions}
+        for topic in self._unsure:  # the last record comes once more, to be compared
+            since[topic] = max(self.positions.get(topic, 0) - 1, 0)
         op = Subscribe(
             asked,
             id=self._count,
@@ -160,9 +176,10 @@ class HubDialect(Dialect):
                 if message.topic in self._former:
                     seen = self._former[message.topic]
                     records.append(self._missed(Missed(message.topic, seen + 1, seen + 1, "epoch"), received_ns))
-                if message.seq > self.positions.get(message.topic, 0):
-                    self.positions[message.topic] = message.seq
-                    records.append(message.record)
+                if message.topic in self._unsure:
+                    records += self._compared(message, received_ns)
+                elif message.seq > self.positions.get(message.topic, 0):
+                    records.append(self._taken(message))
                 else:
                     self.doubled += 1
             elif isinstance(message, Welcome):
@@ -181,12 +198,42 @@ class HubDialect(Dialect):
                 refused += part
             elif isinstance(message, Missed):
                 if message.topic.count(".") == 2 and message.to_seq >= message.from_seq:
-                    records.append(self._missed(message, received_ns))
+                    if message.topic in self._unsure and message.reason == "history":
+                        del self._unsure[message.topic]
+                        message.from_seq = max(message.from_seq, self.positions.get(message.topic, 0) + 1)
+                    if message.to_seq >= message.from_seq:
+                        records.append(self._missed(message, received_ns))
                 else:
                     self._keep(JSON.encode(message))
             elif isinstance(message, Conflated):
                 self.conflated += message.count
         return Step(records, replies, phase, failure, confirmed, refused)
+
+    def _taken(self, message: _Data) -> Record:
+        self.positions[message.topic] = message.seq
+        self._newest[message.topic] = message.record
+        return message.record
+
+    def _compared(self, message: _Data, received_ns: int) -> list[Record]:
+        """Compare what a hub has under our last number with what we have got; returns what is to be delivered.
+
+        Another record there was given by a hub that was cut off from the others, and does not count.
+        """
+        topic, position = message.topic, self.positions.get(message.topic, 0)
+        held = self._unsure[topic]
+        if message.seq < position:
+            if len(held) < KEEP_UNSURE:
+                held.append(message)
+            return []
+        del self._unsure[topic]
+        if message.seq > position:
+            return [self._taken(message)]
+        if message.record == self._newest[topic]:
+            self.doubled += len(held)
+            return []
+        held.append(message)
+        fork = Missed(topic, held[0].seq, position, "fork")
+        return [self._missed(fork, received_ns), *map(self._taken, held)]
 
     def _welcomed(self, welcome: Welcome) -> tuple[str | None, list[str], Failure | None]:
         if self.epoch is None:
@@ -204,6 +251,7 @@ class HubDialect(Dialect):
         """Give up the numbers of another life, now that the hub was asked with them; topics it does not know yet have none."""
         if self.epoch != self._next_epoch:
             self._former, self.positions = self.positions, {}
+            self._newest, self._unsure = {}, {}
             self.epoch = self._next_epoch
 
     def _begin(self, asked: Iterable[str]) -> None:
@@ -221,14 +269,22 @@ class HubDialect(Dialect):
         return [(topic, error) for topic in asked], None if asked else Failure(error, is_final=True)
 
     def _missed(self, message: Missed, received_ns: int) -> Gap:
-        self.has_all = False
+        known = self.positions.get(message.topic, 0)
         if message.reason == "epoch":
+            self.has_all = False
             self._former.pop(message.topic, None)
+        elif message.reason == "fork":
+            self.void += max(known - message.from_seq + 1, 0)
+            self.positions[message.topic] = min(known, message.from_seq - 1)
+            self._newest.pop(message.topic, None)
+            self._unsure.pop(message.topic, None)
         else:
+            self.has_all = False
             self.missed += message.to_seq - message.from_seq + 1
-            self.positions[message.topic] = max(self.positions.get(message.topic, 0), message.to_seq)
+            self.positions[message.topic] = max(known, message.to_seq)
+            self._newest.pop(message.topic, None)
         venue, symbol, kind = words_of(message.topic)
-        words = "the hub has begun anew" if message.reason == "epoch" else "the hub does not have them any more"
+        words = _REASONS.get(message.reason, _REASONS["history"])
         return Gap(
             venue=venue,
             symbol=symbol,

@@ -41,6 +41,12 @@ class Topic:
         if self.oldest_seq <= seq <= self.seq:
             self._kept[seq - self.oldest_seq] = record
 
+    def go_back(self, seq: int) -> None:
+        """Forget everything after a number: what was kept under later ones counts no more."""
+        for _ in range(min(self.seq - seq, len(self._kept))):
+            self._kept.pop()
+        self.seq = seq
+
     def skip_to(self, seq: int) -> None:
         """Forget what is kept and go on after a later number, because what lies between was never seen here."""
         self._kept.clear()

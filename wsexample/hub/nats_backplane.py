@@ -279,8 +279,10 @@ class NatsBackplane(Backplane):
         assert self.number is not None
         self.stats.forked += self.number - batch.number + 1
         log.error("batches %d to %d of a former owner were heard here alone", batch.number, self.number)
-        for number in range(batch.number, self.number + 1):
-            self.fresh.pop(number, None)
+        void = [self.fresh.pop(number, None) for number in range(batch.number, self.number + 1)]
+        rows = [row for data in void if data is not None for row in read_batch(data).rows]
+        for topic, seq in {topic: seq for topic, seq, _ in reversed(rows)}.items():
+            self.desk.take_back(topic, seq)
         self.number = batch.number - 1
         return True
 

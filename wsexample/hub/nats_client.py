@@ -35,14 +35,15 @@ def failures() -> tuple[type[Exception], ...]:
     return (need("nats.errors").Error, OSError, TimeoutError)
 
 
-def make_client(tls: TlsOptions | None, *, has_credentials: bool) -> Any:
+def make_client(address: str, tls: TlsOptions | None, *, has_credentials: bool) -> Any:
     """Return a client that is not connected.
 
     Parameters:
+        address: how to call what is dialled where the client does not say which server it is (old versions of nats-py).
         tls: whom it trusts and who it is; None says nothing about TLS: servers that want it get it.
         has_credentials: whether it has a user or a token.
     """
-    return _client_class()(tls, has_credentials)
+    return _client_class()(address, tls, has_credentials)
 
 
 @cache
@@ -57,10 +58,10 @@ def _client_class() -> Any:
         The client has no hook before it sends who it is, and takes ``tls://`` for a hint; so its own steps are overridden.
         """
 
-        def __init__(self, tls: TlsOptions | None, has_credentials: bool) -> None:
+        def __init__(self, address: str, tls: TlsOptions | None, has_credentials: bool) -> None:
             super().__init__()
             self.tls = tls
-            self.dialled = Dialled("", has_credentials, tls is not None and tls.client_cert is not None)
+            self.dialled = Dialled(address, has_credentials, tls is not None and tls.client_cert is not None)
             """The server that was dialled last."""
             self.told: dict[str, Any] = {}
             """What it says of itself."""
@@ -82,7 +83,8 @@ def _client_class() -> Any:
             await super()._connect_to_server(server)
             self.dialled.step = "greeting"
 
-        async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
+        def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> Any:
+            # a coroutine to await; nothing with old versions of nats-py
             if initial_connection:
                 self.dialled.step = "login"
                 self.told = info
@@ -90,7 +92,7 @@ def _client_class() -> Any:
                     if not info.get("tls_available"):
                         raise errors.SecureConnWantedError
                     info["tls_required"] = True
-            await super()._process_info(info, initial_connection)
+            return super()._process_info(info, initial_connection)
 
     return HubClient
 

@@ -131,7 +131,7 @@ class NatsLink:
     def _make(self) -> None:
         self._streams.clear()
         self._back.clear()
-        self.client = make_client(self._tls, has_credentials=self.servers.has_credentials)
+        self.client = make_client(str(self.servers), self._tls, has_credentials=self.servers.has_credentials)
 
     async def _connect(self) -> None:
         """Connect, and try again for ever."""

@@ -154,7 +154,8 @@ class Missed(msgspec.Struct, tag_field="op", tag="missed"):
     to_seq: Seq
     """The last one of them."""
     reason: str
-    """"history": the hub does not have them any more; "epoch": it has begun anew."""
+    """"history": the hub does not have them any more; "epoch": it has begun anew; "fork": this reader has got them, from a
+    hub that was cut off from the others, and they count no more: the records that count come next, under the same numbers."""
 
 
 class Conflated(msgspec.Struct, tag_field="op", tag="conflated"):

@@ -109,6 +109,8 @@ class Group:
 
     def offer(self, topic: str, data: bytes, *, is_lossless: bool) -> None:
         """Take one encoded record; it goes out at the end of this turn of the loop, or of the interval."""
+        if is_lossless:  # of a topic that is conflated otherwise it is word that what was said of it counts no more
+            self._newest.pop(topic, None)
         if not self._interval_s or is_lossless:
             self._rows.append((topic, data, is_lossless))
         else:
@@ -183,6 +185,7 @@ class Straggler:
     def offer(self, topic: str, data: bytes, *, is_lossless: bool) -> None:
         """Keep one encoded record: all that may not be conflated, the newest of the others."""
         if is_lossless:
+            self._newest.pop(topic, None)  # see `Group.offer`
             self._lossless.append(data)
             self._lossless_bytes += len(data)
             self.is_lost = self.is_lost or self._lossless_bytes > self._most_bytes

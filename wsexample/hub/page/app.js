@@ -30,7 +30,9 @@ const link = new Link(`${location.protocol === "https:" ? "wss" : "ws"}://${loca
   data: take,
   missed: (message) => {
     if (message.reason === "history") counts.missed += message.to_seq - message.from_seq + 1;
-    note(`${message.topic}: ${message.reason === "epoch" ? "the hub has begun anew" : `${message.from_seq} to ${message.to_seq} are gone`}`, "gap");
+    const numbers = `${message.from_seq} to ${message.to_seq}`;
+    const words = { epoch: "the hub has begun anew", fork: `${numbers} count no more, what counts follows` };
+    note(`${message.topic}: ${words[message.reason] ?? `${numbers} are gone`}`, "gap");
   },
   conflated: (count) => {
     counts.conflated += count;

@@ -99,6 +99,7 @@ export class Link {
         break;
       case "missed":
         if (message.reason === "epoch") this.seen.delete(message.topic);
+        if (message.reason === "fork") this.seen.set(message.topic, message.from_seq - 1);
         this.told.missed(message);
         break;
       case "conflated":
