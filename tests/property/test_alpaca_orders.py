@@ -2,56 +2,42 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from collections import Counter
-from collections.abc import Coroutine
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import initialize, invariant, rule
+from hypothesis.stateful import initialize, rule
 
 from tests.property.alpaca_desk import AlpacaVenue
-from tests.property.looping import LoopingMachine
+from tests.property.bad_way import BadWayMachine, newest_of
 from tests.property.profiles import search
 from wsexample.brokers.alpaca.simulator.update_faults import ODDITIES
-from wsexample.errors import OptionError, WsExampleError
-from wsexample.ports import Gap, Record
-from wsexample.records.orders import TERMINAL_STATUSES, Fill, Order, OrderRequest
+from wsexample.errors import OptionError
+from wsexample.ports import Gap
+from wsexample.records.orders import TERMINAL_STATUSES, Order, OrderRequest
 
 D = Decimal
-NS = 10**9
 
 
-class AlpacaMachine(LoopingMachine):
-    """One account, one client of it, and a bad way between them."""
+class AlpacaMachine(BadWayMachine):
+    """An account at Alpaca."""
+
+    REST_S = 120.0
 
     @initialize()
     def open(self) -> None:
-        self.venue = AlpacaVenue()
-        self.clock = self.venue.clock
-        self.stream = self.call(self.venue.stream)
-        self.got: list[Record] = []
         self.submitted: dict[str, Order] = {}
-        self.calls: list[asyncio.Task[Any]] = []
-        self.count = 0
-        self.call(self.stream.start)
-        self.pass_time(1.0)
-        assert self.stream.is_live
+        venue = AlpacaVenue()
+        stream = self.call(venue.stream)
+        self.begin_with(venue, stream, stream.rest)
         for limit_price in ("90", "91"):
             self.submit("buy", "10", limit_price, "gtc", 0.2)
 
     # -- what the user does --------------------------------------------------------------------------------------
 
-    def ask(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Make a call, which may take its time and fail."""
-        self.calls.append(self.begin(work))
-        self.look()
-
     async def submit_one(self, request: OrderRequest) -> None:
-        order = await self.stream.rest.submit_order(request)
+        order = await self.gateway.submit_order(request)
         self.submitted[order.order_id] = order
 
     @rule(
@@ -62,7 +48,6 @@ class AlpacaMachine(LoopingMachine):
         seconds=st.sampled_from([0.0, 0.2]),
     )
     def submit(self, side: str, size: str, limit_price: str | None, time_in_force: str, seconds: float) -> None:
-        self.count += 1
         request = OrderRequest(
             symbol="AAPL",
             side=side,
@@ -70,24 +55,15 @@ class AlpacaMachine(LoopingMachine):
             order_type="market" if limit_price is None else "limit",
             limit_price=None if limit_price is None else D(limit_price),
             time_in_force=time_in_force,
-            client_order_id=f"mine-{self.count}",
+            client_order_id=self.next_name(),
         )
         self.ask(self.submit_one(request))
         self.pass_time(seconds)
 
-    def one_of(self, which: int) -> str | None:
-        names = list(self.venue.account.orders)
-        return names[-1 - which % len(names)] if names else None
-
-    @rule(which=st.integers(0, 4))
-    def cancel(self, which: int) -> None:
-        if (order_id := self.one_of(which)) is not None:
-            self.ask(self.stream.rest.cancel_order(order_id))
-
     @rule(which=st.integers(0, 4), limit_price=st.sampled_from(["96", "100", "104"]))
     def replace(self, which: int, limit_price: str) -> None:
         if (order_id := self.one_of(which)) is not None:
-            self.ask(self.stream.rest.replace_order(order_id, limit_price=D(limit_price)))
+            self.ask(self.gateway.replace_order(order_id, limit_price=D(limit_price)))
 
     # -- what the venue does -------------------------------------------------------------------------------------
 
@@ -132,80 +108,16 @@ class AlpacaMachine(LoopingMachine):
     def updates_are_late(self, delay_s: float) -> None:
         self.venue.faults.delay_s = delay_s
 
-    @rule()
-    def connection_is_cut(self) -> None:
-        self.venue.cut()
-        self.look()
-
     @rule(is_mute=st.sampled_from([False, False, False, True]))
     def connection_is_mute(self, is_mute: bool) -> None:
         self.venue.is_mute = is_mute
 
-    @rule(how=st.lists(st.sampled_from(["502", "lost", "hangs", ""]), min_size=1, max_size=4))
-    def calls_fail(self, how: list[str]) -> None:
-        self.venue.call_faults = how
-
-    @rule(seconds=st.sampled_from([0.2, 1.0, 7.0, 25.0]))
-    def time_passes(self, seconds: float) -> None:
-        self.pass_time(seconds)
-
-    def pass_time(self, seconds: float) -> None:
-        target_ns = self.clock.now_ns() + round(seconds * NS)
-        while self.clock.now_ns() < target_ns:
-            step_ns = min(target_ns, self.clock.now_ns() + NS // 5)
-            while (wake_ns := self.clock.next_wake_ns) is not None and wake_ns <= step_ns:
-                self.clock.move_to(wake_ns)
-                self.let_run()
-            self.clock.move_to(step_ns)
-            self.look()
-
-    def look(self) -> None:
-        """Let the venue tell what happened, and the client hear it."""
-        self.call(self.venue.tell)
-        self.let_run()
-        self.got += self.stream._parts.delivery.own.take_waiting()
-        for task in [task for task in self.calls if task.done()]:
-            self.calls.remove(task)
-            assert isinstance(task.exception(), WsExampleError | None), task.exception()
-
     # -- what must hold ------------------------------------------------------------------------------------------
 
-    @invariant()
-    def each_execution_once(self) -> None:
-        if hasattr(self, "venue"):
-            ids = Counter(record.fill_id for record in self.got if isinstance(record, Fill))
-            assert not ids or max(ids.values()) == 1, ids
-
-    @invariant()
-    def nothing_is_made_up(self) -> None:
-        if hasattr(self, "venue"):
-            known = {activity.id.partition("::")[2] for activity in self.venue.account.activities}
-            assert {record.fill_id for record in self.got if isinstance(record, Fill)} <= known
-
-    def come_to_rest(self) -> None:
-        """The way is good again: the client's view becomes the venue's, by what its stream brings."""
-        if not hasattr(self, "venue"):
-            return
-        venue, faults = self.venue, self.venue.faults
-        faults.drop_next = faults.double_next = faults.reorder_next = 0
-        faults.delay_s = 0.0
-        faults._odd.clear()
-        faults._behind = None
-        venue.call_faults = []
-        self.pass_time(120.0)
-        assert not self.calls, f"calls that never end: {self.calls}"
-        assert self.stream.is_live
-        self.each_execution_once()
-        executions = {activity.id.partition("::")[2] for activity in venue.account.activities}
-        told = {record.fill_id for record in self.got if isinstance(record, Fill)}
-        assert told == executions, f"never told: {executions - told}"
-        view = {**self.submitted}
-        for record in self.got:
-            if isinstance(record, Order):
-                known = view.get(record.order_id)
-                if known is None or (record.updated_ns or 0) >= (known.updated_ns or 0):
-                    view[record.order_id] = record
-        for order_id, order in venue.account.orders.items():
+    def compare(self, never_told: set[str]) -> None:
+        assert not never_told, f"never told: {never_told}"
+        view = newest_of([*self.submitted.values(), *self.got], lambda order: order.updated_ns or 0)
+        for order_id, order in self.venue.account.orders.items():
             if order.replaces is not None and order.status == "rejected":
                 continue  # told of as "order_replace_rejected" of the order that stays
             seen = view.get(order_id)
@@ -218,7 +130,6 @@ class AlpacaMachine(LoopingMachine):
             if order.is_closed:
                 assert seen.venue_status == order.status
         assert all(gap.to_ns >= gap.from_ns for gap in self.got if isinstance(gap, Gap))
-        self.do(self.stream.close())
 
 
 @pytest.fixture(autouse=True)

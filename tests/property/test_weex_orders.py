@@ -2,54 +2,42 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import Counter
-from collections.abc import Coroutine
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import initialize, invariant, rule
+from hypothesis.stateful import initialize, rule
 
-from tests.property.looping import LoopingMachine
+from tests.property.bad_way import BadWayMachine, newest_of
 from tests.property.profiles import search
 from tests.property.weex_desk import SYMBOL, WeexVenue
 from wsexample.brokers.weex.client import WeexMessage
 from wsexample.brokers.weex.gateway import WeexGateway
-from wsexample.errors import OrderUnknownError, WsExampleError
+from wsexample.errors import OrderUnknownError
 from wsexample.ports import Gap, Record
-from wsexample.records.orders import Fill, Order, OrderRequest
+from wsexample.records.orders import Order, OrderRequest
 
 D = Decimal
-NS = 10**9
 STATUSES = {"PENDING": "pending", "NEW": "new", "FILLED": "filled", "CANCELED": "canceled"}
 
 
-class WeexMachine(LoopingMachine):
-    """One account, one client of it, and a bad way between them."""
+class WeexMachine(BadWayMachine):
+    """A contract account at WEEX."""
+
+    REST_S = 40.0
 
     @initialize()
     def open(self) -> None:
-        self.venue = self.call(WeexVenue)
-        self.clock = self.venue.clock
-        self.session = self.venue.session
-        self.gateway = WeexGateway(self.venue.rest, clock=self.clock)
-        self.got: list[Record] = []
         self.submitted: set[str] = set()
-        self.calls: list[asyncio.Task[Any]] = []
-        self.count = 0
         self.owes_a_break = False
-        self.call(self.session.start)
-        self.pass_time(0.5)
-        assert self.session.is_live
+        venue = self.call(WeexVenue)
+        self.begin_with(venue, venue.session, WeexGateway(venue.rest, clock=venue.clock))
+
+    def record_of(self, taken: Any) -> Record:
+        return super().record_of(taken.record if isinstance(taken, WeexMessage) else taken)
 
     # -- what the user does --------------------------------------------------------------------------------------
-
-    def ask(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Make a call, which may take its time and fail."""
-        self.calls.append(self.begin(work))
-        self.look()
 
     async def submit_one(self, request: OrderRequest) -> None:
         try:
@@ -76,7 +64,6 @@ class WeexMachine(LoopingMachine):
         time_in_force: str,
         seconds: float,
     ) -> None:
-        self.count += 1
         request = OrderRequest(
             symbol=SYMBOL,
             side="buy" if (position_side == "long") != closes else "sell",
@@ -84,17 +71,11 @@ class WeexMachine(LoopingMachine):
             order_type="market" if limit_price is None else "limit",
             limit_price=None if limit_price is None else D(limit_price),
             time_in_force=time_in_force if limit_price is not None else "ioc",
-            client_order_id=f"mine-{self.count}",
+            client_order_id=self.next_name(),
             position_side=position_side,
         )
         self.ask(self.submit_one(request))
         self.pass_time(seconds)
-
-    @rule(which=st.integers(0, 4))
-    def cancel(self, which: int) -> None:
-        names = list(self.venue.desk.orders)
-        if names:
-            self.ask(self.gateway.cancel_order(names[-1 - which % len(names)]))
 
     # -- what happens on the way ---------------------------------------------------------------------------------
 
@@ -122,70 +103,21 @@ class WeexMachine(LoopingMachine):
 
     @rule()
     def connection_is_cut(self) -> None:
-        self.venue.cut()
         self.owes_a_break = False
-        self.look()
-
-    @rule(how=st.lists(st.sampled_from(["503", "lost", "hangs", ""]), min_size=1, max_size=3))
-    def calls_fail(self, how: list[str]) -> None:
-        self.venue.call_faults = how
-
-    @rule(seconds=st.sampled_from([0.2, 1.0, 4.0, 20.0]))
-    def time_passes(self, seconds: float) -> None:
-        self.pass_time(seconds)
-
-    def pass_time(self, seconds: float) -> None:
-        target_ns = self.clock.now_ns() + round(seconds * NS)
-        while self.clock.now_ns() < target_ns:
-            step_ns = min(target_ns, self.clock.now_ns() + NS // 4)
-            while (wake_ns := self.clock.next_wake_ns) is not None and wake_ns <= step_ns:
-                self.clock.move_to(wake_ns)
-                self.let_run()
-            self.clock.move_to(step_ns)
-            self.look()
-
-    def look(self) -> None:
-        """Let the venue tell what happened, and the client hear it."""
-        self.call(self.venue.step)
-        self.let_run()
-        taken = self.session._parts.delivery.own.take_waiting()
-        self.got += [record.record if isinstance(record, WeexMessage) else record for record in taken]
-        for task in [task for task in self.calls if task.done()]:
-            self.calls.remove(task)
-            assert isinstance(task.exception(), WsExampleError | None), task.exception()
+        super().connection_is_cut()
 
     # -- what must hold ------------------------------------------------------------------------------------------
 
-    @invariant()
-    def each_execution_once(self) -> None:
-        if hasattr(self, "venue"):
-            ids = Counter(record.fill_id for record in self.got if isinstance(record, Fill))
-            assert not ids or max(ids.values()) == 1, ids
-            assert set(ids) <= {fill["id"] for fill in self.venue.desk.fills}
-
     def come_to_rest(self) -> None:
-        """The way is good again: the client's view is the venue's, by what its stream brings."""
-        if not hasattr(self, "venue"):
-            return
-        venue = self.venue
-        venue.double_next, venue.swap_next, venue.delay_s, venue.call_faults = 0, False, 0.0, []
-        if self.owes_a_break:
-            venue.cut()
-        self.pass_time(40.0)
-        assert not self.calls, f"calls that never end: {self.calls}"
-        assert self.session.is_live
-        self.each_execution_once()
+        if hasattr(self, "got") and self.owes_a_break:
+            self.venue.cut()
+        super().come_to_rest()
+
+    def compare(self, never_told: set[str]) -> None:
         is_whole = all(gap.filled for gap in self.got if isinstance(gap, Gap))
-        told = {record.fill_id for record in self.got if isinstance(record, Fill)}
-        missing = {fill["id"] for fill in venue.desk.fills} - told
-        assert not missing or not is_whole, f"never told: {missing}"
-        view: dict[str, Order] = {}
-        for record in self.got:
-            if isinstance(record, Order):
-                known = view.get(record.order_id)
-                if known is None or place_of(record) >= place_of(known):
-                    view[record.order_id] = record
-        rows = venue.desk.orders
+        assert not never_told or not is_whole, f"never told: {never_told}"
+        view = newest_of(self.got, place_of)
+        rows = self.venue.desk.orders
         assert set(view) <= set(rows)
         assert self.submitted <= set(rows)
         asked = {order.order_id: order for order in self.do(self.gateway.fetch_orders("all"))}
@@ -195,7 +127,6 @@ class WeexMachine(LoopingMachine):
                 assert seen.filled_size == D(row["cumFillSize"]), f"{seen} is {row}"
                 partly = row["status"] == "NEW" and D(row["cumFillSize"]) > 0
                 assert seen.status == ("partially_filled" if partly else STATUSES[row["status"]]), f"{seen} is {row}"
-        self.do(self.session.close())
 
 
 def place_of(order: Order) -> tuple[int, Decimal, bool, bool]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Mapping
 from decimal import Decimal
 from random import Random
-from typing import Any
 
 import msgspec
 
 from tests.brokers.weex.payloads import KEY, PASSPHRASE, SECRET
+from tests.property.bad_way import BadWayVenue
 from wsexample.brokers.base import Reply
 from wsexample.brokers.weex.client.errands import WeexErrands, identity
 from wsexample.brokers.weex.config import WeexConfig
@@ -23,10 +22,7 @@ from wsexample.brokers.weex.simulator.http import HttpSide
 from wsexample.brokers.weex.simulator.market import Market
 from wsexample.brokers.weex.simulator.orders import Frames
 from wsexample.clock import ManualClock
-from wsexample.errors import NetworkError
 from wsexample.session.session import Session
-from wsexample.session.testing import ScriptedConnection
-from wsexample.wire.options import ConnectOptions
 
 __all__ = ["SYMBOL", "WeexVenue"]
 
@@ -42,23 +38,21 @@ class _Desk(Desk):
         return self.price + (1 if side == "BUY" else -1)
 
 
-class WeexVenue:
-    """One contract account at WEEX; time is that of a clock moved by hand."""
+class WeexVenue(BadWayVenue):
+    """One contract account at WEEX."""
+
+    OVERLOADED = Reply(503, {}, b"{}")
 
     def __init__(self) -> None:
-        self.clock = ManualClock()
+        super().__init__(ManualClock())
         market = Market(1, [SYMBOL])
         self.desk = _Desk(market)
         self._calls = HttpSide(market, self.desk, Credentials(KEY, SECRET, PASSPHRASE), Window(0, 10.0))
-        self.connection: ScriptedConnection | None = None
         self._topics: set[str] = set()
         self._on_the_way: deque[tuple[float, bytes]] = deque()
         self.double_next = 0
         self.swap_next = False
         self.delay_s = 0.0
-        self.is_mute = False
-        self.call_faults: list[str] = []
-        """What the next calls meet: "503", "lost" (done, and the answer lost) or "hangs"."""
         config = WeexConfig(api_key=KEY, secret_key=SECRET, passphrase=PASSPHRASE, rest_url="http://weex")
         self.rest = WeexRest(config, clock=self.clock)
         self.rest._http = self  # type: ignore[assignment]
@@ -79,15 +73,11 @@ class WeexVenue:
 
     # -- the socket ----------------------------------------------------------------------------------------------
 
-    async def dial(self, options: ConnectOptions) -> ScriptedConnection:
+    def connection_begins(self) -> None:
         self._topics.clear()
         self._on_the_way.clear()
-        self.is_mute = False
-        self.connection = ScriptedConnection(self.clock, self.answer)
-        return self.connection
 
     def answer(self, message: str | bytes) -> list[str]:
-        """Answer what the client says on its socket."""
         asked = msgspec.json.decode(message)
         if asked["method"] == "SUBSCRIBE":
             self._topics.update(asked["params"])
@@ -109,7 +99,6 @@ class WeexVenue:
                 self._on_the_way.append(self._on_the_way.popleft())
 
     def step(self) -> None:
-        """Fill what the market has reached, and let arrive what is due."""
         self.tell(self.desk.step(self.now_ms))
         connection = self.connection
         while self._on_the_way and self._on_the_way[0][0] <= self.clock.monotonic_s():
@@ -120,36 +109,21 @@ class WeexVenue:
     def cut(self) -> None:
         """Lose the connection, and what was on its way."""
         self._on_the_way.clear()
-        if self.connection is not None:
-            self.connection.drop()
+        super().cut()
 
-    # -- the calls -----------------------------------------------------------------------------------------------
-
-    async def call(
-        self,
-        method: str,
-        path: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        body: bytes | None = None,
-        **others: Any,
-    ) -> Reply:
-        """Answer an HTTP request, or do not."""
-        how = self.call_faults.pop(0) if self.call_faults else ""
-        if how == "hangs":
-            await self.clock.sleep(10.0)
-            raise NetworkError("no answer within 10 s")
-        if how == "503":
-            return Reply(503, {}, b"{}")
-        await asyncio.sleep(0)
-        bare, _, query = path.partition("?")
-        known = {name.lower(): value for name, value in (headers or {}).items()}
-        now_s = self.clock.monotonic_s()
-        answer = self._calls.answer(method, bare, query, (body or b"").decode(), known, self.now_ms, now_s)
+    def reply(self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes) -> Reply:
+        bare, _, asked = path.partition("?")
+        known = {name.lower(): value for name, value in headers.items()}
+        answer = self._calls.answer(method, bare, asked, body.decode(), known, self.now_ms, self.clock.monotonic_s())
         self.tell(answer.frames)
-        if how == "lost":
-            raise NetworkError("the connection was lost")
         return Reply(answer.status, {}, msgspec.json.encode(answer.body))
 
-    async def close(self) -> None:
-        """Nothing is open."""
+    def order_ids(self) -> list[str]:
+        return list(self.desk.orders)
+
+    def executions(self) -> set[str]:
+        return {fill["id"] for fill in self.desk.fills}
+
+    def mend(self) -> None:
+        super().mend()
+        self.double_next, self.swap_next, self.delay_s = 0, False, 0.0
