@@ -16,13 +16,12 @@ from heapq import merge
 from pathlib import Path
 from typing import Any
 
-from wsexample.errors import OptionError, StorageError
-from wsexample.records.fields import Column, RecordShape, describe
-from wsexample.records.kinds import record_kinds
+from wsexample.errors import StorageError
+from wsexample.records.fields import Column, RecordShape
 from wsexample.records.market import Record
 from wsexample.sinks.extras import need
 from wsexample.sinks.sqlite_file import check_all_known, columns_in, quoted, selected, storage_errors
-from wsexample.sinks.sqlite_reader import read_records
+from wsexample.sinks.sqlite_reader import read_records, shapes_of
 
 __all__ = ["FEATURE", "JOURNALS", "archive", "day_of", "journals_in", "read_archive"]
 
@@ -79,7 +78,7 @@ def archive(journal: Path, directory: Path, *, row_group_records: int, level: in
     count = 0
     try:
         with storage_errors(journal, _BUSY_TIMEOUT_S), closing(sqlite3.connect(journal)) as connection:
-            shapes = [describe(record_type) for record_type in record_kinds().values()]
+            shapes = shapes_of(None)
             check_all_known(connection, journal, shapes)
             for shape in shapes:
                 if columns_in(connection, shape.table):
@@ -193,13 +192,10 @@ def read_archive(
         OptionError: there is no such kind of record.
         StorageError: there is no such directory, or a file cannot be read.
     """
-    kinds = record_kinds()
-    if kind is not None and kind not in kinds:
-        raise OptionError(f"there is no record kind {kind!r}; known are {', '.join(sorted(kinds))}", option="kind")
+    shapes = shapes_of(kind)
     place = Path(directory)
     if not place.is_dir():
         raise StorageError(f"there is no directory {place}")
-    shapes = [describe(kinds[kind])] if kind is not None else [describe(one) for one in kinds.values()]
     return _read(place, shapes, kind, symbol, start_ns, end_ns)
 
 

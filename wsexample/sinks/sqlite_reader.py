@@ -18,7 +18,7 @@ from wsexample.records.kinds import record_kinds
 from wsexample.records.market import Record
 from wsexample.sinks.sqlite_file import columns_in, format_of, quoted, selected, storage_errors
 
-__all__ = ["read_records"]
+__all__ = ["read_records", "shapes_of"]
 
 _BUSY_TIMEOUT_S = 5.0
 
@@ -46,13 +46,24 @@ def read_records(
         OptionError: there is no such kind of record.
         StorageError: the file is missing, is no record file, is of a newer version, or a row cannot be read.
     """
-    kinds = record_kinds()
-    if kind is not None and kind not in kinds:
-        raise OptionError(f"there is no record kind {kind!r}; known are {', '.join(sorted(kinds))}", option="kind")
-    shapes = [describe(kinds[kind])] if kind is not None else [describe(one) for one in kinds.values()]
+    shapes = shapes_of(kind)
     conditions = {"symbol = ?": symbol, "received_ns >= ?": start_ns, "received_ns < ?": end_ns}
     wanted = {text: value for text, value in conditions.items() if value is not None}
     return _read(Path(path), shapes, wanted)
+
+
+def shapes_of(kind: str | None) -> list[RecordShape]:
+    """Return what to read for a kind of record; for None, for all.
+
+    Raises:
+        OptionError: there is no such kind of record.
+    """
+    kinds = record_kinds()
+    if kind is None:
+        return [describe(one) for one in kinds.values()]
+    if kind not in kinds:
+        raise OptionError(f"there is no record kind {kind!r}; known are {', '.join(sorted(kinds))}", option="kind")
+    return [describe(kinds[kind])]
 
 
 def _read(path: Path, shapes: list[RecordShape], wanted: dict[str, Any]) -> Iterator[Record]:
