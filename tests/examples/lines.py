@@ -84,7 +84,7 @@ PARSED_ONLY = [
     (r"^(python3?|\.venv/bin/python|py) ", "a script or a tool for hours; its short run is a test of its own"),
     (r"^pip ", "installs"),
     (r"--live\b", "real money"),
-    (r"nats://a:", "three machines; tests/integration/test_hub_nats.py has the servers"),
+    (r"nats://a:|tls://nats\.example", "three machines; tests/integration/test_hub_nats.py has the servers"),
     (
         r"-p http://user:password@",
         "a proxy and a host of somebody's network; tests/integration/test_proxies.py has one",

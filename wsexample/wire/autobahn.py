@@ -21,6 +21,7 @@ from wsexample.wire.handshake import MAX_HEAD_BYTES
 from wsexample.wire.lane import LaneCore, LaneCounters, is_utf8
 from wsexample.wire.remainder import Remainder
 from wsexample.wire.retold import Retold
+from wsexample.wire.scratch import ReadsIntoScratch
 from wsexample.wire.transports import BufferedPort, Nobody, is_uvloops, socket_of
 
 __all__ = [
@@ -93,10 +94,9 @@ def _option(name: str) -> Any:
     return property(read, write, doc=f"Autobahn's {name}.")
 
 
-if LaneCore.is_buffered:  # the transport reads into our buffer; uvloop does not for what is also a Protocol
-    _Core: Any = type("_Core", (LaneCore, asyncio.BufferedProtocol), {})
-else:
-    _Core = LaneCore
+# The transport reads into a buffer of ours: the compiled lane's, or the one that all connections of a thread share.
+_reading = asyncio.BufferedProtocol if LaneCore.is_buffered else ReadsIntoScratch
+_Core: Any = type("_Core", (LaneCore, _reading), {})
 
 
 class _Lane(_Core):
@@ -144,7 +144,7 @@ class _Lane(_Core):
     def connection_made(self, transport: Any) -> None:
         """Begin; called by the event loop."""
         self.transport = transport
-        if LaneCore.is_buffered and is_uvloops(transport):
+        if is_uvloops(transport):  # it lends no buffer to what is also a Protocol
             transport.set_protocol(BufferedPort(self))
         self._transport_details = create_transport_details(transport, self.is_server)
         self.peer = self._transport_details.peer

@@ -18,6 +18,7 @@ from tests.conftest import Runner
 from tests.wire.lane.twins import ListTransport, arrive, frames_of, play, turns
 from wsexample.wire.autobahn import WebSocketClientProtocol, WebSocketServerProtocol
 from wsexample.wire.lane import _lane_py
+from wsexample.wire.scratch import ReadsIntoScratch
 
 LANES = [_lane_py]
 try:
@@ -73,7 +74,8 @@ def test_a_built_frame_can_be_read_back(lane: Any, size: int, key: bytes | None)
 @pytest.mark.parametrize("lane", LANES, ids=lambda lane: lane.__name__)
 def test_transports_of_a_thread_read_into_one_place(lane: Any) -> None:
     """No read makes an object of its own size: an idle connection owns no buffer, and the heap stays whole."""
-    core = type("Core", (lane.LaneCore, asyncio.BufferedProtocol), {})
+    reading = asyncio.BufferedProtocol if lane.LaneCore.is_buffered else ReadsIntoScratch
+    core = type("Core", (lane.LaneCore, reading), {})
     first, second = core().get_buffer(-1), core().get_buffer(-1)
     first[:3] = b"abc"
     assert bytes(second[:3]) == b"abc"

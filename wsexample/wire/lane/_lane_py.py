@@ -16,7 +16,6 @@ Rules:
 from __future__ import annotations
 
 import os
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -26,16 +25,6 @@ __all__ = ["LaneCore", "LaneCounters", "build_frame", "is_utf8", "send_to_all", 
 OPEN = 3
 CLOSED = 0
 CORK_BYTES = 64 * 1024
-SCRATCH_BYTES = 256 * 1024
-
-
-class _Scratch(threading.local):
-    """What the transports of a thread read into; its bytes are copied before anybody is called."""
-
-    view: memoryview
-
-
-_scratch = _Scratch()
 
 
 class _MaskPool:
@@ -150,7 +139,7 @@ class LaneCounters:
 class LaneCore:
     """Base of both protocol classes; stands before Autobahn's class in the resolution order."""
 
-    is_buffered = True
+    is_buffered = False
     """Whether `get_buffer` and `buffer_updated` are offered to the transport."""
 
     # Autobahn's own fields that decide whether the lane may go on
@@ -220,21 +209,6 @@ class LaneCore:
         """Have `lane_turn_ended` called in the next turn of the loop."""
 
     # -- receiving -----------------------------------------------------------------------------------------------
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        """Lend the transport a place to read into, until `buffer_updated`.
-
-        Otherwise asyncio makes an object of 256 KiB for each read and cuts it to size, which leaves the heap in ever more pieces.
-        """
-        try:
-            return _scratch.view
-        except AttributeError:
-            _scratch.view = memoryview(bytearray(SCRATCH_BYTES))
-            return _scratch.view
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """Take what the transport has read into the place that `get_buffer` lent."""
-        self.data_received(_scratch.view[:nbytes])
 
     def data_received(self, data: bytes | bytearray | memoryview) -> None:
         """Take bytes from the transport."""
