@@ -18,7 +18,7 @@ from typing import IO, Any, Protocol
 
 import pytest
 
-DEADLINE_S = 20.0
+DEADLINE_S = 40.0
 OUR_VARIABLES = ("KABU_", "WSECLIENT_", "WSESERVER_")
 
 

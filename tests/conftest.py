@@ -20,7 +20,7 @@ profiles.register()  # before pytest reads --hypothesis-profile
 T = TypeVar("T")
 Runner = Callable[[Coroutine[Any, Any, T]], T]
 
-DEADLINE_S = 30.0
+DEADLINE_S = 90.0
 
 
 def run_with_deadline(
@@ -51,7 +51,7 @@ def run_with_deadline(
 
 @pytest.fixture
 def run() -> Runner[Any]:
-    """Run a coroutine on the standard loop, or the one that ``WSEXAMPLE_LOOP`` names, under a deadline of 30 s."""
+    """Run a coroutine on the standard loop, or the one that ``WSEXAMPLE_LOOP`` names, under a deadline of 90 s."""
     return run_with_deadline
 
 

@@ -16,7 +16,7 @@ from alpaca_faults import experiment, faults_of
 from tests.conftest import Runner
 from wsexample.brokers.alpaca.simulator import AlpacaSimulator
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
 
 @pytest.mark.parametrize("backfill", ["auto", "rest"])

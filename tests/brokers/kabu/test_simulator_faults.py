@@ -18,7 +18,7 @@ from wsexample.wire.connection import Connection, connect
 from .market_samples import instruments
 from .simulator_calls import Caller, caller_of
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 
 
 def simulator(**options: Any) -> KabuSimulator:

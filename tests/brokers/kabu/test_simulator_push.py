@@ -26,7 +26,7 @@ from .market_samples import instruments
 from .simulator_calls import caller_of
 
 LIVELY = {"ticks_per_s": 200.0}
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 BUSY = ("9433", "8306", "7203", "9984", "6758")
 
 
