@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.sync.peer import DEADLINE_S, Conn, frame_bytes, peer, run_in_thread, saying
+from wsexample import sync
 
 
 class Log:
@@ -64,6 +65,16 @@ def test_callbacks_in_order(websocket: Any) -> None:
         assert server.result()[0] == (10, b"p")
         assert log.app.sock is None
         assert log.app.keep_running is False
+
+
+def test_the_words_of_a_close_stay_in_their_line() -> None:
+    """What a server gives as its reason commands no terminal and breaks no line of a log, in the error's sentence."""
+    with peer(saying(close_bytes(4001, "bye\n\x1b[2Jroot"))) as server:
+        log = Log(sync, server.url)
+        log.app.run_forever()
+        (error,) = log.of("error")
+        assert error.reason == "bye\n\x1b[2Jroot"
+        assert str(error).isprintable()
 
 
 @pytest.mark.parametrize(("code", "reason"), [(1000, ""), (1001, "going"), (4001, "why")])

@@ -28,7 +28,7 @@ KEEP_UNSURE = 1000
 """Records of a topic that may wait for the one that shows whether they count."""
 _KEPT_BYTES = 4096
 _LONGEST_WORDS = 300
-_MOST_TOPICS = 1_000_000
+_MOST_TOPICS = 200_000
 """Topics whose numbers are remembered: more than all venues have symbols, and some 100 MiB."""
 _MOST_ROWS = 10_000
 """Messages in one array that are read one by one when the array cannot be read at once; a hub's own have some 2,000 at most."""
@@ -260,7 +260,7 @@ class HubDialect(Dialect):
             self.positions.setdefault(topic, 0)
 
     def _failed(self, message: Failed) -> tuple[list[tuple[str, Exception]], Failure | None]:
-        words = printable(message.message[:_LONGEST_WORDS])
+        words = printable(message.message[:_LONGEST_WORDS])[:_LONGEST_WORDS]
         facts: dict[str, Any] = {"venue": self.venue, "code": message.code, "words": words}
         if message.code == "token":
             return [], Failure(CredentialsError(f"the hub refused: {words}", **facts), is_final=True)
@@ -275,7 +275,7 @@ class HubDialect(Dialect):
             self._former.pop(message.topic, None)
         elif message.reason == "fork":
             self.void += max(known - message.from_seq + 1, 0)
-            self.positions[message.topic] = min(known, message.from_seq - 1)
+            self.positions[message.topic] = min(known, max(message.from_seq - 1, 0))
             self._newest.pop(message.topic, None)
             self._unsure.pop(message.topic, None)
         else:

@@ -31,6 +31,7 @@ from wsexample.sync.pipe import SLICE_S, Last, Pipe
 from wsexample.sync.sending import Sending
 from wsexample.wire.frames import Frame, Violation
 from wsexample.wire.lane import build_frame
+from wsexample.wire.trace import printable
 
 __all__ = ["Receiving", "is_whole_binary"]
 
@@ -119,7 +120,7 @@ class Receiving(Sending):
             if code in CLEAN_CODES:
                 raise StopIteration
             raise WebSocketConnectionClosedException(
-                f"the peer closed the connection with {code}{f': {reason}' if reason else ''}",
+                f"the peer closed the connection with {code}{f': {printable(reason)}' if reason else ''}",
                 status_code=code,
                 reason=reason,
             )

@@ -16,6 +16,7 @@ from wsexample.sync.close_frame import parse_close
 from wsexample.sync.pipe import Last
 from wsexample.sync.receiving import is_whole_binary
 from wsexample.sync.reconnect import Reconnect
+from wsexample.wire.trace import printable
 
 if TYPE_CHECKING:
     from wsexample.sync._app import WebSocketApp
@@ -317,7 +318,7 @@ class Run:
         if code is not None:
             message += " normally (code 1000)" if code == 1000 else f" (code {code})"
         if reason:
-            message += f": {reason}"
+            message += f": {printable(reason)}"
         self.lost(WebSocketConnectionClosedException(message, status_code=code, reason=reason), frame)
 
     def lost(self, failure: Any = "closed unexpectedly", frame: ABNF | None = None) -> bool:
