@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from typing import Any, get_type_hints
 
 import msgspec
@@ -50,11 +50,9 @@ def check_status(status: int) -> int:
 
 
 async def answer_control(
-    method: str,
-    path: str,
+    request: web.BaseRequest,
     body: bytes,
     *,
-    headers: Mapping[str, str],
     faults: dict[str, Callable[..., Any]],
     stats: Callable[[], dict[str, Any]],
     start: Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]],
@@ -62,20 +60,17 @@ async def answer_control(
     """Answer a request to the control endpoint; what a fault cannot do is answered 400 with its words.
 
     Parameters:
-        method: HTTP method.
-        path: its path.
-        body: its body.
-        headers: its headers, whatever their case.
+        request: what came.
+        body: its body, which whoever serves has bounded.
         faults: name -> what to call; keyword arguments are checked against its annotations, "3" and "true" may be texts.
         stats: returns the counters.
         start: runs what takes time, such as a restart, in the background; returns its task.
     """
-    said = {key.lower(): value for key, value in headers.items()}
-    if "origin" in said or host_may_be_anybodys(said.get("host")):
+    if "Origin" in request.headers or host_may_be_anybodys(request.headers.get("Host")):
         return web.json_response(
             {"error": "pages may not make faults; call this by an address or localhost"}, status=403
         )
-    name = path.removeprefix(CONTROL_PATH).strip("/")
+    method, name = request.method, request.path.removeprefix(CONTROL_PATH).strip("/")
     if method == "GET" and not name:
         return web.json_response({each: first_line(call) for each, call in faults.items()})
     if method == "GET" and name == "stats":

@@ -3,11 +3,50 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable
+from functools import partial
+from typing import Any, TypeVar
 
 from wsexample.errors import DeadlineError, OptionError
 
-__all__ = ["Facts"]
+__all__ = ["Facts", "counted", "plain_counters", "totals"]
+
+_Key = TypeVar("_Key", bound=Hashable)
+
+
+def totals(stats: object, names: Iterable[str]) -> dict[str, Callable[[], int]]:
+    """Return numbers that stand in fields of the same name.
+
+    Parameters:
+        stats: the counters; each number is read when it is asked for.
+        names: the fields.
+    """
+    return {name: partial(getattr, stats, name) for name in names}
+
+
+def counted(prefix: str, counter: Counter[_Key], keys: Iterable[_Key]) -> dict[str, Callable[[], int]]:
+    """Return numbers such as "errors:406" that a counter has by key.
+
+    Parameters:
+        prefix: what stands before the colon.
+        counter: where they are counted; zero for a key that it does not have.
+        keys: which of them.
+    """
+    return {f"{prefix}:{key}": partial(counter.__getitem__, key) for key in keys}
+
+
+def plain_counters(stats: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass of counters as plain values, as JSON needs them.
+
+    Parameters:
+        stats: its fields are numbers, or counters by name or number.
+    """
+    found: dict[str, Any] = {}
+    for name in stats.__dataclass_fields__:
+        value = getattr(stats, name)
+        found[name] = {str(key): count for key, count in value.items()} if isinstance(value, Counter) else value
+    return found
 
 
 class Facts:

@@ -1,4 +1,4 @@
-"""What the simulators' shells share: work that goes on beside the answers, and how much a client may send at once.
+"""What the simulators' shells share: the port and the end of it, work beside the answers, and how much a client may send.
 
 What a simulator answers and what it plays belongs to each broker.
 """
@@ -8,13 +8,26 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
+from types import TracebackType
 from typing import Any
 
-__all__ = ["MAX_MESSAGE_BYTES", "Background"]
+from wsexample.errors import StateError
+from wsexample.wire.options import ServeOptions
+from wsexample.wire.server import Server
+
+__all__ = ["LIMITS", "MAX_MESSAGE_BYTES", "Background", "OnePort", "not_listening"]
 
 MAX_MESSAGE_BYTES = 1024 * 1024
 """Largest message that a simulator takes, and about how much it holds of a client that it has not answered yet; a list of every
 symbol that a venue has is a hundredth of it."""
+
+LIMITS = ServeOptions(max_message_bytes=MAX_MESSAGE_BYTES, read_ahead_bytes=MAX_MESSAGE_BYTES)
+"""What every simulator's server keeps to; the rest is the broker's own."""
+
+
+def not_listening() -> StateError:
+    """Return the error of a simulator that was asked where it listens before it does."""
+    return StateError("the simulator does not listen; use it in an `async with` block")
 
 
 class Background:
@@ -53,3 +66,29 @@ class Background:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             self._log.error("the simulator failed", exc_info=task.exception())
+
+
+class OnePort:
+    """The end of a simulator that listens on one port: its tasks, then its server.
+
+    Parameters:
+        log: where a failure of a task is told.
+    """
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._background = Background(log)
+        self._server: Server | None = None
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._background.close()
+        if self._server is not None:
+            await self._server.close()
+
+    @property
+    def port(self) -> int:
+        """The TCP port; raises `StateError` while nothing listens."""
+        if self._server is None:
+            raise not_listening()
+        return self._server.port

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import fields
+from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from wsexample.errors import OptionError
@@ -24,7 +25,8 @@ def check_switches(switches: Any, *, may_be_negative: Collection[str] = ()) -> N
     Raises:
         OptionError: a value that is not among the literals of its field, or a negative number.
     """
-    for name, choices in _choices(type(switches)).items():
+    kind: Any = type(switches)
+    for name, choices in _choices(kind).items():
         value = getattr(switches, name)
         if choices and value not in choices:
             allowed = " or ".join(repr(choice) for choice in choices)
@@ -33,6 +35,7 @@ def check_switches(switches: Any, *, may_be_negative: Collection[str] = ()) -> N
             raise OptionError(f"{name} must be zero or more, not {value!r}", option=name)
 
 
+@cache
 def _choices(kind: Any) -> dict[str, tuple[Any, ...]]:
     """Return what each switch may be set to; empty where any number will do."""
     hints = get_type_hints(kind)

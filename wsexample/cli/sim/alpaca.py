@@ -13,17 +13,22 @@ from wsexample.cli.options import CONTEXT, SECONDS, Command, option
 from wsexample.cli.running import Stop, run_command
 from wsexample.cli.sim.simulating import (
     PORTS,
+    SPEED_HELP,
     Introduction,
     address_options,
     behaviour_options,
     list_switches,
+    rate_option,
     read_switches,
+    session_options,
+    sim_flag,
     simulate,
     switch_options,
 )
 
 if TYPE_CHECKING:
     from wsexample.brokers.alpaca.simulator import AlpacaSimulator
+    from wsexample.brokers.alpaca.simulator.market import SessionMode
 
 __all__ = ["main"]
 
@@ -61,45 +66,10 @@ HEADLINES = (
 
 @click.command(cls=Command, context_settings=CONTEXT, epilog=EPILOG)
 @address_options("alpaca")
-@option(
-    "--speed",
-    type=click.FloatRange(min=0, min_open=True),
-    default=1.0,
-    show_default=True,
-    section="Market",
-    help="Seconds of market time in a second.",
-)
-@option(
-    "--quotes",
-    type=click.FloatRange(min=0, min_open=True),
-    default=4.0,
-    show_default=True,
-    section="Market",
-    help="Quotes a second and symbol; some hundred for load.",
-)
-@option(
-    "--trades",
-    type=click.FloatRange(min=0, min_open=True),
-    default=1.0,
-    show_default=True,
-    section="Market",
-    help="Trades a second and symbol.",
-)
-@option(
-    "--session",
-    type=click.Choice(["always", "clock"]),
-    default="always",
-    show_default=True,
-    section="Market",
-    help="Trade round the clock, or keep New York's regular hours.",
-)
-@option(
-    "--start",
-    type=click.DateTime(["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]),
-    metavar="TIME",
-    section="Market",
-    help="Market time to begin with, in UTC; default now.",
-)
+@rate_option("--speed", 1.0, SPEED_HELP)
+@rate_option("--quotes", 4.0, "Quotes a second and symbol; some hundred for load.")
+@rate_option("--trades", 1.0, "Trades a second and symbol.")
+@session_options("New York's regular hours", "UTC")
 @option(
     "--warm-up",
     type=SECONDS,
@@ -133,7 +103,7 @@ def main(
     speed: float,
     quotes: float,
     trades: float,
-    session: str,
+    session: SessionMode,
     start: datetime | None,
     warm_up: float,
     news: float,
@@ -163,7 +133,7 @@ def main(
             speed=speed,
             quotes_per_s=quotes,
             trades_per_s=trades,
-            session=session,  # type: ignore[arg-type] # click lets nothing else in
+            session=session,
             start_ns=None if start is None else int(start.replace(tzinfo=UTC).timestamp()) * 10**9,
             warm_up_s=warm_up,
             switches=read_switches(switches, Switches),
@@ -217,11 +187,10 @@ def _introduction(simulator: AlpacaSimulator) -> Introduction:
         "key": DEFAULT_KEY,
         "secret": DEFAULT_SECRET,
     }
-    here = "--sim" if simulator.port == PORTS["alpaca"] else f"--sim={simulator.port}"
     return Introduction(
         facts,
         f"Alpaca simulated on {simulator.url}, key {DEFAULT_KEY}, secret {DEFAULT_SECRET}",
-        f"wsexample alpaca quotes AAPL MSFT NVDA {here}",
+        f"wsexample alpaca quotes AAPL MSFT NVDA {sim_flag('alpaca', simulator.port)}",
     )
 
 

@@ -12,17 +12,21 @@ from wsexample.cli.options import CONTEXT, Command, option
 from wsexample.cli.running import Stop, run_command
 from wsexample.cli.sim.simulating import (
     PORTS,
+    SPEED_HELP,
     Introduction,
     address_options,
     behaviour_options,
     list_switches,
+    rate_option,
     read_switches,
+    session_options,
     simulate,
     switch_options,
 )
 
 if TYPE_CHECKING:
     from wsexample.brokers.kabu.simulator import KabuSimulator
+    from wsexample.brokers.kabu.simulator.market import SessionMode
 
 __all__ = ["main"]
 
@@ -42,37 +46,9 @@ It shows a token for kclient when it starts; a program may fetch its own with th
 
 @click.command(cls=Command, context_settings=CONTEXT, epilog=EPILOG)
 @address_options("kabu")
-@option(
-    "--speed",
-    type=click.FloatRange(min=0, min_open=True),
-    default=1.0,
-    show_default=True,
-    section="Market",
-    help="Seconds of market time in a second.",
-)
-@option(
-    "--ticks",
-    type=click.FloatRange(min=0, min_open=True),
-    default=2.0,
-    show_default=True,
-    section="Market",
-    help="Orders a second and busy stock; some hundred for load.",
-)
-@option(
-    "--session",
-    type=click.Choice(["always", "clock"]),
-    default="always",
-    show_default=True,
-    section="Market",
-    help="Trade round the clock, or keep the exchange's hours.",
-)
-@option(
-    "--start",
-    type=click.DateTime(["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]),
-    metavar="TIME",
-    section="Market",
-    help="Market time to begin with, in Japan; default now.",
-)
+@rate_option("--speed", 1.0, SPEED_HELP)
+@rate_option("--ticks", 2.0, "Orders a second and busy stock; some hundred for load.")
+@session_options("the exchange's hours", "Japan")
 @option("--list", "lists", is_flag=True, section="Market", help="List every instrument and end.")
 @option(
     "--password",
@@ -89,7 +65,7 @@ def main(
     seed: int,
     speed: float,
     ticks: float,
-    session: str,
+    session: SessionMode,
     start: datetime | None,
     lists: bool,
     password: str,
@@ -113,7 +89,7 @@ def main(
             seed=seed,
             speed=speed,
             ticks_per_s=ticks,
-            session=session,  # type: ignore[arg-type] # click lets nothing else in
+            session=session,
             start=start,
             password=password,
             switches=read_switches(switches, Switches),

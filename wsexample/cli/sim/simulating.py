@@ -23,17 +23,23 @@ from wsexample.errors import OptionError
 
 __all__ = [
     "PORTS",
+    "SPEED_HELP",
     "Introduction",
     "address_options",
     "behaviour_options",
     "list_switches",
+    "rate_option",
     "read_switches",
+    "session_options",
+    "sim_flag",
     "simulate",
     "switch_options",
 ]
 
 PORTS = {"kabu": 18080, "alpaca": 18082, "weex": 18083}
 """Where each simulator listens when nobody says otherwise; kabu Station's own port for its own."""
+
+SPEED_HELP = "Seconds of market time in a second."
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 _Switches = TypeVar("_Switches")
@@ -60,6 +66,62 @@ def address_options(broker: str) -> Callable[[Decorated], Decorated]:
         )(seed(command))
 
     return decorate
+
+
+def rate_option(name: str, default: float, help_text: str) -> Callable[[Decorated], Decorated]:
+    """Add an option about how much happens in a second, which is more than nothing.
+
+    Parameters:
+        name: with its dashes.
+        default: what it is when nobody says.
+        help_text: its line of help.
+    """
+    return option(
+        name,
+        type=click.FloatRange(min=0, min_open=True),
+        default=default,
+        show_default=True,
+        section="Market",
+        help=help_text,
+    )
+
+
+def session_options(hours: str, zone: str) -> Callable[[Decorated], Decorated]:
+    """Add ``--session`` and ``--start``.
+
+    Parameters:
+        hours: whose hours the clock keeps.
+        zone: where the time to begin with is read off a clock.
+    """
+
+    def decorate(command: Decorated) -> Decorated:
+        start = option(
+            "--start",
+            type=click.DateTime(["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]),
+            metavar="TIME",
+            section="Market",
+            help=f"Market time to begin with, in {zone}; default now.",
+        )
+        return option(
+            "--session",
+            type=click.Choice(["always", "clock"]),
+            default="always",
+            show_default=True,
+            section="Market",
+            help=f"Trade round the clock, or keep {hours}.",
+        )(start(command))
+
+    return decorate
+
+
+def sim_flag(broker: str, port: int) -> str:
+    """Return how a broker's commands are pointed at a simulator.
+
+    Parameters:
+        broker: as in `PORTS`.
+        port: where it listens.
+    """
+    return "--sim" if port == PORTS[broker] else f"--sim={port}"
 
 
 def behaviour_options(command: Decorated) -> Decorated:

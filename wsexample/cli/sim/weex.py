@@ -18,6 +18,7 @@ from wsexample.cli.sim.simulating import (
     behaviour_options,
     list_switches,
     read_switches,
+    sim_flag,
     simulate,
     switch_options,
 )
@@ -176,11 +177,10 @@ def _introduction(simulator: WeexSimulator, symbol: str) -> Introduction:
         "secret": SECRET,
         "passphrase": PASSPHRASE,
     }
-    here = "--sim" if simulator.port == PORTS["weex"] else f"--sim={simulator.port}"
     return Introduction(
         facts,
         f"WEEX simulated on {simulator.rest_url}, key {KEY}, secret {SECRET}, passphrase {PASSPHRASE}",
-        f"wsexample weex tickers {symbol} {here}",
+        f"wsexample weex tickers {symbol} {sim_flag('weex', simulator.port)}",
     )
 
 

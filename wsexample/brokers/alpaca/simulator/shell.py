@@ -6,12 +6,11 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from decimal import Decimal
-from types import TracebackType
 from typing import Any, Self
 
 from aiohttp import web
 
-from wsexample.brokers.alpaca.codes import FEEDS
+from wsexample.brokers.alpaca.codes import FEEDS, STREAM_ERRORS
 from wsexample.brokers.alpaca.simulator.accounts import SimAccount
 from wsexample.brokers.alpaca.simulator.commands import Commands
 from wsexample.brokers.alpaca.simulator.data_desk import DataDesk
@@ -24,13 +23,12 @@ from wsexample.brokers.alpaca.simulator.stats import Stats
 from wsexample.brokers.alpaca.simulator.streams import Streams
 from wsexample.brokers.alpaca.simulator.switches import Switches
 from wsexample.brokers.base.control import CONTROL_PATH, answer_control
-from wsexample.brokers.base.facts import Facts
-from wsexample.brokers.base.shell import MAX_MESSAGE_BYTES, Background
+from wsexample.brokers.base.facts import Facts, counted, totals
+from wsexample.brokers.base.shell import LIMITS, OnePort
 from wsexample.clock import SystemClock
-from wsexample.errors import OptionError, StateError
+from wsexample.errors import OptionError
 from wsexample.ports import Clock
-from wsexample.wire.options import ServeOptions
-from wsexample.wire.server import Server, serve
+from wsexample.wire.server import serve
 
 __all__ = ["DEFAULT_KEY", "DEFAULT_SECRET", "AlpacaSimulator"]
 
@@ -43,7 +41,7 @@ POINTS_AT_A_TIME = 200  # then others get their turn on the loop
 S = 10**9
 
 
-class AlpacaSimulator(Commands):
+class AlpacaSimulator(OnePort, Commands):
     """An Alpaca to program against: ``async with AlpacaSimulator(seed=1) as sim: ... sim.url, sim.trading_stream_url``.
 
     Parameters:
@@ -127,9 +125,8 @@ class AlpacaSimulator(Commands):
             clock=self._clock,
             now_ns=lambda: self.market_ns,
         )
+        OnePort.__init__(self, log)
         Commands.__init__(self)
-        self._server: Server | None = None
-        self._background = Background(log)
 
     # -- life ------------------------------------------------------------------------------------------------
 
@@ -141,32 +138,16 @@ class AlpacaSimulator(Commands):
         self._in_background(self._play())
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._background.close()
-        if self._server is not None:
-            await self._server.close()
-
     async def _listen(self, port: int) -> None:
-        options = ServeOptions(
+        options = LIMITS.replace(
             ping_interval_s=self.switches.ping_interval_s,
             ping_timeout_s=self.switches.pong_timeout_s,
             close_timeout_s=2.0,
-            max_message_bytes=MAX_MESSAGE_BYTES,
-            read_ahead_bytes=MAX_MESSAGE_BYTES,
             compression=self._compression,
         )
         self._server = await serve(
             self.streams.serve, self._host, port, accept=self.streams.accept, http=self._handle, options=options
         )
-
-    @property
-    def port(self) -> int:
-        """The TCP port."""
-        if self._server is None:
-            raise StateError("the simulator does not listen; use it in an `async with` block")
-        return self._server.port
 
     @property
     def url(self) -> str:
@@ -237,13 +218,10 @@ class AlpacaSimulator(Commands):
             "executions": lambda: sum(len(account.activities) for account in self.exchange.accounts.values()),
             "orders": lambda: sum(len(account.orders) for account in self.exchange.accounts.values()),
         }
-        for name in ("logins", "refused_logins", "refused_handshakes", "resets", "event_streams"):
-            numbers[name] = lambda name=name: getattr(stats, name)  # type: ignore[misc]
-        channels = {channel for feed in FEEDS.values() for channel in feed.channels}
-        for channel in channels | {"corrections", "cancelErrors"}:
-            numbers[f"points:{channel}"] = lambda channel=channel: stats.points_sent[channel]  # type: ignore[misc]
-        for code in (400, 401, 402, 403, 404, 405, 406, 407, 409, 410, 412, 413, 500):
-            numbers[f"errors:{code}"] = lambda code=code: stats.errors_sent[code]  # type: ignore[misc]
+        channels = {channel for feed in FEEDS.values() for channel in feed.channels} | {"corrections", "cancelErrors"}
+        numbers |= totals(stats, ("logins", "refused_logins", "refused_handshakes", "resets", "event_streams"))
+        numbers |= counted("points", stats.points_sent, channels)
+        numbers |= counted("errors", stats.errors_sent, STREAM_ERRORS)
         return numbers
 
     # -- time ----------------------------------------------------------------------------------------------------
@@ -275,10 +253,8 @@ class AlpacaSimulator(Commands):
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if self._is_controlled and request.path.startswith(CONTROL_PATH):
             return await answer_control(
-                request.method,
-                request.path,
+                request,
                 await request.read(),
-                headers=request.headers,
                 faults=self.commands(),
                 stats=self.stats.as_dict,
                 start=self._in_background,

@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from wsexample.brokers.base.facts import plain_counters
+
 __all__ = ["Stats"]
 
 
@@ -44,8 +46,4 @@ class Stats:
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything as plain values, as JSON needs them."""
-        found: dict[str, Any] = {}
-        for name in self.__dataclass_fields__:
-            value = getattr(self, name)
-            found[name] = {str(key): count for key, count in value.items()} if isinstance(value, Counter) else value
-        return found
+        return plain_counters(self)

@@ -12,8 +12,8 @@ from typing import Any, Self
 from aiohttp import web
 
 from wsexample.brokers.base.control import CONTROL_PATH, answer_control
-from wsexample.brokers.base.facts import Facts
-from wsexample.brokers.base.shell import MAX_MESSAGE_BYTES, Background
+from wsexample.brokers.base.facts import Facts, counted, totals
+from wsexample.brokers.base.shell import LIMITS, Background, not_listening
 from wsexample.brokers.kabu.dialect.hours import JST, S
 from wsexample.brokers.kabu.messages import PushMessage
 from wsexample.brokers.kabu.simulator.catalogue import Instrument
@@ -38,10 +38,9 @@ from wsexample.brokers.kabu.simulator.station import Login, Refusal
 from wsexample.brokers.kabu.simulator.stats import Stats
 from wsexample.brokers.kabu.simulator.switches import Switches
 from wsexample.clock import SystemClock
-from wsexample.errors import ListenError, OptionError, StateError
+from wsexample.errors import ListenError, OptionError
 from wsexample.ports import Clock
 from wsexample.wire.connection import check_close
-from wsexample.wire.options import ServeOptions
 from wsexample.wire.server import Reject, Request, Server, serve
 
 __all__ = ["KabuSimulator", "run_simulator"]
@@ -152,7 +151,7 @@ class KabuSimulator:
     def port(self) -> int:
         """The TCP port."""
         if not self._port:
-            raise StateError("the simulator does not listen; use it in an `async with` block")
+            raise not_listening()
         return self._port
 
     @property
@@ -211,21 +210,12 @@ class KabuSimulator:
             "requests": stats.requests.total,
             "refusals": stats.refusals.total,
         }
-        for name in (
-            "connections",
-            "disconnections",
-            "displaced",
-            "resets",
-            "pongs",
-            "skipped",
-            "client_messages",
-            "exits",
-            "restarts",
-        ):
-            numbers[name] = lambda name=name: getattr(stats, name)  # type: ignore[misc]
-        for symbol, exchange in self.market.views:
-            label = f"{symbol}@{exchange}"
-            numbers[f"boards:{label}"] = lambda label=label: stats.boards_sent[label]  # type: ignore[misc]
+        names = ("connections", "disconnections", "displaced", "resets", "pongs", "skipped", "client_messages", "exits",
+                 "restarts")  # fmt: skip
+        numbers |= totals(stats, names)
+        numbers |= counted(
+            "boards", stats.boards_sent, (f"{symbol}@{exchange}" for symbol, exchange in self.market.views)
+        )
         return numbers
 
     # -- faults ----------------------------------------------------------------------------------------------
@@ -342,13 +332,11 @@ class KabuSimulator:
     # -- sockets ---------------------------------------------------------------------------------------------
 
     async def _listen(self, port: int) -> None:
-        options = ServeOptions(
+        options = LIMITS.replace(
             server_header=SERVER,
             answer_pings=self.switches.answer_ping,
             ping_interval_s=0,
             close_timeout_s=2.0,
-            max_message_bytes=MAX_MESSAGE_BYTES,
-            read_ahead_bytes=MAX_MESSAGE_BYTES,
         )
 
         async def listen_on(host: str, port: int) -> Server:
@@ -398,10 +386,8 @@ class KabuSimulator:
             if call.is_too_long:
                 return web.json_response({"error": "the body is too long"}, status=413)
             return await answer_control(
-                call.method,
-                call.path,
+                request,
                 call.body,
-                headers=request.headers,
                 faults=self._faults(),
                 stats=self.stats.as_dict,
                 start=self._background.start,

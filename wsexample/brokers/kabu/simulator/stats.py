@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from wsexample.brokers.base.facts import plain_counters
+
 __all__ = ["Stats"]
 
 
@@ -42,18 +44,4 @@ class Stats:
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything as plain values, as JSON needs them."""
-        return {
-            "boards_sent": dict(self.boards_sent),
-            "requests": dict(self.requests),
-            "replies": {str(status): count for status, count in self.replies.items()},
-            "refusals": {str(code): count for code, count in self.refusals.items()},
-            "connections": self.connections,
-            "disconnections": self.disconnections,
-            "displaced": self.displaced,
-            "resets": self.resets,
-            "skipped": self.skipped,
-            "client_messages": self.client_messages,
-            "pongs": self.pongs,
-            "exits": self.exits,
-            "restarts": self.restarts,
-        }
+        return plain_counters(self)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from functools import cache
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
+from wsexample.brokers.base.switches import check_switches
 from wsexample.brokers.kabu.codes import REGISTER_LIMIT
-from wsexample.errors import OptionError
 
 __all__ = ["Switches"]
 
@@ -89,24 +88,8 @@ class Switches:
     """Seconds after a 429 during which every call is answered 429 again, which renews them."""
 
     def __post_init__(self) -> None:
-        for name, choices in _choices().items():
-            value = getattr(self, name)
-            if choices and value not in choices:
-                allowed = " or ".join(repr(choice) for choice in choices)
-                raise OptionError(f"{name} must be {allowed}, not {value!r}", option=name)
-            if not choices and isinstance(value, int | float) and value < 0 and name != "status_before_first_trade":
-                raise OptionError(f"{name} must be zero or more, not {value!r}", option=name)
+        check_switches(self, may_be_negative=("status_before_first_trade",))
 
     def replace(self, **changes: Any) -> Switches:
         """Return a copy with some switches changed."""
         return replace(self, **changes)
-
-
-@cache
-def _choices() -> dict[str, tuple[Any, ...]]:
-    """Return what each switch may be set to; empty where any number will do."""
-    hints = get_type_hints(Switches)
-    return {
-        item.name: get_args(hints[item.name]) if get_origin(hints[item.name]) is Literal else ()
-        for item in fields(Switches)
-    }

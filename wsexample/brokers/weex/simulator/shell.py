@@ -11,14 +11,13 @@ import logging
 import re
 import uuid
 from collections.abc import Callable, Iterable
-from types import TracebackType
 from typing import Any, Self
 
 import msgspec
 from aiohttp import web
 
 from wsexample.brokers.base.control import CONTROL_PATH, answer_control
-from wsexample.brokers.base.shell import MAX_MESSAGE_BYTES, Background
+from wsexample.brokers.base.shell import LIMITS, OnePort
 from wsexample.brokers.weex.codes import PRIVATE_PATH, PRIVATE_TOPICS, PUBLIC_PATH
 from wsexample.brokers.weex.simulator.desk import Desk
 from wsexample.brokers.weex.simulator.faults import Faults
@@ -29,10 +28,9 @@ from wsexample.brokers.weex.simulator.peer import Peer, encoded
 from wsexample.brokers.weex.simulator.spot_desk import SpotDesk
 from wsexample.brokers.weex.simulator.switches import Switches
 from wsexample.clock import SystemClock
-from wsexample.errors import ConnectionClosed, DeadlineError, StateError
+from wsexample.errors import ConnectionClosed, DeadlineError
 from wsexample.ports import Clock
-from wsexample.wire.options import ServeOptions
-from wsexample.wire.server import Reject, Request, Server, ServerConnection, serve
+from wsexample.wire.server import Reject, Request, ServerConnection, serve
 
 __all__ = ["WeexSimulator"]
 
@@ -43,7 +41,7 @@ SHOWN = 200
 """How many characters of a message that cannot be read its answer repeats."""
 
 
-class WeexSimulator(Faults):
+class WeexSimulator(OnePort, Faults):
     """``async with WeexSimulator() as venue: ... venue.public_url``.
 
     Parameters:
@@ -86,7 +84,8 @@ class WeexSimulator(Faults):
         contract = Market(seed, symbols, begins_trades=begins)
         spot = Market(seed + 1, symbols, is_spot=True, begins_trades=begins)
         desk = Desk(contract, splits_fills=self.switches.splits_fills)
-        super().__init__(contract, spot, desk, Credentials(api_key, secret_key, passphrase))
+        OnePort.__init__(self, log)
+        Faults.__init__(self, contract, spot, desk, Credentials(api_key, secret_key, passphrase))
         self.spot_desk = SpotDesk(spot, splits_fills=self.switches.splits_fills)
         """The account of the spot market."""
         self._handshakes = Window(self.switches.connects_per_5_minutes, 300.0)
@@ -98,36 +97,17 @@ class WeexSimulator(Faults):
         self._step_s, self._ping_s, self._idle_s = step_s, ping_interval_s, idle_timeout_s
         self._clock: Clock = clock or SystemClock()
         self._where = (host, port)
-        self._server: Server | None = None
-        self._background = Background(log)
 
     # -- life ----------------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
         host, port = self._where
-        options = ServeOptions(
-            answer_pings=True, max_message_bytes=MAX_MESSAGE_BYTES, read_ahead_bytes=MAX_MESSAGE_BYTES
-        )
         self._server = await serve(
-            self._handle, host=host, port=port, accept=self._accept, http=self._http, options=options
+            self._handle, host=host, port=port, accept=self._accept, http=self._http, options=LIMITS
         )
         self._background.start(self._play())
         self._background.start(self._ping())
         return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._background.close()
-        if self._server is not None:
-            await self._server.close()
-
-    @property
-    def port(self) -> int:
-        """The TCP port."""
-        if self._server is None:
-            raise StateError("the simulator does not listen; use it in an `async with` block")
-        return self._server.port
 
     @property
     def public_url(self) -> str:
@@ -334,10 +314,8 @@ class WeexSimulator(Faults):
         body, path = raw.decode(errors="replace"), request.path
         if self._is_controlled and path.startswith(CONTROL_PATH):
             return await answer_control(
-                request.method,
-                path,
+                request,
                 raw,
-                headers=request.headers,
                 faults=self.commands(),
                 stats=self.counts,
                 start=self._background.start,
