@@ -402,3 +402,31 @@ def test_a_hub_that_heard_what_nobody_else_did_takes_it_back(server: str, run: R
             assert second.backplane.stats.forked == 1
 
     run(main())
+
+
+def test_a_hub_that_stands_by_ends_also_when_that_comes_together_with_an_answer(server: str, run: Run) -> None:
+    """The client for NATS loses such a cancellation on Python 3.11; the lease is free for others then."""
+
+    async def main() -> None:
+        async with members(server, "cancelled", 2) as (first, second):
+            lease: Any = first.backplane._lease
+            bucket: Any = await lease._bucket()
+            create = bucket.create
+
+            async def lost(*args: Any) -> int:
+                first.work.cancel()  # type: ignore[union-attr] # it works
+                try:
+                    await asyncio.sleep(10)
+                except asyncio.CancelledError:
+                    return int(await create(*args))
+                raise AssertionError
+
+            bucket.create = lost
+            first.stand_by(Upstream())
+            assert first.work is not None
+            await asyncio.wait([first.work])
+            assert first.work.cancelled()
+            second.stand_by(Upstream())
+            await until(lambda: second.backplane.is_owner)
+
+    run(main())

@@ -506,5 +506,7 @@ class NatsBackplane(Backplane):
 
 async def _stop(tasks: Sequence[asyncio.Task[None]]) -> None:
     for task in tasks:
-        task.cancel()
+        while not task.done():  # the client may lose a cancellation that comes together with an answer
+            task.cancel()
+            await asyncio.wait([task], timeout=0.5)
         await asyncio.gather(task, return_exceptions=True)

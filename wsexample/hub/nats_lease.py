@@ -76,9 +76,16 @@ class Lease:
             self._asked_s = loop.time()
             try:
                 self._revision = await (await self._bucket()).create(KEY, self._holder)
-                return self._revision
             except failures():  # somebody has it, or the servers are choosing a leader
+                _end_if_cancelled()
                 await asyncio.sleep(self.ttl_s / 8)
+                continue
+            try:
+                _end_if_cancelled()
+            except asyncio.CancelledError:
+                await self.release()
+                raise
+            return self._revision
 
     async def hold(self) -> None:
         """Keep it; returns when it is lost, or may be by now."""
@@ -117,3 +124,13 @@ class Lease:
         with suppress(*failures()):  # it expires by itself where this does not arrive
             async with asyncio.timeout(self.ttl_s / 2):
                 await (await self._bucket()).delete(KEY, last=self._revision)
+
+
+def _end_if_cancelled() -> None:
+    """End a task that was cancelled while the client waited for an answer.
+
+    The client uses ``asyncio.wait_for``, which before Python 3.12 loses a cancellation that comes together with the answer.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
