@@ -11,6 +11,8 @@ import pytest
 COMMANDS = ["wseclient", "wseserver", "kclient", "sim.kabu", "doctor"]
 EVERYWHERE = {"-h", "-V", "--debug", "--completion"}
 """Shared by several commands and tried with one of them."""
+FOLDERS = {"wseclient": "client", "wseserver": "server"}
+"""The folders of tests of the commands that have many."""
 
 
 def flags_of(command: str) -> list[click.Option]:
@@ -21,11 +23,12 @@ def flags_of(command: str) -> list[click.Option]:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_flag_is_named_in_a_test(command: str) -> None:
-    """A flag that the command's test file does not mention has not been tried."""
+    """A flag that the command's test files do not mention has not been tried."""
     folder = Path(__file__).parent
     *rooms, name = command.split(".")
-    tested = folder.joinpath(*rooms, f"test_{name}.py").read_text(encoding="utf-8")
-    tested += (folder.parent / "commands.py").read_text(encoding="utf-8")
+    files = [folder.joinpath(*rooms, f"test_{name}.py"), folder.parent / "commands.py"]
+    files += folder.joinpath(FOLDERS[command]).glob("*.py") if command in FOLDERS else []
+    tested = "".join(file.read_text(encoding="utf-8") for file in files)
     untried = [
         each.opts
         for each in flags_of(command)
