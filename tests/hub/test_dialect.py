@@ -16,7 +16,7 @@ from wsexample.doors.hub import connect_hub
 from wsexample.errors import CredentialsError, RequestError
 from wsexample.hub.access import MARKET_DATA, Access, TokenFile
 from wsexample.hub.dialect import HubDialect
-from wsexample.hub.ops import JSON, Data
+from wsexample.hub.ops import JSON, Data, Since
 from wsexample.hub.server import Hub
 from wsexample.records.journal import Gap
 from wsexample.records.market import Quote, Record
@@ -289,3 +289,36 @@ def test_a_reader_that_goes_on_finds_out_that_its_last_records_count_no_more(
     got = [record for seq, number in there for record in dialect.receive(data(seq, number), False, 1).records]
     told = [one.reason.split(", they")[0] if isinstance(one, Gap) else one.received_ns for one in got]
     assert (told, dialect.void, dialect.positions["t.A.quote"]) == (delivered, void, 5)
+
+
+def test_a_reader_of_many_thousand_topics_resumes(run: Run) -> None:
+    """Their numbers are more than one op may hold: they go in several, and each record comes once."""
+
+    async def main() -> None:
+        count = 12_000
+        names = [f"SYMBOL-{number:05}" for number in range(count)]
+        async with hub() as made, connect_hub(made.url, "t.>", retry=SOON) as session:
+            made.publish(quote(1, name) for name in names)
+            await market(session, count)
+            dialect: Any = session.dialect
+            assert len(JSON.encode(Since(dialect.positions))) > 256 * 1024
+            for connection in list(made.readers):
+                connection.abort()
+            made.publish(quote(2, name) for name in names)
+            found = await market(session, count)
+            assert found == [quote(2, name) for name in names]
+            assert (session.stats.reconnects, dialect.doubled) == (1, 0)
+
+    run(main())
+
+
+def test_numbers_of_topics_that_are_not_asked_for_stay_at_home() -> None:
+    """A subscription says what it goes on with, and nothing else."""
+    dialect = HubDialect(since={"t.A.quote": 3, "t.B.quote": 4, "u.C.trade": 5}, epoch="e")
+    for asked, since in (
+        ("t.A.quote", {"t.A.quote": 3}),
+        ("t.*.quote", {"t.A.quote": 3, "t.B.quote": 4}),
+        ("v.>", None),
+    ):
+        (reply,) = dialect.subscribe([asked]).replies
+        assert json.loads(reply)["since"] == since

@@ -13,9 +13,22 @@ from typing import Any, Union
 import msgspec
 
 from wsexample.errors import BrokerError, CredentialsError, DialectError, RequestError
-from wsexample.hub.ops import JSON, Ack, Auth, Conflated, Failed, Missed, Pong, Seq, Subscribe, Unsubscribe, Welcome
+from wsexample.hub.ops import (
+    JSON,
+    Ack,
+    Auth,
+    Conflated,
+    Failed,
+    Missed,
+    Pong,
+    Seq,
+    Since,
+    Subscribe,
+    Unsubscribe,
+    Welcome,
+)
 from wsexample.hub.soundness import is_sound
-from wsexample.hub.topics import words_of
+from wsexample.hub.topics import matches, words_of
 from wsexample.ports import NOTHING, Dialect, Errands, Failure, Gap, Step
 from wsexample.records.kinds import record_kinds
 from wsexample.records.market import Record
@@ -23,6 +36,10 @@ from wsexample.wire.trace import printable
 
 __all__ = ["HubDialect", "HubErrands"]
 
+OP_BYTES = 128 * 1024
+"""How much of numbers goes into one op: a hub takes at most 256 KiB at once, topics asked for included."""
+_AROUND_BYTES = 24
+"""A number of 19 digits, and the signs around it and its topic."""
 KEEP = 32
 KEEP_UNSURE = 1000
 """Records of a topic that may wait for the one that shows whether they count."""
@@ -104,17 +121,32 @@ class HubDialect(Dialect):
         """Ask for topics, from where they were left."""
         self._count += 1
         asked = self._asked[self._count] = list(topics)
-        since = {**dict.fromkeys(self._former, 0), **self.positions}
-        for topic in self._unsure:  # the last record comes once more, to be compared
-            since[topic] = max(self.positions.get(topic, 0) - 1, 0)
+        numbers = self._numbers_of(asked)
+        since = {pattern: numbers.pop(pattern) for pattern in asked if pattern in numbers}
+        parts = _parts_of(numbers)
+        if len(parts) == 1:
+            since |= parts.pop()
         op = Subscribe(
             asked,
             id=self._count,
             since=since or None,
-            epoch=self.epoch if since else None,
+            epoch=self.epoch if since or parts else None,
             interval_ms=self._interval_ms,
         )
-        return Step(replies=[JSON.encode(op).decode()])
+        return Step(replies=[JSON.encode(each).decode() for each in [*map(Since, parts), op]])
+
+    def _numbers_of(self, asked: Iterable[str]) -> dict[str, int]:
+        """Return the numbers from which to go on, of these patterns and of the topics that they mean."""
+        numbers = {**dict.fromkeys(self._former, 0), **self.positions}
+        for topic in self._unsure:  # the last record comes once more, to be compared
+            numbers[topic] = max(self.positions.get(topic, 0) - 1, 0)
+        names = set(asked)
+        wild = [pattern for pattern in names if "*" in pattern or ">" in pattern]
+        return {
+            topic: seq
+            for topic, seq in numbers.items()
+            if topic in names or any(matches(pattern, topic) for pattern in wild)
+        }
 
     def unsubscribe(self, topics: Iterable[str]) -> Step:
         """Give topics up."""
@@ -308,6 +340,19 @@ class HubErrands(Errands):
     def backfill(self, gap: Gap, topics: Sequence[str]) -> AsyncIterator[Sequence[Record]] | None:
         """Nothing is to be fetched; None where the hub did not have all."""
         return _nothing() if self._dialect.has_all else None
+
+
+def _parts_of(numbers: dict[str, int]) -> list[dict[str, int]]:
+    """Cut numbers into what fits into one op each."""
+    parts: list[dict[str, int]] = []
+    size = OP_BYTES
+    for topic, seq in numbers.items():
+        size += len(topic) + _AROUND_BYTES
+        if size > OP_BYTES:
+            parts.append({})
+            size = len(topic) + _AROUND_BYTES
+        parts[-1][topic] = seq
+    return parts
 
 
 async def _nothing() -> AsyncIterator[Sequence[Record]]:

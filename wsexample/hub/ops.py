@@ -31,6 +31,7 @@ __all__ = [
     "Op",
     "Ping",
     "Pong",
+    "Since",
     "Subscribe",
     "Unsubscribe",
     "Welcome",
@@ -59,6 +60,14 @@ class Auth(msgspec.Struct, tag_field="op", tag="auth", forbid_unknown_fields=Tru
 
     def __repr__(self) -> str:
         return "Auth(token=***)"
+
+
+class Since(msgspec.Struct, tag_field="op", tag="since", forbid_unknown_fields=True):
+    """Say numbers of topics that the next ``subscribe`` counts too: for more of them than one op can hold. No answer comes."""
+
+    numbers: dict[str, Seq]
+    """The last sequence number that was seen, by topic; the ``since`` of the ``subscribe`` comes before it."""
+    id: Id = None
 
 
 class Subscribe(msgspec.Struct, tag_field="op", tag="subscribe", forbid_unknown_fields=True):
@@ -92,7 +101,7 @@ class Ping(msgspec.Struct, tag_field="op", tag="ping", forbid_unknown_fields=Tru
     id: Id = None
 
 
-Op = Auth | Subscribe | Unsubscribe | Ping
+Op = Auth | Since | Subscribe | Unsubscribe | Ping
 
 
 # -- what the hub says -------------------------------------------------------------------------------------------------

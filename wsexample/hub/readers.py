@@ -42,6 +42,8 @@ class Reader:
         self.name = name
         self.patterns: dict[str, None] = {}
         self.interval_ms = 0
+        self.numbers: dict[str, int] = {}
+        """What it has seen of known topics, said before the subscription that counts it."""
         self.place: Group | Straggler | None = None
         """Where it hears live records; None while it catches up, or wants nothing."""
         self.conflated = 0

@@ -27,6 +27,7 @@ from wsexample.hub.ops import (
     Op,
     Ping,
     Pong,
+    Since,
     Subscribe,
     Unsubscribe,
     Welcome,
@@ -369,6 +370,8 @@ class Hub:
         match op:
             case Subscribe():
                 await self._subscribe(reader, op)
+            case Since():
+                self._remember(reader, op)
             case Unsubscribe():
                 gone = [pattern for pattern in op.topics if pattern in reader.patterns]
                 await self.desk.unsubscribe(reader, gone, first=[reader.codec.encode(Ack(op.id, gone))])
@@ -377,6 +380,13 @@ class Hub:
             case Auth():
                 await self._authenticate(reader, op)
 
+    def _remember(self, reader: Reader, op: Since) -> None:
+        """Keep what the next subscription counts: numbers of topics that are known here, so that there is a bound."""
+        for name, seq in op.numbers.items():
+            topic = self.desk.topics.get(name)
+            if topic is not None:
+                reader.numbers[topic.name] = seq
+
     async def _subscribe(self, reader: Reader, op: Subscribe) -> None:
         patterns = list(dict.fromkeys(map(check_pattern, op.topics)))
         for pattern in patterns:
@@ -384,6 +394,8 @@ class Hub:
                 raise RequestError(f"{reader.rights.name} may not read {pattern}", code="rights")
         if len({*reader.patterns, *patterns}) > self.options.max_topics:
             raise RequestError(f"a reader has at most {self.options.max_topics} topics", code="limit")
+        said, reader.numbers = reader.numbers, {}
+        since = {**said, **(op.since or {})} if said and not isinstance(op.since, int) else op.since
         interval_ms = op.interval_ms
         if interval_ms is not None:
             interval_ms = max(interval_ms, self.options.min_interval_ms, 0)
@@ -393,7 +405,7 @@ class Hub:
             reader,
             patterns,
             interval_ms=interval_ms,
-            since=op.since,
+            since=since,
             is_same_epoch=op.epoch in (None, self.epoch),
             snapshot=op.snapshot,
             first=[reader.codec.encode(Ack(op.id, patterns))],

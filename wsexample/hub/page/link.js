@@ -3,6 +3,8 @@
 const FIRST_MS = 500;
 const LONGEST_MS = 15000;
 const SILENT_MS = 25000;
+// A hub takes 256 KiB at once; a topic has 200 octets at most.
+const NUMBERS_IN_AN_OP = 1000;
 
 export class Link {
   // told: { data(topic, seq, record), missed(message), conflated(count), state(name, words), token(refusal) -> Promise<string> }
@@ -112,8 +114,12 @@ export class Link {
     const op = { op: "subscribe", id: "all", topics: this.topics, interval_ms: this.intervalMs };
     if (this.seen.size) {
       // A pattern counts for its topics that have not spoken yet: what they say first during a break comes too.
-      const fromTheBeginning = this.topics.map((topic) => [topic, 0]);
-      Object.assign(op, { since: Object.fromEntries([...fromTheBeginning, ...this.seen]), epoch: this.epoch });
+      const fromTheBeginning = this.topics.filter((topic) => !this.seen.has(topic)).map((topic) => [topic, 0]);
+      Object.assign(op, { since: Object.fromEntries(fromTheBeginning), epoch: this.epoch });
+      const seen = [...this.seen];
+      for (let start = 0; start < seen.length; start += NUMBERS_IN_AN_OP) {
+        this.say({ op: "since", numbers: Object.fromEntries(seen.slice(start, start + NUMBERS_IN_AN_OP)) });
+      }
     }
     this.epoch = epoch;
     this.say(op);
