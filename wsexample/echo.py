@@ -84,7 +84,19 @@ class WSEServe(WebSocketServerProtocol):
 async def start_server(
     host: str = "127.0.0.1", port: int = 9000, protocol: type[WSEServe] = WSEServe
 ) -> asyncio.Server:
-    """Listen on an address (port 0 takes a free one); the factory makes one ``protocol`` for each client."""
+    """Listen on an address; the factory makes one ``protocol`` for each client.
+
+    Parameters:
+        host: address to listen on (default loopback).
+        port: TCP port (default 9000); 0 lets the system choose.
+        protocol: class of what serves a client.
+
+    Returns:
+        asyncio's server, which listens.
+
+    Raises:
+        OSError: the address cannot be taken.
+    """
     loop = asyncio.get_running_loop()
     factory = WebSocketServerFactory(loop=loop)
     factory.protocol = protocol
@@ -92,7 +104,18 @@ async def start_server(
 
 
 async def open_stream(host: str = "127.0.0.1", port: int = 9000, protocol: type[WSEStream] = WSEStream) -> WSEStream:
-    """Connect to a server; the factory makes the ``protocol`` object, whose callbacks do the rest."""
+    """Connect to a server; the factory makes the ``protocol`` object, whose callbacks do the rest.
+
+    Parameters:
+        host, port: where the server listens (default 127.0.0.1, 9000).
+        protocol: class of the object.
+
+    Returns:
+        The object; TCP stands, the opening handshake goes on.
+
+    Raises:
+        OSError: nobody listens there.
+    """
     loop = asyncio.get_running_loop()
     factory = WebSocketClientFactory(f"ws://{host}:{port}", loop=loop)
     factory.protocol = protocol

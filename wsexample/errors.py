@@ -97,6 +97,9 @@ class CallerError(WsExampleError):
 class OptionError(CallerError, ValueError):
     """An option has a value that cannot work.
 
+    Parameters:
+        message: the sentence that ``str()`` tells; the other parameters become the attributes.
+
     Attributes:
         option: name of the option, as the caller wrote it.
     """
@@ -113,6 +116,9 @@ class StateError(CallerError):
 class SlowConsumerError(CallerError):
     """Records came faster than your code took them, and it asked not to go on then (policy "fail").
 
+    Parameters:
+        message: the sentence that ``str()`` tells; the other parameters become the attributes.
+
     Attributes:
         limit: records that were allowed to wait.
     """
@@ -124,6 +130,10 @@ class SlowConsumerError(CallerError):
 
 class MissingExtraError(CallerError, ImportError):
     """An optional dependency is not installed; the message names the install that brings it.
+
+    Parameters:
+        feature: what needs the dependency, the beginning of the sentence.
+        extra: becomes the attribute.
 
     Attributes:
         extra: name of the extra, as in ``pip install wsexample[extra]``.
@@ -140,6 +150,9 @@ class PeerError(WsExampleError):
 
 class HandshakeError(PeerError):
     """The peer did not open a WebSocket.
+
+    Parameters:
+        message: the sentence that ``str()`` tells; the other parameters become the attributes.
 
     Attributes:
         step: "handshake", as for the steps of `DialError` before it.
@@ -214,6 +227,9 @@ class NetworkError(WsExampleError, OSError):
 class DialError(NetworkError):
     """A step of connecting failed.
 
+    Parameters:
+        message: the sentence that ``str()`` tells; the other parameters become the attributes.
+
     Attributes:
         step: "resolve", "connect", "proxy", "tls" or "handshake".
         address: what was dialled, ``host:port`` or a path, without credentials.
@@ -229,6 +245,10 @@ class DialError(NetworkError):
 class ResolveError(DialError):
     """The name was not found.
 
+    Parameters:
+        message: the sentence that ``str()`` tells; the other parameters become the attributes.
+        address: as for `DialError`.
+
     Attributes:
         of_proxy: whether it is the proxy's name, not the peer's.
     """
@@ -242,6 +262,10 @@ class ResolveError(DialError):
 
 class ConnectError(DialError):
     """Nobody answered, or the connection was refused.
+
+    Parameters:
+        message: the sentence that ``str()`` tells; the other parameters become the attributes.
+        address: as for `DialError`.
 
     Attributes:
         refused: whether the address answered that nobody listens there.
@@ -257,6 +281,10 @@ class ConnectError(DialError):
 class ProxyError(DialError):
     """The proxy refused or failed.
 
+    Parameters:
+        message: the sentence that ``str()`` tells; the other parameters become the attributes.
+        address: as for `DialError`.
+
     Attributes:
         status: the proxy's HTTP status, None for SOCKS or when it did not answer.
     """
@@ -270,6 +298,10 @@ class ProxyError(DialError):
 
 class TlsError(DialError):
     """The TLS handshake or a certificate failed.
+
+    Parameters:
+        message: the sentence that ``str()`` tells; the other parameters become the attributes.
+        address: as for `DialError`.
 
     Attributes:
         certificate: "server" or "client" when a certificate is at fault, "" otherwise.
@@ -285,6 +317,9 @@ class TlsError(DialError):
 class DeadlineError(NetworkError, TimeoutError):
     """A wait passed its deadline.
 
+    Parameters:
+        message: the sentence that ``str()`` tells; the other parameters become the attributes.
+
     Attributes:
         step: what was waited for, such as "connect", "tls", "handshake", "pong" or "close".
         timeout_s: the deadline that passed, in seconds.
@@ -299,6 +334,9 @@ class DeadlineError(NetworkError, TimeoutError):
 class ListenError(NetworkError):
     """The server could not take its address.
 
+    Parameters:
+        message: the sentence that ``str()`` tells; the other parameters become the attributes.
+
     Attributes:
         address: ``host:port`` or a path.
         in_use: whether another program holds the address.
@@ -312,6 +350,9 @@ class ListenError(NetworkError):
 
 class BrokerError(WsExampleError):
     """The broker refused.
+
+    Parameters:
+        message: the sentence that ``str()`` tells; the other parameters become the attributes.
 
     Attributes:
         venue: "kabu", "alpaca" or "weex".
@@ -357,6 +398,10 @@ class PlanError(BrokerError):
 class RateLimitError(BrokerError):
     """Too many calls.
 
+    Parameters:
+        message: the sentence that ``str()`` tells; the other parameters become the attributes.
+        facts: attributes of `BrokerError`, by name.
+
     Attributes:
         wait_s: seconds to wait before the next call, as the vendor says or documents.
     """
@@ -374,6 +419,10 @@ class SubscriptionLimitError(BrokerError):
 
 class UnknownSymbolError(BrokerError):
     """The broker does not know this symbol.
+
+    Parameters:
+        message: the sentence that ``str()`` tells; the other parameters become the attributes.
+        facts: attributes of `BrokerError`, by name.
 
     Attributes:
         symbols: the symbols at fault, as this project spells them; empty where the broker does not say which.
@@ -394,6 +443,10 @@ class OrderRejectedError(BrokerError):
 
 class OrderUnknownError(BrokerError):
     """An order was sent, and nobody can say whether it was taken; look before sending it again.
+
+    Parameters:
+        message: the sentence that ``str()`` tells; the other parameters become the attributes.
+        facts: attributes of `BrokerError`, by name.
 
     Attributes:
         candidates: numbers of orders that may be it; empty where the broker could not be asked, or knew none.
@@ -418,6 +471,9 @@ class DialectError(BrokerError):
 
 class StorageError(WsExampleError):
     """Records could not be stored or read back.
+
+    Parameters:
+        message: the sentence that ``str()`` tells; the other parameters become the attributes.
 
     Attributes:
         url: the store's URL without credentials.

@@ -130,7 +130,12 @@ class _Table:
 
 
 class SqliteWriter:
-    """The file as the one thread sees it; no method is called from any other."""
+    """The file as the one thread sees it; no method is called from any other.
+
+    Parameters:
+        path: the file, which `open` makes when there is none.
+        options: how long to wait for other programs, how large the file may become.
+    """
 
     def __init__(self, path: Path, options: SqliteOptions) -> None:
         self._path = path

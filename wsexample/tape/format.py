@@ -167,7 +167,11 @@ _note_decoder = msgspec.json.Decoder(Note)
 
 
 def note_of(payload: bytes) -> Note:
-    """Read a note; one that cannot be read becomes one of the event "unknown"."""
+    """Read a note; one that cannot be read becomes one of the event "unknown".
+
+    Parameters:
+        payload: payload of an entry of the kind `Kind.NOTE`, JSON.
+    """
     try:
         return _note_decoder.decode(payload)
     except _UNREADABLE:
@@ -178,7 +182,11 @@ def note_of(payload: bytes) -> Note:
 
 
 def pack_head(meta: Meta) -> bytes:
-    """Return the beginning of a file."""
+    """Return the beginning of a file.
+
+    Parameters:
+        meta: the description that stands in it.
+    """
     description = msgspec.json.encode(meta)
     return _HEAD.pack(MAGIC, VERSION, 0, len(description), zlib.crc32(description)) + description
 
@@ -186,8 +194,11 @@ def pack_head(meta: Meta) -> bytes:
 def unpack_head(data: bytes) -> tuple[int, int]:
     """Read the first `HEAD_BYTES` of a file; returns bytes and checksum of the description that follows.
 
+    Parameters:
+        data: these bytes.
+
     Raises:
-        StorageError: it is no tape, or one of a later version.
+        StorageError: it is no tape, one of a later version, or its head is damaged.
     """
     if len(data) < HEAD_BYTES or not data.startswith(MAGIC):
         if data[:6] == MAGIC[:6]:
@@ -202,7 +213,15 @@ def unpack_head(data: bytes) -> tuple[int, int]:
 
 
 def unpack_meta(data: bytes, checksum: int) -> Meta:
-    """Read the description of a tape; raises `StorageError` when it is damaged."""
+    """Read the description of a tape.
+
+    Parameters:
+        data: the bytes behind the head, as many as `unpack_head` says.
+        checksum: their CRC-32, as `unpack_head` says.
+
+    Raises:
+        StorageError: it is damaged.
+    """
     if zlib.crc32(data) != checksum:
         raise StorageError("the description of this tape is damaged")
     try:
@@ -274,7 +293,11 @@ def pack_block(rows: Sequence[Row], codec: int = 0) -> bytes:
 
 
 def unpack_mark(data: bytes) -> BlockMark | None:
-    """Read what stands before a block; None when it is no mark, or damaged beyond sense."""
+    """Read what stands before a block; None when it is no mark, or damaged beyond sense.
+
+    Parameters:
+        data: `MARK_BYTES` of the file, or more.
+    """
     if len(data) < MARK_BYTES or not data.startswith(MARK):
         return None
     _, codec, flags, _, stored_bytes, raw_bytes, count, last_connection, first_ns, last_ns, checksum = _MARK.unpack(
@@ -290,12 +313,22 @@ def unpack_mark(data: bytes) -> BlockMark | None:
 
 
 def is_whole(mark: bytes, stored: bytes, checksum: int) -> bool:
-    """Tell whether a block is as it was written; ``mark`` is its `MARK_BYTES`."""
+    """Tell whether a block is as it was written.
+
+    Parameters:
+        mark: its `MARK_BYTES`.
+        stored: what follows them in the file.
+        checksum: the CRC-32 of both that the mark tells.
+    """
     return zlib.crc32(stored, zlib.crc32(mark[:-_CRC_BYTES])) == checksum
 
 
 def unpack_block(mark: BlockMark, stored: bytes) -> bytes:
     """Return the body of a whole block, decompressed.
+
+    Parameters:
+        mark: what stands before it.
+        stored: what follows the mark in the file.
 
     Raises:
         StorageError: it was compressed in a way that this version does not know, or it does not hold what its mark says,
@@ -322,20 +355,34 @@ def _lengths(body: bytes, count: int) -> tuple[int, ...]:
 
 
 def rows_of(body: bytes, count: int) -> Iterator[Entry]:
-    """Yield the entries of a block."""
+    """Return an iterator over the entries of a block, in the order in which they were written.
+
+    Parameters:
+        body: the block, decompressed.
+        count: how many entries its mark tells.
+    """
     times, lengths, connections, sources, kinds = heads_of(body, count)
     payloads = [body[begin:end] for begin, end in pairwise(payload_ends(lengths))]
     return map(Entry, times, connections, sources, kinds, payloads)
 
 
 def heads_of(body: bytes, count: int) -> tuple[tuple[int, ...], ...]:
-    """Return times, payload lengths, connections, sources and kinds of the entries of a block."""
+    """Return times, payload lengths, connections, sources and kinds of the entries of a block.
+
+    Parameters:
+        body: the block, decompressed.
+        count: how many entries its mark tells.
+    """
     values = _columns(count).unpack_from(body)
     return tuple(values[at : at + count] for at in range(0, len(values), count))
 
 
 def payload_ends(lengths: Sequence[int]) -> list[int]:
-    """Return where in the body of a block each payload ends, behind where the first one begins."""
+    """Return where in the body of a block each payload ends, behind where the first one begins.
+
+    Parameters:
+        lengths: of the payloads, in their order, bytes.
+    """
     return list(accumulate(lengths, initial=len(lengths) * _ROW_BYTES))
 
 

@@ -289,7 +289,12 @@ async def _let_others_act() -> None:
 
 
 class PlayedConnection:
-    """A recorded connection, as a session sees one."""
+    """A recorded connection, as a session sees one; `Player.dial` makes it.
+
+    Parameters:
+        player: whose tape it is on.
+        number: its number there, from 1.
+    """
 
     def __init__(self, player: Player, number: int) -> None:
         self.number = number

@@ -33,6 +33,10 @@ class Connection(Sending):
     """An open WebSocket; made by `connect` or handed to a server's handler.
 
     Sends may come from any number of tasks of the connection's loop; one task at a time may receive.
+
+    Parameters:
+        link: the protocol object below it, which speaks Autobahn's language.
+        options: the limits, deadlines and heartbeat that it keeps to.
     """
 
     def __init__(self, link: Any, options: ConnectOptions | ServeOptions) -> None:

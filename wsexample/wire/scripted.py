@@ -96,7 +96,12 @@ Step = bytes | Accept | Expect | Wait | Drop
 
 
 def accept(subprotocol: str | None = None, **headers: str) -> Accept:
-    """Accept the client; header names are given with underscores."""
+    """Accept the client.
+
+    Parameters:
+        subprotocol: the one chosen; None (default) for none.
+        headers: further response headers, their names with underscores in place of hyphens.
+    """
     return Accept(subprotocol, tuple((name.replace("_", "-"), value) for name, value in headers.items()))
 
 
@@ -106,22 +111,39 @@ def text(message: str) -> bytes:
 
 
 def binary(payload: bytes) -> bytes:
-    """Return a binary message as a server sends it."""
+    """Return a binary message as a server sends it.
+
+    Parameters:
+        payload: its bytes.
+    """
     return bytes(build_frame(2, payload, None))
 
 
 def ping(payload: bytes = b"") -> bytes:
-    """Return a ping as a server sends it."""
+    """Return a ping as a server sends it.
+
+    Parameters:
+        payload: its bytes, at most 125 in a frame that is allowed (RFC 6455 section 5.5); none by default.
+    """
     return bytes(build_frame(9, payload, None))
 
 
 def pong(payload: bytes = b"") -> bytes:
-    """Return a pong as a server sends it."""
+    """Return a pong as a server sends it.
+
+    Parameters:
+        payload: its bytes, as for `ping`.
+    """
     return bytes(build_frame(10, payload, None))
 
 
 def close(code: int | None = 1000, reason: str = "") -> bytes:
-    """Return a close frame as a server sends it."""
+    """Return a close frame as a server sends it; nothing is checked.
+
+    Parameters:
+        code: close code (RFC 6455 section 7.4), 1000 by default; None for a frame without one.
+        reason: its words; without a code there are none.
+    """
     return bytes(build_frame(8, b"" if code is None else code.to_bytes(2, "big") + reason.encode(), None))
 
 
@@ -150,7 +172,11 @@ class Script:
         return len(self.requests)
 
     def open(self, make_link: Callable[[], ClientLink]) -> ClientLink:
-        """Connect a link to the script; called by `connect`."""
+        """Connect a link to the script; called by `connect`.
+
+        Parameters:
+            make_link: returns the client's side of a connection.
+        """
         steps = self._plays[min(len(self.requests), len(self._plays) - 1)]
         link = make_link()
         link.connection_made(_Play(self, link, steps))

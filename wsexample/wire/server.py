@@ -72,7 +72,11 @@ class ServerConnection(Connection):
 
 
 class Server:
-    """A listening server; made by `serve`."""
+    """A listening server; made by `serve`.
+
+    Parameters:
+        handler, host, port, unix_path, accept, http, tls, refused, options: as for `serve`.
+    """
 
     def __init__(
         self,
@@ -280,7 +284,7 @@ class Server:
         """Know that a client did not get through the TLS handshake; called by the gate.
 
         Parameters:
-            transport: of the connection whose head did not come in time.
+            transport: its connection, not encrypted yet.
         """
         self._tell_refused("tls", remote_of(transport))
 
@@ -292,7 +296,14 @@ class Server:
         """Decide about an opening handshake; called by the link.
 
         Parameters:
-            request: the order that is wanted.
+            link: the client's connection.
+            request: what it asks for, as Autobahn has read it.
+
+        Returns:
+            The subprotocol that is chosen, None for none.
+
+        Raises:
+            ConnectionDeny: the client is refused (Autobahn's own error; the link answers with what it was given).
         """
         asked = read_request(request, link.transport, self._options.forwarded_by)
         address = asked.remote.rpartition(":")[0] or asked.remote

@@ -69,12 +69,24 @@ class Trace:
         return Tracer(self, next(self._numbers))
 
     def say(self, number: int, mark: str, text: str) -> None:
-        """Write a line with time, connection number and direction."""
+        """Write a line with time, connection number and direction.
+
+        Parameters:
+            number: of the connection, from 1.
+            mark: ">" sent, "<" received, "*" a note.
+            text: the rest of the line.
+        """
         now = datetime.fromtimestamp(self._clock.now_ns() // 1000 / 1e6)  # noqa: DTZ006 - for the reader's own clock
         self._write(f"{now:%H:%M:%S.%f} {number} {mark} {printable(text)}")
 
     def payload_lines(self, opcode: int, is_whole: bool, payload: bytes) -> tuple[str, list[str]]:
-        """Return what stands behind a frame's length, and further lines."""
+        """Return what stands behind a frame's length, and further lines.
+
+        Parameters:
+            opcode: the frame's (RFC 6455 section 5.2).
+            is_whole: whether the payload is a whole message, not a fragment of one.
+            payload: unmasked.
+        """
         if opcode == 8 and len(payload) >= 2 and not self._as_hex:
             reason = payload[2:].decode("utf-8", "replace")
             return f"{int.from_bytes(payload[:2], 'big')}{f' {reason}' if reason else ''}", []
@@ -97,13 +109,22 @@ class Trace:
         return (data.decode("utf-8", "replace") if opcode == 1 else data.hex(" ")) + more, []
 
     def head_lines(self, head: bytes) -> list[str]:
-        """Return the lines of a request or an answer."""
+        """Return the lines of a request or an answer, secrets masked unless they are to be shown.
+
+        Parameters:
+            head: as it goes over the wire; what follows an empty line is left out.
+        """
         text = head.decode("utf-8", "replace").partition("\r\n\r\n")[0]
         return (text if self._show_secrets else mask_head(text)).split("\r\n")
 
 
 class Tracer:
-    """The trace of one connection."""
+    """The trace of one connection; `Trace.begin` makes it.
+
+    Parameters:
+        trace: where its lines go.
+        number: of the connection, from 1; stands in each line.
+    """
 
     __slots__ = ("_number", "_trace")
 
@@ -112,16 +133,31 @@ class Tracer:
         self._number = number
 
     def note(self, text: str) -> None:
-        """Show a step that is no traffic, such as a proxy or a TLS version."""
+        """Show a step that is no traffic, such as a proxy or a TLS version.
+
+        Parameters:
+            text: the words.
+        """
         self._trace.say(self._number, NOTE, text)
 
     def head(self, mark: str, head: bytes) -> None:
-        """Show the head of a request or an answer."""
+        """Show the head of a request or an answer.
+
+        Parameters:
+            mark: ">" sent, "<" received.
+            head: as it goes over the wire.
+        """
         for line in self._trace.head_lines(head):
             self._trace.say(self._number, mark, line)
 
     def frame(self, mark: str, opcode: int, fin: bool, rsv: int, payload: bytes) -> None:
-        """Show a frame."""
+        """Show a frame.
+
+        Parameters:
+            mark: ">" sent, "<" received.
+            opcode, fin, rsv: as in its head (RFC 6455 section 5.2); rsv is all three bits as one number.
+            payload: unmasked.
+        """
         name = OPCODES.get(opcode, f"OPCODE {opcode}")
         flags = ("" if fin else " fin=0") + (f" rsv={rsv}" if rsv else "")
         is_whole = fin and opcode != 0

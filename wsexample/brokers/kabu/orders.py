@@ -98,7 +98,14 @@ class Stop:
     """Whose price is watched; stocks only."""
 
     def body(self, *, is_stock: bool) -> ReverseLimit:
-        """Return it as it goes on the wire."""
+        """Return it as it goes on the wire.
+
+        Parameters:
+            is_stock: whether the order is for stock; a derivative's does not say whose price is watched.
+
+        Raises:
+            OptionError: a price is no number.
+        """
         return ReverseLimit(
             TriggerPrice=_decimal(self.price, "price"),
             UnderOver={"at or below": 1, "at or above": 2}[self.when],
@@ -135,6 +142,9 @@ def cash_order(
         account: "specific" (default), "general" or "corporate".
         expire_day: yyyyMMdd, 0 for the current order day (default).
         fields: fields of the vendor's to set otherwise.
+
+    Raises:
+        OptionError: a side or an account of no known name, a price that is no number, or a part of a share.
     """
     is_buy = _side(side) == BUY
     settled = {"DelivType": 2 if is_buy else 0, "FundType": "02" if is_buy else "  "}
@@ -155,7 +165,7 @@ def margin_order(
     expire_day: int = 0,
     **fields: Any,
 ) -> StockOrder:
-    """Return an order that opens a margin position; parameters as in `cash_order`.
+    """Return an order that opens a margin position; the other parameters and errors as in `cash_order`.
 
     Parameters:
         trade: "system" (default), "general" (long term) or "day".
@@ -179,15 +189,24 @@ def repay_order(
     expire_day: int = 0,
     **fields: Any,
 ) -> StockOrder:
-    """Return an order that repays margin positions: "sell" for what was bought; parameters as in `margin_order`.
+    """Return an order that repays margin positions: "sell" for what was bought.
 
     Parameters:
-        symbol: the venue's symbol.
+        symbol: "9433"; an order names its market by itself.
         side: "buy" or "sell".
-        size: how much.
-        price: limit price; None for the market's.
-        market: number of the exchange.
+        size: shares.
         positions: which ones, by their hold IDs, or a rule that chooses (default: the oldest first).
+        trade: kind of the positions: "system" (default), "general" (long term) or "day".
+        price: limit price; None for a market order.
+        kind: ``FrontOrderType`` where it is neither plain market (10) nor plain limit (20).
+        stop: makes it a stop order.
+        market: 9 SOR (default), 27 TSE+, 3, 5, 6.
+        account: "specific" (default), "general" or "corporate".
+        expire_day: yyyyMMdd, 0 for the current order day (default).
+        fields: fields of the vendor's to set otherwise.
+
+    Raises:
+        OptionError: as in `cash_order`.
     """
     settled = {"DelivType": 2, "FundType": "11", "MarginTradeType": _named(trade, MARGIN_TRADES, "trade")}
     return _stock(
@@ -233,6 +252,9 @@ def derivative_order(
         positions: positions to repay, or a rule that chooses them; None opens a new position.
         expire_day: yyyyMMdd, 0 for the current order day (default).
         fields: fields of the vendor's to set otherwise.
+
+    Raises:
+        OptionError: a side or a time in force of no known name, a price that is no number, or a part of a contract.
     """
     front, limit = _front(price, kind, stop, _DERIVATIVE_MARKET)
     if time_in_force is None:

@@ -100,10 +100,11 @@ class WeexRest:
         return _rows(await self._get("quotes", symbol=symbol))
 
     async def fetch_depth(self, symbol: str, limit: int = 15) -> dict[str, Any]:
-        """Fetch an order book of 15 or 200 levels, with ``lastUpdateId`` as its number.
+        """Fetch an order book, with ``lastUpdateId`` as its number.
 
         Parameters:
             symbol: the venue's symbol.
+            limit: levels on each side, 15 (default) or 200.
 
         Raises:
             OptionError: another number of levels.
@@ -113,10 +114,14 @@ class WeexRest:
         return _object(await self._get("depth", symbol=symbol, limit=limit))
 
     async def fetch_trades(self, symbol: str, limit: int = 100) -> list[dict[str, Any]]:
-        """Fetch the latest trades, 1000 at most.
+        """Fetch the latest trades.
 
         Parameters:
             symbol: the venue's symbol.
+            limit: how many, 1 to 1000 (default 100).
+
+        Raises:
+            OptionError: another number.
         """
         return _listed(await self._get("trades", symbol=symbol, limit=_bounded(limit, 1000)))
 

@@ -29,10 +29,15 @@ class AlpacaDataRest:
     Parameters:
         key_id, secret_key: the key pair; looked for in the environment when not given. Crypto needs none.
         oauth_token: a token in their place.
-        feed: feed of the stream that this stands beside, such as "iex" or "crypto".
+        credentials: key pair or token as an object, in place of the three before it.
+        feed: feed of the stream that this stands beside, such as "iex" (default) or "crypto".
         url: base address in place of Alpaca's.
-        timeout_s: seconds for a call.
+        timeout_s: seconds for a call (default 20).
         clock: what paces and waits.
+
+    Raises:
+        OptionError: there is no such feed, or only half of a key pair was given.
+        CredentialsError: none were given or found, and the feed needs some.
     """
 
     def __init__(

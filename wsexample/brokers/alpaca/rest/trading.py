@@ -59,10 +59,15 @@ class AlpacaTradingRest:
     Parameters:
         key_id, secret_key: the key pair; looked for in the environment when not given.
         oauth_token: a token in their place.
+        credentials: key pair or token as an object, in place of the three before it.
         paper: whether it is the paper host (default True).
         url: base address in place of Alpaca's.
         timeout_s: seconds for a call, the waiting for its turn not counted (default 10).
         clock: what paces and waits.
+
+    Raises:
+        CredentialsError: no credentials were given or found.
+        OptionError: only half of a key pair was given.
     """
 
     def __init__(

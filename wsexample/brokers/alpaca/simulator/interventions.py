@@ -67,6 +67,9 @@ class Interventions:
 
         Returns:
             The execution's identifier.
+
+        Raises:
+            OptionError: there is no such order, or it is closed or has legs.
         """
         account, order = self.find(order_id)
         if order.is_closed or order.asset is None:
@@ -78,7 +81,11 @@ class Interventions:
         return self._exchange.fill(account, order, min(size or order.remaining, order.remaining), price or best)
 
     def bust(self, execution_id: str, reason: str = "TRADE_BUST") -> None:
-        """Take an execution back."""
+        """Take an execution back.
+
+        Raises:
+            OptionError: there is no such execution.
+        """
         account, activity, order = self._execution(execution_id)
         size, price = decimal_of(activity.qty) or Decimal(0), decimal_of(activity.price) or Decimal(0)
         assert order.asset is not None
@@ -96,7 +103,11 @@ class Interventions:
         )
 
     def correct_execution(self, execution_id: str, price: Decimal) -> None:
-        """Put the price of an execution right."""
+        """Put the price of an execution right.
+
+        Raises:
+            OptionError: there is no such execution.
+        """
         account, activity, order = self._execution(execution_id)
         size, before = decimal_of(activity.qty) or Decimal(0), decimal_of(activity.price) or Decimal(0)
         account.cash -= (1 if order.side == "buy" else -1) * size * (price - before)

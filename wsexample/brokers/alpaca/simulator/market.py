@@ -110,7 +110,11 @@ class Market:
     # -- time ----------------------------------------------------------------------------------------------------
 
     def advance(self, now_ns: int) -> Iterator[Point]:
-        """Let everything happen that happens until a moment, in the order of time; iterate to its end."""
+        """Let everything happen that happens until a moment, in the order of time; iterate to its end.
+
+        Parameters:
+            now_ns: the moment, included, UTC epoch nanoseconds.
+        """
         yield from self._take_told()
         while self._due and self._due[0][0] <= now_ns:
             time_ns, _, symbol, what = heapq.heappop(self._due)
@@ -128,7 +132,11 @@ class Market:
         yield from self._take_told()
 
     def shift(self, by_ns: int) -> None:
-        """Believe from now on that it is later, or earlier; what is due keeps its distance, minutes begin on the minute."""
+        """Believe from now on that it is later, or earlier; what is due keeps its distance, minutes begin on the minute.
+
+        Parameters:
+            by_ns: how much later, nanoseconds; negative for earlier.
+        """
         self.now_ns += by_ns
         self._due = [(time_ns + by_ns, count, *what) for time_ns, count, *what in self._due if what[0]]  # type: ignore[misc]
         heapq.heapify(self._due)
@@ -253,7 +261,12 @@ class Market:
     # -- on command ----------------------------------------------------------------------------------------------
 
     def halt(self, symbol: str, reason: str = "T1") -> None:
-        """Halt a symbol, with status and price band."""
+        """Halt a symbol, with status, price band and imbalance.
+
+        Parameters:
+            symbol: which one; raises KeyError when it is not listed.
+            reason: the status's code for it: "T1" (news pending, default), "LUDP" (volatility) or any other.
+        """
         listing = self.listings[symbol]
         listing.is_halted = True
         text = {"T1": "Halt News Pending", "LUDP": "Volatility Trading Pause"}.get(reason, "Halt")
@@ -319,7 +332,13 @@ class Market:
         self._tell("cancelErrors", listing.asset, message)
 
     def publish_news(self, headline: str, symbols: tuple[str, ...] = (), content: str = "") -> None:
-        """Publish an article."""
+        """Publish an article.
+
+        Parameters:
+            headline: its title.
+            symbols: whom it concerns.
+            content: its text.
+        """
         self._news_number += 1
         article: NewsMessage[int] = NewsMessage(
             id=self._news_number,

@@ -177,7 +177,13 @@ class AlpacaSimulator(OnePort, Commands):
     def add_account(
         self, key_id: str, secret_key: str, *, cash: int | None = None, oauth_token: str = ""
     ) -> SimAccount:
-        """Open a further account."""
+        """Open a further account; one that has this key already is replaced.
+
+        Parameters:
+            key_id, secret_key: credentials that streams and REST take for it.
+            cash: what it begins with, whole dollars; None for `Switches.start_cash`.
+            oauth_token: a token that is taken in place of the pair; "" for none.
+        """
         money = None if cash is None else Decimal(cash)
         return self.exchange.add_account(key_id, secret_key, cash=money, oauth_token=oauth_token)
 

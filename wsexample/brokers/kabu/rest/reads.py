@@ -196,7 +196,15 @@ class Reads(Registration):
         return await self._ranking(kind, division, range(8, 14), MarginRankingReply)
 
     async def fetch_sector_ranking(self, kind: int = 14, division: str = "ALL") -> SectorRankingReply:
-        """Read a ranking of sectors: 14 gainers (default), 15 losers."""
+        """Read a ranking of sectors.
+
+        Parameters:
+            kind: 14 gainers (default), 15 losers.
+            division: as for `fetch_ranking`.
+
+        Raises:
+            OptionError: another kind.
+        """
         return await self._ranking(kind, division, range(14, 16), SectorRankingReply)
 
     async def _ranking(self, kind: int, division: str, kinds: range, answer: type[_T]) -> _T:

@@ -4,7 +4,7 @@
 listed), ``book``, ``flow``, ``listing``, ``pricing``, ``beliefs``, ``past`` and ``market`` (what happens), ``image`` (the
 board as the vendor shows it), ``station``, ``desk``, ``reads``, ``rankings`` (what kabu Station remembers and answers),
 ``lifecycle``, ``floor``, ``ledger``, ``trading`` (the account), ``core`` (all of these), ``thinning``. With sockets and
-clocks: ``http``, ``push``, ``feed``, ``control``, ``shell``.
+clocks: ``http``, ``push``, ``feed``, ``shell``.
 """
 
 from __future__ import annotations

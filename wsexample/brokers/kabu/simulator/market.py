@@ -136,12 +136,20 @@ class Market:
     # -- reading ---------------------------------------------------------------------------------------------
 
     def worth(self, view: View) -> Worth | None:
-        """Return an option's value and sensitivities now; None for anything else."""
+        """Return an option's value and sensitivities now; None for anything else.
+
+        Parameters:
+            view: one of the option's boards.
+        """
         instrument = view.listing.instrument
         return self._beliefs.worth(instrument, self.now_ns) if instrument.kind is Kind.OPTION else None
 
     def deep_quantities(self, view: View) -> tuple[int, int]:
-        """Return what waits beyond the levels that are modelled: (to sell, to buy)."""
+        """Return what waits beyond the levels that are modelled: (to sell, to buy).
+
+        Parameters:
+            view: one of the listing's boards.
+        """
         flow = self._actor_of[view.key].flow
         return flow.deep_sell, flow.deep_buy
 
@@ -151,6 +159,9 @@ class Market:
         """Play everything that happens up to and including a moment; yields each change in order of time.
 
         The iterator may be left early: the next call begins with the changes that were not taken.
+
+        Parameters:
+            now_ns: the moment, UTC epoch nanoseconds.
         """
         heap, untold = self._heap, self._untold
         while True:
@@ -176,12 +187,22 @@ class Market:
         self.now_ns = max(self.now_ns, now_ns)
 
     def appoint(self, delay_ns: int, action: Callable[[], None]) -> None:
-        """Do something after a while, in its place among everything that happens."""
+        """Do something after a while, in its place among everything that happens.
+
+        Parameters:
+            delay_ns: how long after the present moment of the market, nanoseconds.
+            action: what to do.
+        """
         self._appointed += 1
         heapq.heappush(self._appointments, (self.now_ns + delay_ns, self._appointed, action))
 
     def touch(self, listing: Listing, *, traded: bool) -> None:
-        """Say that a listing's boards are no longer what they were."""
+        """Say that a listing's boards are no longer what they were.
+
+        Parameters:
+            listing: whose boards.
+            traded: whether an execution changed them, not quotes alone.
+        """
         self._untold.extend(self._changes(listing, traded, listing.phase))
 
     def timetable_of(self, listing: Listing) -> Timetable:

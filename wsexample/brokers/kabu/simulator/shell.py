@@ -176,7 +176,15 @@ class KabuSimulator:
     # -- for tests -------------------------------------------------------------------------------------------
 
     def board(self, symbol: str, exchange: int = 1) -> PushMessage:
-        """Return a board as push would send it now; raises KeyError when it is not listed."""
+        """Return a board as push would send it now.
+
+        Parameters:
+            symbol: "9433".
+            exchange: market code, 1 (default) for Tokyo.
+
+        Raises:
+            KeyError: it is not listed.
+        """
         return self._feed.board((symbol, exchange))
 
     async def wait_for(self, name: str, count: int = 1, timeout_s: float = 5.0) -> int:
@@ -229,7 +237,15 @@ class KabuSimulator:
         self._push.reset()
 
     def close_push(self, code: int = 1000, reason: str = "") -> None:
-        """Close the push connection with a code; raises `OptionError` for one that may not be sent."""
+        """Close the push connection with a code.
+
+        Parameters:
+            code: close code (RFC 6455 section 7.4), 1000 by default.
+            reason: its words, at most 123 bytes of UTF-8.
+
+        Raises:
+            OptionError: a code that may not be sent, or a reason that is too long.
+        """
         check_close(code, reason)
         self._push.close(code, reason)
 
@@ -268,11 +284,19 @@ class KabuSimulator:
         self.station.refuses_tokens = True
 
     def storm_429(self, duration_s: float) -> None:
-        """Answer every call with 429 for so many seconds."""
+        """Answer every call with 429 for so many seconds.
+
+        Parameters:
+            duration_s: how long, seconds of the simulator's clock.
+        """
         self.station.storm(self._now_ns() + round(duration_s * S))
 
     def lose_order_replies(self, count: int = 1) -> None:
-        """Take the next orders and cancels, and lose the connection instead of answering (vendor issue 972)."""
+        """Take the next orders and cancels, and lose the connection instead of answering (vendor issue 972).
+
+        Parameters:
+            count: how many (default 1), in place of what is left of an earlier call.
+        """
         self._replies_to_lose = count
 
     def forget_list(self) -> None:
@@ -286,7 +310,16 @@ class KabuSimulator:
         self._slow_by_s = delay_s
 
     def shock(self, symbol: str, fraction: float, exchange: int = 1) -> None:
-        """Change what a stock is believed to be worth by a fraction, such as -0.05."""
+        """Change what a stock is believed to be worth by a fraction, such as -0.05.
+
+        Parameters:
+            symbol: the stock's code.
+            fraction: how much more (positive) or less it is worth now; more than -1.
+            exchange: its market code, 1 (default) for Tokyo.
+
+        Raises:
+            KeyError: no such stock is listed.
+        """
         self.market.shock(symbol, exchange, fraction)
 
     async def restart(self, down_s: float = 0.0, login_after_s: float | None = 0.0) -> None:

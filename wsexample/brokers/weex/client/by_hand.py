@@ -45,7 +45,12 @@ class ByHand:
         self._handlers.setdefault(_key(channel), []).append(handler)
 
     def remove_message_handler(self, channel: str, handler: MessageHandler) -> None:
-        """Call a function no longer; nothing happens when it was not added."""
+        """Call a function no longer; nothing happens when it was not added.
+
+        Parameters:
+            channel: as it was added for.
+            handler: the function.
+        """
         handlers = self._handlers.get(_key(channel), [])
         if handler in handlers:
             handlers.remove(handler)

@@ -100,10 +100,19 @@ class AccountReader:
         }
 
     def read(self, channel: str, frame: PrivateFrame, received_ns: int) -> list[WeexMessage]:
-        """Read one frame; raises ValueError or KeyError when a row cannot be read.
+        """Read one frame.
 
         Parameters:
+            channel: "orders", "fill", "positions" or "account".
+            frame: what came.
             received_ns: when it arrived, UTC epoch nanoseconds.
+
+        Returns:
+            A message for each row, in the order of the rows.
+
+        Raises:
+            ValueError: a row cannot be read, or lacks a field that it must have.
+            KeyError: there is no such channel.
         """
         make = self._makers[channel]
         found = []

@@ -21,7 +21,12 @@ _COMBINED = {"coin": "USDT", "marginMode": "CROSSED", "separatedMode": "COMBINED
 
 
 class Desk(OrderDesk):
-    """One account on the contract market; takes the parameters of `OrderDesk`."""
+    """One account on the contract market.
+
+    Parameters:
+        market: where its orders are filled.
+        splits_fills: as for `OrderDesk`: whether a crossing order is filled in two parts (default True).
+    """
 
     def __init__(self, market: Market, *, splits_fills: bool = True) -> None:
         super().__init__(market, splits_fills=splits_fills)
@@ -30,7 +35,13 @@ class Desk(OrderDesk):
         self.positions: dict[tuple[str, str], dict[str, Any]] = {}
 
     def order_row(self, body: dict[str, Any], order_id: str, now_ms: int) -> dict[str, Any]:
-        """Return the row of a new order."""
+        """Return the row of a new order.
+
+        Parameters:
+            body: the fields of the call.
+            order_id: its number.
+            now_ms: the venue's time, UTC epoch milliseconds.
+        """
         return {
             "id": order_id, **_COMBINED, "symbol": body["symbol"], "positionSide": body.get("positionSide", "LONG"),
             "orderSide": body["side"], "price": body.get("price", "0"), "size": body["quantity"],
@@ -46,7 +57,11 @@ class Desk(OrderDesk):
         }  # fmt: skip
 
     def check_funds(self, body: dict[str, Any]) -> None:
-        """Raise `Refused` when there is not enough margin to open, or not enough of a position to close."""
+        """Raise `Refused` when there is not enough margin to open, or not enough of a position to close.
+
+        Parameters:
+            body: the fields of the call, whose shape is right.
+        """
         size, side = Decimal(body["quantity"]), body.get("positionSide")
         if side not in ("LONG", "SHORT"):
             raise Refused(-1142, "positionSide is invalid")
@@ -58,7 +73,14 @@ class Desk(OrderDesk):
             raise Refused(-1054, "FAILED_PRECONDITION: position not enough")
 
     def settle(self, row: dict[str, Any], fill: dict[str, Any], size: Decimal, price: Decimal, now_ms: int) -> Changes:
-        """Add a fill to its position and to the collateral."""
+        """Add a fill to its position and to the collateral; returns the changed position and the account.
+
+        Parameters:
+            row: the order.
+            fill: the row of the fill, which gets its fee and profit.
+            size, price: how much was filled, and at what price.
+            now_ms: the venue's time, UTC epoch milliseconds.
+        """
         fee = size * price * (TAKER if fill["direction"] == "TAKER" else MAKER)
         position, realized = self._book(row, size, size * price, fee, now_ms)
         self.amount += realized - fee
@@ -112,7 +134,11 @@ class Desk(OrderDesk):
         return sum((self.remaining(row) * Decimal(row["price"]) / LEVERAGE for row in opening), Decimal(0))
 
     def account_row(self, now_ms: int) -> dict[str, Any]:
-        """Return the row of the account channel."""
+        """Return the row of the account channel.
+
+        Parameters:
+            now_ms: the venue's time, UTC epoch milliseconds.
+        """
         return {"coin": "USDT", "marginMode": "CROSSED", "crossSymbol": "", "isolatedPositionId": "0",
                 "amount": text(self.amount), "pendingDepositAmount": "0", "pendingWithdrawAmount": "0",
                 "pendingTransferInAmount": "0", "pendingTransferOutAmount": "0", "liquidating": False,
@@ -120,7 +146,12 @@ class Desk(OrderDesk):
                 "createdTime": "0", "updatedTime": str(now_ms)}  # fmt: skip
 
     def state(self, channel: str, now_ms: int) -> list[dict[str, Any]]:
-        """Return the rows that a channel would begin with."""
+        """Return the rows that a channel would begin with.
+
+        Parameters:
+            channel: "account" and "positions" have some, others none.
+            now_ms: the venue's time, UTC epoch milliseconds.
+        """
         if channel == "account":
             return [self.account_row(now_ms)]
         return [dict(row) for row in (self.positions.values() if channel == "positions" else ())]
@@ -146,17 +177,29 @@ class Desk(OrderDesk):
         ]  # fmt: skip
 
     def placed(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Return the answer to a call that places or cancels an order."""
+        """Return the answer to a call that places or cancels an order.
+
+        Parameters:
+            row: the order.
+        """
         return {"orderId": row["id"], "clientOrderId": row["clientOrderId"], "origClientOrderId": row["clientOrderId"],
                 "success": True, "errorCode": "", "errorMessage": ""}  # fmt: skip
 
     def not_cancelled(self, order_id: str) -> dict[str, Any]:
-        """Return the answer to a call that cancels what does not wait: HTTP 200 and no success."""
+        """Return the answer to a call that cancels what does not wait: HTTP 200 and no success.
+
+        Parameters:
+            order_id: the number that was asked for.
+        """
         return {"orderId": order_id, "origClientOrderId": "", "success": False, "errorCode": "-1054",
                 "errorMessage": "order does not exist"}  # fmt: skip
 
     def order_answer(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Return an order as the REST calls show it."""
+        """Return an order as the REST calls show it.
+
+        Parameters:
+            row: the order.
+        """
         filled, value = Decimal(row["cumFillSize"]), Decimal(row["cumFillValue"])
         return {"orderId": int(row["id"]), "clientOrderId": row["clientOrderId"], "symbol": row["symbol"],
                 "side": row["orderSide"], "positionSide": row["positionSide"], "type": row["type"],
@@ -167,7 +210,11 @@ class Desk(OrderDesk):
                 "time": int(row["createdTime"]), "updateTime": int(row["updatedTime"])}  # fmt: skip
 
     def fill_answer(self, fill: dict[str, Any]) -> dict[str, Any]:
-        """Return an execution as the REST call shows it."""
+        """Return an execution as the REST call shows it.
+
+        Parameters:
+            fill: its row.
+        """
         size, value = Decimal(fill["fillSize"]), Decimal(fill["fillValue"])
         return {"id": int(fill["id"]), "orderId": int(fill["orderId"]), "symbol": fill["symbol"],
                 "buyer": fill["orderSide"] == "BUY", "commission": fill["fillFee"], "commissionAsset": "USDT",

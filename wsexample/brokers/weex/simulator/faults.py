@@ -77,7 +77,11 @@ class Faults(ABC):
         return len(self._peers)
 
     def market_of(self, peer: Peer) -> Market:
-        """Return the market that a socket is about."""
+        """Return the market that a socket is about.
+
+        Parameters:
+            peer: the socket.
+        """
         return self.spot if peer.is_spot else self.contract
 
     def hear(self, message: dict[str, Any], size: int) -> None:
@@ -111,7 +115,12 @@ class Faults(ABC):
         return is_sent
 
     async def tell(self, frames: Frames, *, is_spot: bool = False) -> None:
-        """Send frames of an account to every private socket that listens to their channel."""
+        """Send frames of an account to every private socket that listens to their channel.
+
+        Parameters:
+            frames: channel and message of each.
+            is_spot: whether it is the account of the spot market (default False).
+        """
         for channel, frame in frames:
             for peer in [one for one in self._peers if one.is_private and one.is_spot == is_spot]:
                 if channel in peer.topics and channel not in self.muted:
@@ -120,20 +129,37 @@ class Faults(ABC):
     # -- streams -------------------------------------------------------------------------------------------------
 
     def skip_frame(self, topic: str, frames: int = 1) -> None:
-        """Do not send the next frames of a stream, so that its numbers have a gap."""
+        """Do not send the next frames of a stream, so that its numbers have a gap.
+
+        Parameters:
+            topic: the stream as the venue spells it, such as "BTCUSDT@depth15".
+            frames: how many (default 1), added to those still to be left out.
+        """
         self._skips[topic] += frames
 
     async def repeat_snapshot(self, topic: str) -> None:
-        """Send the present book once more to everybody who listens."""
+        """Send the present book once more to everybody who listens.
+
+        Parameters:
+            topic: the stream as the venue spells it, such as "BTCUSDT@depth15".
+        """
         for peer in [one for one in self._peers if topic in one.topics]:
             self.say(peer, self.market_of(peer).snapshot(topic, self.now_ms()), topic)
 
     def mute(self, topic: str) -> None:
-        """Say nothing more on a stream, until `unmute`."""
+        """Say nothing more on a stream, until `unmute`.
+
+        Parameters:
+            topic: the stream as the venue spells it, such as "BTCUSDT@ticker", or a channel of the account.
+        """
         self.muted.add(topic)
 
     def unmute(self, topic: str = "") -> None:
-        """Let a muted stream speak again; all of them for ""."""
+        """Let a muted stream speak again; all of them for "".
+
+        Parameters:
+            topic: the stream, "" by default.
+        """
         self.muted.difference_update({topic} if topic else set(self.muted))
 
     def send_text(self, text: str) -> None:
@@ -142,20 +168,35 @@ class Faults(ABC):
             peer.say(text)
 
     def send_oversized(self, size: int = 80_000_000) -> None:
-        """Send a message of so many bytes on every socket."""
+        """Send a message of so many bytes on every socket.
+
+        Parameters:
+            size: length of the text in it, bytes: 0 to 256 MiB (default 80,000,000); 19 more are around it.
+
+        Raises:
+            OptionError: another size.
+        """
         if not 0 <= size <= LONGEST_MESSAGE:
             raise OptionError(f"size must be 0 to {LONGEST_MESSAGE}, not {size}", option="size")
         self.send_text('{"e":"huge","d":"' + "x" * size + '"}')
 
     def flood_pings(self, count: int = 1000) -> None:
-        """Ask every socket for a PONG so many times at once."""
+        """Ask every socket for a PONG so many times at once.
+
+        Parameters:
+            count: how many times (default 1000).
+        """
         for peer in list(self._peers):
             left = count
             while left > 0 and self.say(peer, self.ping_of(peer), "ping"):
                 left -= 1
 
     def ping_of(self, peer: Peer) -> dict[str, Any]:
-        """Return the ping of a socket: its key differs."""
+        """Return the ping of a socket: its key differs.
+
+        Parameters:
+            peer: the socket; a private one gets "type", a public one "event".
+        """
         return {"type" if peer.is_private else "event": "ping", "time": str(self.now_ms())}
 
     # -- connections ---------------------------------------------------------------------------------------------
@@ -166,12 +207,24 @@ class Faults(ABC):
             peer.ws.abort()
 
     async def close_all(self, code: int = 1001, reason: str = "maintenance") -> None:
-        """Close every connection with a close frame."""
+        """Close every connection with a close frame.
+
+        Parameters:
+            code: close code (RFC 6455 section 7.4), 1001 by default.
+            reason: its words, at most 123 bytes of UTF-8.
+
+        Raises:
+            OptionError: a code that may not be sent, or a reason that is too long.
+        """
         for peer in list(self._peers):
             await peer.ws.close(code, reason)
 
     def stall(self, is_stalled: bool = True) -> None:
-        """Leave every connection open and send nothing more, or go on."""
+        """Leave every connection open and send nothing more, or go on.
+
+        Parameters:
+            is_stalled: False to go on.
+        """
         self.is_stalled = is_stalled
 
     def refuse_handshakes(self, status: int = 503) -> None:
@@ -183,7 +236,11 @@ class Faults(ABC):
         self.call_status = check_status(status)
 
     def refuse_signatures(self, is_refused: bool = True) -> None:
-        """Find every signature wrong from now on, or judge them again."""
+        """Find every signature wrong from now on, or judge them again.
+
+        Parameters:
+            is_refused: False to judge them again.
+        """
         self._credentials.are_refused = is_refused
 
     def skew_clock(self, seconds: float) -> None:
@@ -193,7 +250,16 @@ class Faults(ABC):
     # -- the account ---------------------------------------------------------------------------------------------
 
     async def trade(self, symbol: str = "BTCUSDT", side: str = "BUY", size: str = "0.0500") -> None:
-        """Let the account place a market order by itself; a SELL closes what a BUY has opened."""
+        """Let the account place a market order by itself; a SELL closes what a BUY has opened.
+
+        Parameters:
+            symbol: a perpetual contract (default "BTCUSDT").
+            side: "BUY" (default) or "SELL".
+            size: how much, as a text (default "0.0500").
+
+        Raises:
+            ValueError: an order whose fields the venue would refuse, with its words.
+        """
         order = {"symbol": symbol, "side": side, "type": "MARKET", "quantity": size, "positionSide": "LONG"}
         self.desk.check_shape(order)
         _, frames = self.desk.place(order, self.now_ms())

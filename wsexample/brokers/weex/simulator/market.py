@@ -249,7 +249,11 @@ class Market:
         self._begins_trades = begins_trades
 
     def refusal(self, topic: str) -> str:
-        """Return the venue's words when there is no such stream, "" when there is."""
+        """Return the venue's words when there is no such stream, "" when there is.
+
+        Parameters:
+            topic: the stream as the venue spells it, such as "BTCUSDT@depth15".
+        """
         symbol, _, event = topic.partition("@")
         if symbol.upper() not in self.instruments:
             inside = f"{symbol.upper()}_SPBL" if self.is_spot else f"cmt_{symbol.lower()}"
@@ -265,7 +269,12 @@ class Market:
         return "" if is_kline else f"INVALID_ARGUMENT: invalid event : {event}"
 
     def snapshot(self, topic: str, now_ms: int) -> dict[str, Any] | None:
-        """Return what a stream begins with: a book with its snapshot, trades with the latest if so set, others with nothing."""
+        """Return what a stream begins with: a book with its snapshot, trades with the latest if so set, others with nothing.
+
+        Parameters:
+            topic: the stream as the venue spells it.
+            now_ms: the venue's time, UTC epoch milliseconds.
+        """
         symbol, _, event = topic.partition("@")
         if event.startswith("depth"):
             return self.instruments[symbol].snapshot(int(event.removeprefix("depth")), now_ms)
@@ -275,7 +284,12 @@ class Market:
         return None
 
     def step(self, now_ms: int, topics: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """Move every symbol; returns the frame of each stream that somebody listens to and that has one."""
+        """Move every symbol; returns the frame of each stream that somebody listens to and that has one.
+
+        Parameters:
+            now_ms: the venue's time, UTC epoch milliseconds.
+            topics: the streams that somebody listens to.
+        """
         trades = {symbol: one.step(now_ms) for symbol, one in self.instruments.items()}
         books = {
             f"{symbol}@depth{level}": frame

@@ -81,7 +81,14 @@ class OrderDesk(ABC):
         return str(self._ids)
 
     def frame(self, channel: str, row: dict[str, Any], now_ms: int, cause: str = "OrderUpdate") -> Frames:
-        """Return the message that a channel carries."""
+        """Return the message that a channel carries.
+
+        Parameters:
+            channel: "orders", "fill", "positions" or "account".
+            row: the one row in it.
+            now_ms: the venue's time, UTC epoch milliseconds.
+            cause: the venue's word for why, such as "Snapshot" (default "OrderUpdate").
+        """
         self._version += 1
         return [(channel, {"e": channel, "E": now_ms, "v": self._version, "msgEvent": cause, "d": [dict(row)]})]
 
@@ -89,18 +96,40 @@ class OrderDesk(ABC):
 
     @abstractmethod
     def order_row(self, body: dict[str, Any], order_id: str, now_ms: int) -> dict[str, Any]:
-        """Return the row of a new order."""
+        """Return the row of a new order.
+
+        Parameters:
+            body: the fields of the call.
+            order_id: its number.
+            now_ms: the venue's time, UTC epoch milliseconds.
+        """
 
     @abstractmethod
     def settle(self, row: dict[str, Any], fill: dict[str, Any], size: Decimal, price: Decimal, now_ms: int) -> Changes:
-        """Let a fill change money and positions, and fill in its fee; returns what follows the order's own frame."""
+        """Let a fill change money and positions, and fill in its fee; returns what follows the order's own frame.
+
+        Parameters:
+            row: the order.
+            fill: the row of the fill, which is changed.
+            size, price: how much was filled, and at what price.
+            now_ms: the venue's time, UTC epoch milliseconds.
+        """
 
     @abstractmethod
     def check_funds(self, body: dict[str, Any]) -> None:
-        """Raise `Refused` when the account has not enough for an order."""
+        """Raise `Refused` when the account has not enough for an order.
+
+        Parameters:
+            body: the fields of the call, whose shape is right.
+        """
 
     def waits(self, row: dict[str, Any], now_ms: int) -> Frames:
-        """Return the frames that follow when an order begins to wait, or waits no longer."""
+        """Return the frames that follow when an order begins to wait, or waits no longer; none here.
+
+        Parameters:
+            row: the order.
+            now_ms: the venue's time, UTC epoch milliseconds.
+        """
         return []
 
     # -- orders --------------------------------------------------------------------------------------------------
@@ -140,7 +169,12 @@ class OrderDesk(ABC):
             raise Refused(-1180, "client id too long or illegal characters")
 
     def place(self, body: dict[str, Any], now_ms: int) -> tuple[dict[str, Any], Frames]:
-        """Take an order as it is; returns its row and the frames that follow."""
+        """Take an order as it is; returns its row and the frames that follow.
+
+        Parameters:
+            body: the fields of the call, which `check` has found right.
+            now_ms: the venue's time, UTC epoch milliseconds.
+        """
         order_id = self.next_id()
         row = self.orders[order_id] = self.order_row(body, order_id, now_ms)
         frames = self.frame("orders", row, now_ms)
@@ -155,33 +189,59 @@ class OrderDesk(ABC):
         return row, frames + self.frame("orders", row, now_ms) + self.waits(row, now_ms)
 
     def cancel(self, order_id: str, now_ms: int) -> tuple[dict[str, Any] | None, Frames]:
-        """Cancel an order; returns its row, None when none waits by this number."""
+        """Cancel an order; returns its row, None when none waits by this number, and the frames that follow.
+
+        Parameters:
+            order_id: the venue's number of it.
+            now_ms: the venue's time, UTC epoch milliseconds.
+        """
         row = self.orders.get(order_id)
         if row is None or row["status"] not in OPEN:
             return None, []
         return row, self._end(row, "CANCELED", now_ms)
 
     def step(self, now_ms: int) -> Frames:
-        """Fill waiting orders that the market has reached."""
+        """Fill waiting orders that the market has reached; returns the frames that follow.
+
+        Parameters:
+            now_ms: the venue's time, UTC epoch milliseconds.
+        """
         waiting = [row for row in self.orders.values() if row["status"] in OPEN]
         return [
             frame for row in waiting if self._is_crossing(row) for frame in self._execute(row, now_ms, is_taker=False)
         ]
 
     def open_rows(self, symbol: str = "") -> list[dict[str, Any]]:
-        """Return the orders that wait."""
+        """Return the orders that wait, oldest first.
+
+        Parameters:
+            symbol: of this symbol; "" (default) for all.
+        """
         return [row for row in self.orders.values() if row["status"] in OPEN and symbol in ("", row["symbol"])]
 
     def past_rows(self, symbol: str = "") -> list[dict[str, Any]]:
-        """Return the orders that are over."""
+        """Return the orders that are over, oldest first.
+
+        Parameters:
+            symbol: of this symbol; "" (default) for all.
+        """
         return [row for row in self.orders.values() if row["status"] not in OPEN and symbol in ("", row["symbol"])]
 
     def remaining(self, row: dict[str, Any]) -> Decimal:
-        """Return how much of an order is not filled."""
+        """Return how much of an order is not filled.
+
+        Parameters:
+            row: the order.
+        """
         return Decimal(row["size"]) - Decimal(row["cumFillSize"])
 
     def best(self, symbol: str, side: str) -> Decimal:
-        """Return the price at which one can buy, or sell, at once."""
+        """Return the price at which one can buy, or sell, at once.
+
+        Parameters:
+            symbol: "BTCUSDT".
+            side: "BUY" for the best ask, any other for the best bid.
+        """
         instrument = self.market.instruments[symbol]
         return Decimal(instrument.text(instrument.best_ask if side == "BUY" else instrument.best_bid))
 

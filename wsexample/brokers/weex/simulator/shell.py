@@ -142,7 +142,11 @@ class WeexSimulator(OnePort, Faults):
         return self._clock.now_ns() // 1_000_000 + round(self.clock_skew_s * 1000)
 
     async def wait_for(self, fact: Callable[[], bool], timeout_s: float = 5.0) -> None:
-        """Wait until something is so, seen after each turn of the loop.
+        """Wait until something is so.
+
+        Parameters:
+            fact: returns whether it is so; asked every 5 ms.
+            timeout_s: seconds of real time to wait.
 
         Raises:
             DeadlineError: it was not in time.

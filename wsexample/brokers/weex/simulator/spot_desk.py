@@ -18,7 +18,12 @@ DEPOSIT = {"USDT": Decimal("10000.00000000"), "BTC": Decimal("1.00000000")}
 
 
 class SpotDesk(OrderDesk):
-    """One account on the spot market; takes the parameters of `OrderDesk`."""
+    """One account on the spot market.
+
+    Parameters:
+        market: where its orders are filled.
+        splits_fills: as for `OrderDesk`: whether a crossing order is filled in two parts (default True).
+    """
 
     def __init__(self, market: Market, *, splits_fills: bool = True) -> None:
         super().__init__(market, splits_fills=splits_fills)
@@ -26,7 +31,13 @@ class SpotDesk(OrderDesk):
         """What there is of each coin, frozen or not."""
 
     def order_row(self, body: dict[str, Any], order_id: str, now_ms: int) -> dict[str, Any]:
-        """Return the row of a new order."""
+        """Return the row of a new order.
+
+        Parameters:
+            body: the fields of the call.
+            order_id: its number.
+            now_ms: the venue's time, UTC epoch milliseconds.
+        """
         return {
             "id": order_id, "symbol": body["symbol"], "baseCoin": _base(body["symbol"]), "quoteCoin": "USDT",
             "orderSide": body["side"], "price": body.get("price", "0"), "size": body["quantity"], "value": "0",
@@ -41,7 +52,11 @@ class SpotDesk(OrderDesk):
         }  # fmt: skip
 
     def check_funds(self, body: dict[str, Any]) -> None:
-        """Raise `Refused` when there is not enough of the coin that an order spends."""
+        """Raise `Refused` when there is not enough of the coin that an order spends.
+
+        Parameters:
+            body: the fields of the call, whose shape is right.
+        """
         size = Decimal(body["quantity"])
         if body["side"] == "SELL":
             spent, needed = _base(body["symbol"]), size
@@ -52,7 +67,14 @@ class SpotDesk(OrderDesk):
             raise Refused(-1054, "FAILED_PRECONDITION: amount not enough")
 
     def settle(self, row: dict[str, Any], fill: dict[str, Any], size: Decimal, price: Decimal, now_ms: int) -> Changes:
-        """Exchange one coin for the other."""
+        """Exchange one coin for the other; returns the changed rows of both.
+
+        Parameters:
+            row: the order.
+            fill: the row of the fill, which gets its coins and fee.
+            size, price: how much was filled, and at what price.
+            now_ms: not needed here: rows of this channel carry no time.
+        """
         base, value = row["baseCoin"], size * price
         if row["orderSide"] == "BUY":
             changes, fee = {"USDT": -value, base: size}, size * FEE
@@ -66,7 +88,12 @@ class SpotDesk(OrderDesk):
         return [("account", self.account_row(coin)) for coin in changes]
 
     def waits(self, row: dict[str, Any], now_ms: int) -> Frames:
-        """Return the row of the coin that is frozen, or free again."""
+        """Return the row of the coin that is frozen, or free again.
+
+        Parameters:
+            row: the order that begins to wait, or waits no longer.
+            now_ms: the venue's time, UTC epoch milliseconds.
+        """
         coin = row["baseCoin"] if row["orderSide"] == "SELL" else "USDT"
         return self.frame("account", self.account_row(coin), now_ms)
 
@@ -87,7 +114,12 @@ class SpotDesk(OrderDesk):
         return {"coin": coin, "equity": text(total), "available": text(total - frozen), "frozen": text(frozen)}
 
     def state(self, channel: str, now_ms: int) -> list[dict[str, Any]]:
-        """Return the rows that a channel would begin with."""
+        """Return the rows that a channel would begin with.
+
+        Parameters:
+            channel: "account" has some, others none.
+            now_ms: not needed here: rows of this channel carry no time.
+        """
         return [self.account_row(coin) for coin in self.coins] if channel == "account" else []
 
     def balance(self) -> dict[str, Any]:
@@ -98,16 +130,28 @@ class SpotDesk(OrderDesk):
                 "accountType": "SPOT", "balances": balances, "permissions": ["SPOT"]}  # fmt: skip
 
     def placed(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Return the answer to a call that places or cancels an order."""
+        """Return the answer to a call that places or cancels an order.
+
+        Parameters:
+            row: the order.
+        """
         return {"symbol": row["symbol"], "orderId": int(row["id"]), "clientOrderId": row["clientOrderId"],
                 "transactTime": int(row["updatedTime"])}  # fmt: skip
 
     def not_cancelled(self, order_id: str) -> dict[str, Any]:
-        """Return the answer to a call that cancels what does not wait: HTTP 200 and a status."""
+        """Return the answer to a call that cancels what does not wait: HTTP 200 and a status.
+
+        Parameters:
+            order_id: the number that was asked for.
+        """
         return {"orderId": int(order_id), "status": "FAILED", "errorMsg": "FAILED_ORDER_NOT_FOUND"}
 
     def order_answer(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Return an order as the REST calls show it."""
+        """Return an order as the REST calls show it.
+
+        Parameters:
+            row: the order.
+        """
         return {"symbol": row["symbol"], "orderId": int(row["id"]), "clientOrderId": row["clientOrderId"],
                 "price": row["price"], "origQty": row["size"], "executedQty": row["cumFillSize"],
                 "cummulativeQuoteQty": row["cumFillValue"], "status": row["status"], "timeInForce": row["timeInForce"],
@@ -115,7 +159,11 @@ class SpotDesk(OrderDesk):
                 "updateTime": int(row["updatedTime"]), "isWorking": row["status"] == "NEW"}  # fmt: skip
 
     def fill_answer(self, fill: dict[str, Any]) -> dict[str, Any]:
-        """Return an execution as the REST call shows it."""
+        """Return an execution as the REST call shows it.
+
+        Parameters:
+            fill: its row.
+        """
         size, value = Decimal(fill["fillSize"]), Decimal(fill["fillValue"])
         return {"symbol": fill["symbol"], "id": int(fill["id"]), "orderId": int(fill["orderId"]),
                 "price": text(value / size), "qty": fill["fillSize"], "quoteQty": fill["fillValue"],
