@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import txaio
 from autobahn.asyncio import websocket as _autobahn
@@ -169,6 +170,9 @@ class _Lane(_Core):
         if pmce is not None:
             pmce._compressor = pmce._decompressor = None
         self.message_data = self.frame_data = None
+        if self.lane_held:  # the lane hands it to Autobahn, which passes it over by now
+            self.lane_resume()
+        self.data = self._waiting = b""
 
     def pauseReading(self) -> None:
         """Stop delivering messages at once, also in the middle of what was read; TCP tells the peer."""
@@ -438,6 +442,15 @@ class WebSocketClientProtocol(_Lane, _autobahn.WebSocketClientProtocol):
             return self.failHandshake("the response head is too long")
         return super().processHandshake()
 
+    def onCloseFrame(self, code: int | None, reasonRaw: bytes | None) -> Any:
+        """A close frame came; Autobahn would begin a timer of its own for each that follows, and cancel the last one only."""
+        running = self.serverConnectionDropTimeoutCall
+        result = super().onCloseFrame(code, reasonRaw)
+        if running is not None and self.serverConnectionDropTimeoutCall is not running:
+            self.serverConnectionDropTimeoutCall.cancel()
+            self.serverConnectionDropTimeoutCall = running
+        return result
+
 
 class WebSocketServerProtocol(_Lane, _autobahn.WebSocketServerProtocol):
     """Server side of a WebSocket: override the callbacks of Autobahn's class of the same name."""
@@ -451,7 +464,7 @@ class WebSocketServerProtocol(_Lane, _autobahn.WebSocketServerProtocol):
         return super().processHandshake()
 
 
-_facts_of: dict[type, tuple[bool, bool, bool]] = {}
+_facts_of: WeakKeyDictionary[type, tuple[bool, bool, bool]] = WeakKeyDictionary()  # a class may live as long as a call
 
 
 def _class_facts(cls: Any) -> tuple[bool, bool, bool]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import subprocess
 import sys
 import tracemalloc
 import types
+import weakref
 from typing import Any
 
 import pytest
@@ -311,6 +313,55 @@ def test_both_directions_count_as_autobahn_does(module: Any, run: Runner[None]) 
         assert ours.stats["incomingWebSocketMessages"] == 2
 
     run(main())
+
+
+def test_what_was_read_and_not_looked_at_ends_with_the_connection(module: Any, run: Runner[None]) -> None:
+    """A protocol lives on with its future `is_closed`; what came after a refusal, or during a pause, does not."""
+
+    async def main() -> None:
+        async with Opened(module, failByDrop=True) as refused, Opened(module) as paused:
+            arrive(refused.protocol, b"\xff" * 100_000, through_buffer=False)
+            paused.protocol.pauseReading()
+            arrive(paused.protocol, text(b"a") * 10_000, through_buffer=False)
+            paused.protocol.sendClose(1000)
+        for end in (refused, paused):
+            assert (len(end.protocol.data), end.protocol.lane_held, len(end.protocol._waiting)) == (0, 0, 0)
+
+    run(main())
+
+
+def test_a_class_made_for_one_connection_is_let_go(module: Any) -> None:
+    """Programs define a class inside a function, for each call; what is known of it goes with it."""
+    made = weakref.ref(type("Own", (module.WebSocketClientProtocol,), {}))
+    owned = made()
+    module._class_facts(owned)
+    assert owned in module._facts_of
+    del owned
+    gc.collect()
+    assert made() is None
+
+
+def test_a_flood_of_close_frames_leaves_one_timer(
+    module: Any, monkeypatch: pytest.MonkeyPatch, run: Runner[None]
+) -> None:
+    """A client waits for its server to end the connection once, from the first answer on, however many follow."""
+    begun: list[asyncio.TimerHandle] = []
+    waiting: list[int] = []
+
+    def begin(delay_s: float, call: Any) -> asyncio.TimerHandle:
+        begun.append(asyncio.get_running_loop().call_later(delay_s, call))
+        return begun[-1]
+
+    class Flooded(module.WebSocketClientProtocol):  # type: ignore[misc, name-defined]
+        def onCloseFrame(self, code: int | None, reasonRaw: bytes | None) -> None:
+            super().onCloseFrame(code, reasonRaw)
+            waiting.append(sum(not handle.cancelled() for handle in begun))
+
+    monkeypatch.setattr("txaio.call_later", begin)
+    flood = [b"\x88\x02\x03\xe8" * 5]
+    run(play(module, "client", flood, {"serverConnectionDropTimeout": 60}, protocol_class=Flooded))
+    assert waiting == [0, 1, 1, 1, 1]
+    assert all(handle.cancelled() for handle in begun)
 
 
 def test_keys_are_never_used_twice(module: Any) -> None:
