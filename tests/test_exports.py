@@ -182,6 +182,33 @@ def test_every_parameter_is_named() -> None:
     assert silent == []
 
 
+def raised_in(body: list[ast.stmt]) -> Iterator[str]:
+    """The errors that a function makes and raises itself, but for those that it may handle itself too."""
+    for node in body:
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+            yield ast.unparse(node.exc.func).rpartition(".")[2]
+        for part in ("body", "orelse", "finalbody"):
+            if not (isinstance(node, ast.Try | ast.FunctionDef | ast.AsyncFunctionDef) and part == "body"):
+                yield from raised_in(getattr(node, part, []))
+        for handler in getattr(node, "handlers", []):
+            yield from raised_in(handler.body)
+
+
+def test_every_error_that_is_raised_is_named() -> None:
+    """A docstring, that of its class or one that it refers to names each error of ours that the function raises itself."""
+    silent = []
+    for member in DOCUMENTED:
+        node, words = member.node, text_of(member) + "".join(siblings(member))
+        if isinstance(node, ast.ClassDef):
+            node = next((one for one in node.body if getattr(one, "name", "") == "__post_init__"), None)
+        elif member.name.endswith(".__init__") and member.owner is not None:
+            words += ast.get_docstring(member.owner) or ""
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not member.name.startswith(NAMED_BY_OTHERS):
+            raised = {name for name in raised_in(node.body) if hasattr(wsexample.errors, name)}
+            silent += [(member.name, name) for name in sorted(raised) if not re.search(rf"\b{name}\b", words)]
+    assert silent == []
+
+
 # --- types ------------------------------------------------------------------------------------------------------------
 
 DYNAMIC = {

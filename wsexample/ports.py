@@ -233,10 +233,10 @@ class OrderGateway(Protocol):
         ...
 
     async def fetch_orders(self, status: str = "open") -> Sequence[Order]:
-        """Return orders: "open", "closed" or "all".
+        """Return orders of the account.
 
         Parameters:
-            status: "open", "closed" or "all".
+            status: "open" (default), "closed" or "all".
         """
         ...
 

@@ -60,7 +60,11 @@ HttpHandler = Callable[["web.BaseRequest"], Awaitable["web.StreamResponse"]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HubOptions:
-    """How a hub treats its readers."""
+    """How a hub treats its readers.
+
+    Raises:
+        OptionError: a value cannot work; ``option`` of the error names it.
+    """
 
     name: str = "hub"
     """Its name, in the welcome and in logs."""

@@ -160,7 +160,7 @@ class PaperTradingEngine(OrderGateway):
         """Ask for an order to be canceled; an `Order` record tells what became of it.
 
         Parameters:
-            order_id: the venue's identifier of the order.
+            order_id: the engine's identifier of the order, as in `Order.order_id`.
 
         Raises:
             RequestError: there is no such order.
@@ -178,13 +178,13 @@ class PaperTradingEngine(OrderGateway):
         """Change an order; returns the new one that takes its place.
 
         Parameters:
-            order_id: the venue's identifier of the order.
-            size: how much.
-            limit_price: worst price.
-            stop_price: price at which it begins to work.
+            order_id: the engine's identifier of the order, as in `Order.order_id`.
+            size: how much, with what is filled already; None leaves it as it is.
+            limit_price: worst price; None leaves it as it is.
+            stop_price: price at which it begins to work; None leaves it as it is.
 
         Raises:
-            RequestError: there is no such order, or it has ended.
+            RequestError: there is no such order, it has ended, or as much is filled already.
             OrderRejectedError: the new one is refused; the old one stays.
         """
         return self.exchange.replace(order_id, size=size, limit_price=limit_price, stop_price=stop_price)
@@ -193,7 +193,7 @@ class PaperTradingEngine(OrderGateway):
         """Return an order as it stands.
 
         Parameters:
-            order_id: the venue's identifier of the order.
+            order_id: the engine's identifier of the order, as in `Order.order_id`.
 
         Raises:
             RequestError: there is no such order, or it has ended and was forgotten since.
@@ -204,7 +204,10 @@ class PaperTradingEngine(OrderGateway):
         """Return orders, oldest first: "open", "closed" or "all"; of those that have ended, the last ``history``.
 
         Parameters:
-            status: "open", "closed" or "all".
+            status: "open" (default), "closed" or "all".
+
+        Raises:
+            OptionError: another status.
         """
         if status == "open":
             return self.exchange.open_orders()

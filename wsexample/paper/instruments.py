@@ -24,6 +24,9 @@ class Instrument:
         tick_size: smallest step of its price; None for any.
         lot_size: smallest step of a size; None for any.
         multiplier: money that one unit of price is worth for one unit of size (default 1; 100 for a Nikkei 225 mini).
+
+    Raises:
+        OptionError: a value cannot work; ``option`` of the error names it.
     """
 
     symbol: str

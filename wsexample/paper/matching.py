@@ -35,6 +35,9 @@ class Fills:
             beyond a limit price.
         latency_s: seconds until an order, a change or a cancel arrives (default 0).
         jitter_s: up to how many seconds more, drawn from the engine's seed (default 0).
+
+    Raises:
+        OptionError: a value cannot work; ``option`` of the error names it.
     """
 
     against: str = "book"

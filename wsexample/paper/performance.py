@@ -32,6 +32,9 @@ class Performance:
         start_equity: equity at the beginning.
         sample_s: seconds between two points of the equity curve (default 60); doubled whenever ``most`` are reached.
         most: points kept at most (default 20,000).
+
+    Raises:
+        OptionError: a value cannot work; ``option`` of the error names it.
     """
 
     start_equity: Decimal

@@ -37,6 +37,9 @@ class Limits:
         max_orders_per_minute: orders within any 60 s.
         price_band: farthest a limit or stop price may be from the market, as a fraction.
         day_offset_s: seconds by which the account's day begins after midnight UTC (default 0; -32400 is midnight in Tokyo).
+
+    Raises:
+        OptionError: a value cannot work; ``option`` of the error names it.
     """
 
     max_position: Decimal | None = None

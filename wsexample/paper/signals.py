@@ -96,6 +96,9 @@ class Crossover:
 
     Parameters:
         fast, slow: the two averages, `SMA` or `EMA`; the fast one the shorter.
+
+    Raises:
+        OptionError: the fast one is not the shorter.
     """
 
     __slots__ = ("_was_above", "fast", "slow", "value")

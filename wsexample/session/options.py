@@ -32,6 +32,9 @@ class Retry:
 
     The wait before attempt n is a random time between zero and ``first_s * factor ** (n - 1)``, at most ``max_s`` (full
     jitter: many clients that lost the same server come back spread out).
+
+    Raises:
+        OptionError: a value cannot work; ``option`` of the error names it.
     """
 
     first_s: float = 0.5
@@ -72,7 +75,11 @@ class Retry:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SessionOptions:
-    """How a session treats its connection and its consumers."""
+    """How a session treats its connection and its consumers.
+
+    Raises:
+        OptionError: a value cannot work; ``option`` of the error names it.
+    """
 
     policy: str = "block"
     """What happens while a consumer is behind: "block" stops reading, so that TCP tells the peer; "conflate" keeps the

@@ -36,7 +36,11 @@ _NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JetStreamOptions(SinkOptions):
-    """What the JetStream sink lets you choose besides the queue."""
+    """What the JetStream sink lets you choose besides the queue.
+
+    Raises:
+        OptionError: a value cannot work; ``option`` of the error names it.
+    """
 
     message_records: int = 100
     """Most records in one message: packing fifty is twenty times as fast as sending them one by one."""
@@ -84,6 +88,10 @@ class JetStreamSink(BatchingSink):
         url: ``nats://user:password@host:port``; several with commas between.
         stream: name of the stream; made with file storage when it does not exist.
         options: queue, packing, replicas.
+
+    Raises:
+        OptionError: the stream has a name that cannot be one.
+        MissingExtraError: nats-py is not installed.
     """
 
     def __init__(self, url: str, stream: str = DEFAULT_STREAM, options: JetStreamOptions | None = None) -> None:

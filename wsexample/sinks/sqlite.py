@@ -46,7 +46,11 @@ _BAD_VALUE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SqliteOptions(SinkOptions):
-    """What the SQLite sink lets you choose besides the queue."""
+    """What the SQLite sink lets you choose besides the queue.
+
+    Raises:
+        OptionError: a value cannot work; ``option`` of the error names it.
+    """
 
     busy_timeout_s: float = 5.0
     """How long a batch waits while another program holds the file locked, seconds."""
@@ -74,6 +78,9 @@ class SqliteSink(BatchingSink):
     Parameters:
         path: the file; made when it does not exist, its directory is not.
         options: queue, batches, waiting.
+
+    Raises:
+        OptionError: the path is ":memory:", which keeps nothing.
     """
 
     def __init__(self, path: str | Path, options: SqliteOptions | None = None) -> None:

@@ -104,7 +104,14 @@ class Recorder:
         self._taps[0](item)
 
     def tap(self, source: int = 0) -> Tap:
-        """Return the tap of a source, by its position from 0."""
+        """Return the tap of a source.
+
+        Parameters:
+            source: its position, from 0 (default the first).
+
+        Raises:
+            OptionError: the tape has no such source.
+        """
         if not 0 <= source < len(self._taps):
             raise OptionError(f"this tape has no source {source}; it has {len(self._taps)}", option="source")
         return self._taps[source]

@@ -72,6 +72,9 @@ class Connection(Sending):
 
         Parameters:
             timeout_s: longest wait, seconds; None waits for ever.
+
+        Raises:
+            ConnectionClosed, DeadlineError: as `receive` does.
         """
         if not len(self._inflow):
             await self._arrived(timeout_s)
@@ -107,7 +110,11 @@ class Connection(Sending):
         return message
 
     async def receive_fragment(self, timeout_s: float | None = None) -> Fragment:
-        """Return the next fragment of a connection with ``deliver_fragments``; raises as `receive` does."""
+        """Return the next fragment of a connection with ``deliver_fragments``; raises as `receive` does.
+
+        Raises:
+            StateError: the connection delivers whole messages.
+        """
         payload, _, _ = await self.receive_stamped(timeout_s)
         if not isinstance(payload, Fragment):
             raise StateError("this connection delivers whole messages; connect with deliver_fragments=True")
@@ -154,6 +161,7 @@ class Connection(Sending):
         Raises:
             DeadlineError: no pong came in time.
             ConnectionClosed: the connection is over.
+            OptionError: the payload has more than 125 bytes.
         """
         payload = payload or os.urandom(8)
         if len(payload) > 125:
@@ -172,6 +180,10 @@ class Connection(Sending):
 
         Parameters:
             payload: what it carries, at most 125 bytes.
+
+        Raises:
+            OptionError: the payload has more than 125 bytes.
+            ConnectionClosed: the connection is over or being closed.
         """
         if len(payload) > 125:
             raise OptionError(f"a pong carries at most 125 bytes, not {len(payload)}", option="payload")

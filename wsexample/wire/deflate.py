@@ -29,7 +29,11 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeflateOptions:
-    """The four parameters of RFC 7692 section 7.1, and what stays on this side."""
+    """The four parameters of RFC 7692 section 7.1, and what stays on this side.
+
+    Raises:
+        OptionError: a value cannot work; ``option`` of the error names it.
+    """
 
     server_no_context_takeover: bool = False
     """Whether the server must forget its window after each message: less memory there, larger messages."""

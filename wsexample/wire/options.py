@@ -109,7 +109,11 @@ def _masked_repr(options: Any) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class ConnectOptions:
-    """How to reach a WebSocket server and how to treat the connection."""
+    """How to reach a WebSocket server and how to treat the connection.
+
+    Raises:
+        OptionError: a value cannot work; ``option`` of the error names it.
+    """
 
     url: str
     """``ws://``, ``wss://``, or ``ws+unix:PATH[:RESOURCE]``; user info becomes a Basic authorization."""
@@ -270,7 +274,11 @@ class ConnectOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class ServeOptions:
-    """How a server treats its connections."""
+    """How a server treats its connections.
+
+    Raises:
+        OptionError: a value cannot work; ``option`` of the error names it.
+    """
 
     # -- the opening handshake
     subprotocols: Sequence[str] = ()

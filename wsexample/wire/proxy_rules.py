@@ -84,7 +84,11 @@ class Proxy:
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class ProxyOptions:
-    """Through which proxy to connect."""
+    """Through which proxy to connect.
+
+    Raises:
+        OptionError: a value cannot work; ``option`` of the error names it.
+    """
 
     url: str | None = None
     """``http``, ``https``, ``socks4``, ``socks4a``, ``socks5`` or ``socks5h`` address, with user info if needed; None

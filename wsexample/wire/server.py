@@ -159,7 +159,7 @@ class Server:
 
     @property
     def port(self) -> int:
-        """The TCP port that the server listens on."""
+        """The TCP port that the server listens on; raises `StateError` when it listens on none."""
         if not self.sockets or self._unix is not None:
             raise StateError("the server does not listen on a TCP port")
         return int(self.sockets[0].getsockname()[1])

@@ -23,7 +23,11 @@ _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class TlsOptions:
-    """How a client speaks TLS; ``SSLKEYLOGFILE`` in the environment is honoured."""
+    """How a client speaks TLS; ``SSLKEYLOGFILE`` in the environment is honoured.
+
+    Raises:
+        OptionError: a value cannot work; ``option`` of the error names it.
+    """
 
     ca_file: str | os.PathLike[str] | None = None
     """PEM file of the authorities to trust, in place of the system's store."""

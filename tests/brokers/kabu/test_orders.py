@@ -103,6 +103,8 @@ def test_a_stop_watches_its_own_symbol_unless_told() -> None:
         (lambda: cash_order("9433", "buy", 100, account="secret"), "account"),
         (lambda: margin_order("9433", "buy", 100, trade="week"), "trade"),
         (lambda: derivative_order("167060019", "buy", 1, time_in_force="gtc"), "time_in_force"),  # type: ignore[arg-type]
+        (lambda: cash_order("9433", "sell", 100, stop=Stop(price=1, when="below")), "when"),  # type: ignore[arg-type]
+        (lambda: Stop(price=1, when="at or below", of="dow").body(is_stock=True), "of"),  # type: ignore[arg-type]
     ],
 )
 def test_words_that_mean_nothing_are_refused(call: Any, option: str) -> None:

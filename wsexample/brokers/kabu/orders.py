@@ -57,6 +57,8 @@ MARGIN_TRADES = {"system": 1, "general": 2, "day": 3}
 """Name of a margin trade -> ``MarginTradeType``."""
 _SIDES = {"buy": BUY, "sell": SELL}
 _TIMES = {"fas": FAS, "fak": FAK, "fok": FOK}
+_WHEN = {"at or below": 1, "at or above": 2}
+_OF = {"own": 1, "nikkei": 2, "topix": 3}
 _MARKET, _LIMIT = 10, 20
 _DERIVATIVE_MARKET = 120
 
@@ -104,14 +106,14 @@ class Stop:
             is_stock: whether the order is for stock; a derivative's does not say whose price is watched.
 
         Raises:
-            OptionError: a price is no number.
+            OptionError: ``when`` or ``of`` is not one of its words, or a price is no number.
         """
         return ReverseLimit(
             TriggerPrice=_decimal(self.price, "price"),
-            UnderOver={"at or below": 1, "at or above": 2}[self.when],
+            UnderOver=_named(self.when, _WHEN, "when"),
             AfterHitOrderType=1 if self.limit is None else 3 if self.funari else 2,
             AfterHitPrice=Decimal(0) if self.limit is None else _decimal(self.limit, "limit"),
-            TriggerSec={"own": 1, "nikkei": 2, "topix": 3}[self.of] if is_stock else UNSET,
+            TriggerSec=_named(self.of, _OF, "of") if is_stock else UNSET,
         )
 
 

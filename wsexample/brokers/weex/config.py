@@ -37,7 +37,11 @@ def _check(group: object, *names: str, least: float = 0.0, whole: bool = False) 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionConfig:
-    """Where to connect, and how long a REST call may take."""
+    """Where to connect, and how long a REST call may take.
+
+    Raises:
+        OptionError: a value cannot work; ``option`` of the error names it.
+    """
 
     base_url: str = ""
     """Address of the REST calls; "" for the market's own."""
@@ -60,6 +64,9 @@ class RetryConfig:
     """How often a REST call that only reads is made again when the venue cannot be reached or is busy.
 
     How often a socket is opened again is said by the keywords of `WeexWebSocketClient`. Orders are never sent twice.
+
+    Raises:
+        OptionError: a value cannot work; ``option`` of the error names it.
     """
 
     max_retries: int = 3
@@ -93,7 +100,11 @@ class RetryConfig:
 
 @dataclass(frozen=True, slots=True)
 class RateLimitConfig:
-    """How fast REST calls are made; the venue's own limit, 500 units of weight in 10 s, is kept besides."""
+    """How fast REST calls are made; the venue's own limit, 500 units of weight in 10 s, is kept besides.
+
+    Raises:
+        OptionError: a value cannot work; ``option`` of the error names it.
+    """
 
     requests_per_second: int = 10
     """Calls in a second, on average."""
@@ -108,7 +119,11 @@ class RateLimitConfig:
 
 @dataclass(frozen=True, slots=True)
 class LoggingConfig:
-    """What to log; nothing is set up until `configure` is called, for logging belongs to the program."""
+    """What to log; nothing is set up until `configure` is called, for logging belongs to the program.
+
+    Raises:
+        OptionError: a value cannot work; ``option`` of the error names it.
+    """
 
     level: str = "INFO"
     """Least level."""

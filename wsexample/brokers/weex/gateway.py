@@ -105,8 +105,11 @@ class WeexGateway(OrderGateway):
         """Return orders, oldest first, 100 of each kind at most.
 
         Parameters:
-            status: "open", "closed" or "all".
+            status: "open" (default), "closed" or "all".
             symbol: only those of one symbol; the spot market wants one for orders that are over.
+
+        Raises:
+            OptionError: another status.
         """
         if status not in ("open", "closed", "all"):
             raise OptionError(f"status must be 'open', 'closed' or 'all', not {status!r}", option="status")
@@ -123,7 +126,7 @@ class WeexGateway(OrderGateway):
         ]
 
     async def fetch_positions(self) -> Sequence[Position]:
-        """Return what is held; the spot market has coins instead."""
+        """Return what is held; on the spot market nothing, for it has coins instead."""
         if self._rest.is_spot:
             return []
         found = answer_rows("positions", await self._rest.fetch_positions(), self._clock.now_ns())

@@ -42,7 +42,8 @@ class WeexRest:
     """``async with WeexRest(WeexConfig.from_env()) as rest: await rest.fetch_tickers()``.
 
     A call that only reads is made again, as ``config.retry`` says, when the venue cannot be reached or is busy. An order is
-    sent once.
+    sent once. Every call raises `BrokerError`, with the venue's code and words, when it is refused or its answer cannot be
+    read, and `NetworkError` when nobody answers in time.
 
     Parameters:
         config: credentials, address, market and rates; public calls need no credentials.
@@ -138,14 +139,14 @@ class WeexRest:
         """Fetch candles: open time, open, high, low, close, volume, close time, and so on.
 
         Parameters:
-            symbol: which one.
-            interval: a key of `wsexample.brokers.weex.codes.INTERVALS_S`.
-            limit: how many, 1000 at most.
+            symbol: the venue's symbol.
+            interval: a key of `wsexample.brokers.weex.codes.INTERVALS_S` (default "1m").
+            limit: how many, 1 to 1000 (default 100).
             start_ms, end_ms: of the past, from and until, UTC epoch milliseconds (contract only).
-            price_type: "LAST_PRICE" or "MARK_PRICE" (contract only).
+            price_type: "LAST_PRICE" (default) or "MARK_PRICE" (contract only).
 
         Raises:
-            OptionError: there is no such interval or price type, or the market does not have it.
+            OptionError: there is no such interval or price type, the market does not have it, or another number of candles.
         """
         if interval not in INTERVALS_S:
             raise OptionError(f"interval must be one of {', '.join(INTERVALS_S)}", option="interval")
@@ -201,7 +202,10 @@ class WeexRest:
         Parameters:
             symbol: only those of one symbol; the spot market wants one.
             start_ms: only those made since, UTC epoch milliseconds.
-            limit: how many.
+            limit: how many, 1 to 100 (default 100).
+
+        Raises:
+            OptionError: another number.
         """
         return _listed(await self._get("past orders", symbol=symbol, startTime=start_ms, limit=_bounded(limit, 100)))
 

@@ -64,6 +64,10 @@ class AlpacaTradingStream(Session):
         connect: fields of `ConnectOptions` to set.
         clock: where time comes from.
         options: arguments of `Session` and fields of `SessionOptions`.
+
+    Raises:
+        OptionError: a value cannot work.
+        CredentialsError: no credentials were given or found.
     """
 
     def __init__(

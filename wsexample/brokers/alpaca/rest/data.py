@@ -26,6 +26,9 @@ _TIMEFRAMES = {"Min": 60.0, "Hour": 3600.0, "Day": 86_400.0}
 class AlpacaDataRest:
     """Calls to the market data host.
 
+    Every call raises `BrokerError`, with the vendor's code and words, when it is refused or its answer cannot be read, and
+    `NetworkError` when nobody answers in time.
+
     Parameters:
         key_id, secret_key: the key pair; looked for in the environment when not given. Crypto needs none.
         oauth_token: a token in their place.
@@ -154,10 +157,12 @@ class AlpacaDataRest:
             symbols: the venue's symbols.
             start_ns: from this moment on, UTC epoch nanoseconds.
             end_ns: before this moment; None for now.
+            timeframe: of bars (default "1Min").
 
         Raises:
             OptionError: nothing of the kind, or a timeframe that is none.
             PlanError: the plan does not include data this new.
+            DialectError: a page names itself as the next one.
         """
         if what not in _TYPES:
             raise OptionError(f"there is no history of {what!r}; there are {', '.join(_TYPES)}", option="what")
@@ -187,6 +192,9 @@ class AlpacaDataRest:
         Parameters:
             what: "trades", "quotes" or "bars".
             symbols: of these; those that have none are left out.
+
+        Raises:
+            OptionError: nothing of the kind.
         """
         if what not in _TYPES:
             raise OptionError(f"there is nothing latest of {what!r}; there are {', '.join(_TYPES)}", option="what")
@@ -200,6 +208,9 @@ class AlpacaDataRest:
 
         Parameters:
             symbols: the venue's symbols.
+
+        Raises:
+            DialectError: the answer cannot be read.
         """
         answer: Any = await self.calls.fetch(self._path("snapshots"), dict[str, Any], self._query(symbols))
         shots = answer.get("snapshots", answer)

@@ -56,6 +56,9 @@ SUBMIT_ATTEMPTS = 3
 class AlpacaTradingRest:
     """Calls to the trading host: ``async with AlpacaTradingRest(key, secret) as rest: await rest.fetch_account()``.
 
+    Every call raises `BrokerError`, with the vendor's code and words, when it is refused or its answer cannot be read, and
+    `NetworkError` when nobody answers in time.
+
     Parameters:
         key_id, secret_key: the key pair; looked for in the environment when not given.
         oauth_token: a token in their place.
@@ -136,8 +139,8 @@ class AlpacaTradingRest:
 
         Parameters:
             symbol: the venue's symbol.
-            size: how much.
-            percentage: share of the position, 0 to 100.
+            size: how much of it; None (default) for all.
+            percentage: share of it in place of a size, 0 to 100.
         """
         query = {"qty": size, "percentage": percentage}
         asked = {name: f"{value:f}" for name, value in query.items() if value is not None}
@@ -151,7 +154,7 @@ class AlpacaTradingRest:
             cancel_orders: whether open orders are cancelled first.
 
         Raises:
-            BrokerError: some could not be closed; names them.
+            RequestError: some could not be closed; names them.
         """
         asked = {"cancel_orders": "true" if cancel_orders else "false"}
         reply = await self.calls.made("DELETE", "/v2/positions", query=asked)
@@ -237,12 +240,12 @@ class AlpacaTradingRest:
 
         Parameters:
             order_id: the venue's identifier of the order.
-            size: how much.
+            size: how much; None leaves it as it is, and so for the rest.
             limit_price: worst price.
             stop_price: price at which it begins to work.
             trail: new distance of a trailing stop.
             time_in_force: how long it stands.
-            client_order_id: your own identifier of the order.
+            client_order_id: your own identifier of the new order.
         """
         body = ReplaceSubmission(
             qty=_text(size),
@@ -345,6 +348,9 @@ class AlpacaTradingRest:
             after_ns: later than this, UTC epoch nanoseconds; None for no limit.
             until_ns: not later than this; None for no limit.
             is_backfilled: what the records say of themselves: fetched after a break.
+
+        Raises:
+            DialectError: a page ends with what it began after.
         """
         query = {"direction": "asc", "page_size": str(ACTIVITIES_PER_PAGE)}
         if after_ns is not None:
@@ -388,7 +394,11 @@ class AlpacaTradingRest:
         return await self.calls.fetch("/v2/clock", ClockMessage)
 
     async def fetch_server_ns(self) -> int:
-        """Return what time it is at Alpaca, UTC epoch nanoseconds."""
+        """Return what time it is at Alpaca, UTC epoch nanoseconds.
+
+        Raises:
+            DialectError: the answer is no time.
+        """
         clock = await self.fetch_clock()
         time_ns = self.reader.ns(clock.timestamp)
         if time_ns is None:

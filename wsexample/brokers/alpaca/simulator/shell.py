@@ -58,6 +58,9 @@ class AlpacaSimulator(OnePort, Commands):
         clock: what paces it; a `ManualClock` moves it by hand.
         control: whether ``/simulator/...`` takes faults by HTTP.
         compression: whether permessage-deflate is accepted.
+
+    Raises:
+        OptionError: speed, quotes_per_s or trades_per_s is not above zero.
     """
 
     def __init__(

@@ -15,6 +15,9 @@ class Switches:
     """How the simulated Alpaca behaves where the real one is doubtful, and which limits it has.
 
     The defaults are what the documentation says, else what official SDKs expect, else what users saw.
+
+    Raises:
+        OptionError: a value cannot work; ``option`` of the error names it.
     """
 
     # -- logins and connections

@@ -163,6 +163,9 @@ class BoardDecoder:
             received_ns: when it arrived, UTC epoch nanoseconds.
             code: the symbol's code that the message names.
             market: number of the exchange that the message names.
+
+        Raises:
+            DialectError: it is no board.
         """
         try:
             message = _WIDE(payload)

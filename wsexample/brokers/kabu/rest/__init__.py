@@ -18,6 +18,9 @@ class KabuRest(Trading):
     Give a token that somebody has fetched, or the API password: then a token is fetched when the first call needs one,
     and again when kabu Station says that it is stale. Every fetch makes the tokens of other programs worthless.
 
+    Every call raises `BrokerError`, with the vendor's code and words, when it is refused or its answer cannot be read, and
+    `NetworkError` when nobody answers in time.
+
     Parameters:
         host: name or address of the PC (default "localhost": both loopback addresses are tried). kabu Station itself
             answers this PC only; another host is a proxy in front of it.
@@ -29,4 +32,7 @@ class KabuRest(Trading):
         register_limit: places on the registration list (default 50).
         clock: what paces and waits (default the machine's).
         http: makes the calls in place of `wsexample.brokers.base.HttpCaller`.
+
+    Raises:
+        OptionError: the host or the port cannot be one.
     """

@@ -85,6 +85,9 @@ class Calls:
         register_limit: places on the registration list (default 50).
         clock: what paces and waits (default the machine's).
         http: makes the calls in place of `HttpCaller`.
+
+    Raises:
+        OptionError: the host or the port cannot be one.
     """
 
     def __init__(

@@ -68,6 +68,9 @@ class Reads(Registration):
         Parameters:
             symbol: "9433", "9433@1" or an entry.
             details: whether the four figures that cost time are filled in (default True).
+
+        Raises:
+            UnknownSymbolError, SubscriptionLimitError: not known, or no place left.
         """
         entry = entry_of(symbol)
         query = {"addinfo": "true" if details else "false"}
@@ -78,7 +81,15 @@ class Reads(Registration):
         return reply
 
     async def fetch_fx(self, pair: str) -> FxRate:
-        """Read a currency pair, "usdjpy" or "USD/JPY"; takes a place on the registration list, and is never pushed."""
+        """Read a currency pair; takes a place on the registration list, and is never pushed.
+
+        Parameters:
+            pair: "usdjpy" or "USD/JPY".
+
+        Raises:
+            OptionError: a text that is no pair.
+            UnknownSymbolError, SubscriptionLimitError: not known, or no place left.
+        """
         name = pair.replace("/", "").lower()
         if not (name.isascii() and name.isalpha() and len(name) == 6):
             raise OptionError(f"{pair!r} is not a currency pair; write usdjpy", option="pair")
@@ -147,6 +158,9 @@ class Reads(Registration):
             strike: strike price; 0 for the one at the money.
             month: yyyyMM; 0 for the nearest.
             code: "NK225op" (default) or "NK225miniop".
+
+        Raises:
+            OptionError: another side.
         """
         query = {
             "OptionCode": code,
@@ -166,6 +180,9 @@ class Reads(Registration):
             strike: strike price; 0 for the one at the money.
             month: yyyyMM; 0 for the nearest.
             week: 1, 3, 4 or 5; 0 for the nearest.
+
+        Raises:
+            OptionError: another side or week.
         """
         if week not in _WEEKS:
             raise OptionError(f"week must be one of {', '.join(map(str, _WEEKS))}, not {week!r}", option="week")
@@ -183,6 +200,9 @@ class Reads(Registration):
         Parameters:
             kind: 1 gainers, 2 losers, 3 volume, 4 turnover, 5 executions, 6 rise of volume, 7 rise of turnover.
             division: "ALL", "T", "TP", "TS", "TG", "M", "FK" or "S".
+
+        Raises:
+            OptionError: another kind.
         """
         return await self._ranking(kind, division, range(1, 8), StockRankingReply)
 
@@ -192,6 +212,9 @@ class Reads(Registration):
         Parameters:
             kind: 8 and 9 sold up and down, 10 and 11 bought up and down, 12 and 13 ratio high and low.
             division: as for `fetch_ranking`.
+
+        Raises:
+            OptionError: another kind.
         """
         return await self._ranking(kind, division, range(8, 14), MarginRankingReply)
 

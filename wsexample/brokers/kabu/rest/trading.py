@@ -230,6 +230,9 @@ class Trading(Reads):
         Parameters:
             every_s: seconds between two looks (default 1); each is one of ten calls a second.
             product: as for `fetch_orders`.
+
+        Raises:
+            OptionError: every_s is not above zero, or there is no such product.
         """
         if every_s <= 0:
             raise OptionError(f"every_s must be more than zero, not {every_s!r}", option="every_s")

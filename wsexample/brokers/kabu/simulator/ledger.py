@@ -34,7 +34,11 @@ _MARGIN_DAYS = {1: 180, 2: 365 * 3, 3: 0}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountPlan:
-    """What the simulated account begins with, and what it may do."""
+    """What the simulated account begins with, and what it may do.
+
+    Raises:
+        OptionError: a value cannot work; ``option`` of the error names it.
+    """
 
     cash_yen: int = 10_000_000
     """Cash, yen."""

@@ -69,6 +69,9 @@ class KabuSimulator:
         account: what the simulated account begins with (default: ten million yen and no positions).
         clock: what paces it; a `ManualClock` moves it by hand.
         control: whether ``/simulator/...`` takes faults by HTTP.
+
+    Raises:
+        OptionError: speed or ticks_per_s is not above zero.
     """
 
     def __init__(
@@ -149,7 +152,7 @@ class KabuSimulator:
 
     @property
     def port(self) -> int:
-        """The TCP port."""
+        """The TCP port; raises `StateError` while nothing listens."""
         if not self._port:
             raise not_listening()
         return self._port

@@ -16,6 +16,9 @@ class Switches:
     """How the simulated kabu Station behaves where the real one is doubtful, and which limits it has.
 
     The defaults are what the vendor says, else what most users saw.
+
+    Raises:
+        OptionError: a value cannot work; ``option`` of the error names it.
     """
 
     env: Literal["production", "verification"] = "production"

@@ -101,6 +101,9 @@ class WeexWebSocketClient(ByHand):
         limit: messages that may wait for a stream (default 10,000).
         clock: what stamps signatures, paces attempts and measures silence (default the machine's).
         on_session: called with the session behind each socket before it connects, such as to attach a tape's tap.
+
+    Raises:
+        OptionError: a value cannot work.
     """
 
     PUBLIC_ENDPOINT: ClassVar[str] = f"wss://ws-contract.weex.com{PUBLIC_PATH}"
@@ -307,6 +310,9 @@ class WeexWebSocketClient(ByHand):
 
         Parameters:
             symbols: which ones, at least one.
+
+        Raises:
+            OptionError: it is the contract market.
         """
         if not self._is_spot:
             raise OptionError(
@@ -365,6 +371,9 @@ class WeexWebSocketClient(ByHand):
 
         ``unrealized_pnl`` is derived from the ticker's mark, which the venue does not put into positions. After a break what
         is held is asked for again, and what was closed unseen comes with size 0.
+
+        Raises:
+            OptionError: it is the spot market.
         """
         if self._is_spot:
             raise OptionError("the spot market has no positions", option="market")

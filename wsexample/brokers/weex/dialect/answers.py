@@ -104,6 +104,8 @@ def answer_rows(channel: str, rows: list[dict[str, Any]], received_ns: int) -> l
     Orders and fills are marked as backfilled; a position has the venue's own ``unrealized_pnl``.
 
     Parameters:
+        channel: "orders", "fill", "positions" or "account".
+        rows: the venue's own rows.
         received_ns: when it arrived, UTC epoch nanoseconds.
 
     Raises:

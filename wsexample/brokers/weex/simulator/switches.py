@@ -12,7 +12,11 @@ __all__ = ["Switches"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Switches:
-    """Limits and doubtful behaviour; 0 sets no limit. What WEEX does beyond a limit no source says: see each field."""
+    """Limits and doubtful behaviour; 0 sets no limit. What WEEX does beyond a limit no source says: see each field.
+
+    Raises:
+        OptionError: a value cannot work; ``option`` of the error names it.
+    """
 
     streams_per_connection: int = MAX_STREAMS
     """Streams that a connection may carry; more get an error answer. The venue was seen to take one more."""
