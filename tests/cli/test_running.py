@@ -58,7 +58,7 @@ def test_a_full_disk_under_standard_output_is_no_defect(
     async def program(stop: Stop) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("wsexample.cli.running._silence_stdout", lambda: None)
+    monkeypatch.setattr("wsexample.cli.running._silence", lambda stream: None)
     assert status_of(program) == ExitCode.STORAGE
     said = capsys.readouterr().err
     assert said == (
@@ -179,7 +179,7 @@ def test_the_environment_chooses_the_loop(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_closed_output_is_a_quiet_end(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """A program whose reader has gone away ends with 0 and says nothing."""
-    monkeypatch.setattr("wsexample.cli.running._silence_stdout", lambda: None)
+    monkeypatch.setattr("wsexample.cli.running._silence", lambda stream: None)
 
     async def program(stop: Stop) -> int:
         raise BrokenPipeError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
@@ -10,11 +9,12 @@ from typing import Any
 import click
 
 from wsexample.cli.fitting import write_epilog
+from wsexample.cli.usage import Group
 
 __all__ = ["LazyGroup"]
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """A group that knows its commands by name and line of help, and imports one when it is used.
 
     Parameters:
@@ -44,17 +44,6 @@ class LazyGroup(click.Group):
         module, _, attribute = self._doors[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), attribute)
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that is meant; an unknown name is answered with those that look like it."""
-        name = args[0]
-        if name in self._doors or name.startswith("-") or ctx.resilient_parsing:
-            return super().resolve_command(ctx, args)
-        near = difflib.get_close_matches(name, self._doors, n=3)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(self._doors)}"
-        raise click.UsageError(f"there is no command {name!r}; {hint}", ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing any."""

@@ -16,6 +16,7 @@ import click
 from wsexample import __version__
 from wsexample.cli.asking import ASK
 from wsexample.cli.fitting import write_epilog
+from wsexample.cli.usage import Plain
 
 __all__ = [
     "ADDRESS",
@@ -80,7 +81,7 @@ class Flag(click.Option):
         return f"{head}[={metavar}]", text
 
 
-class Command(click.Command):
+class Command(Plain):
     """A command whose help lists options by section, and whose optional values never swallow the next word."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -15,7 +15,7 @@ import sys
 import traceback
 from collections.abc import Callable, Coroutine, Iterator
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import click
 
@@ -34,6 +34,7 @@ __all__ = [
     "run_command",
     "say",
     "say_error",
+    "status_of_failure",
 ]
 
 LOOP_ENVIRONMENT = "WSEXAMPLE_LOOP"
@@ -139,22 +140,32 @@ def run_command(program: Program, *, debug: bool = False) -> NoReturn:
             asyncio.Runner(loop_factory=loop_factory()) as runner,
         ):
             code = runner.run(_run_until_stopped(program))
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; that is how ``command | head`` ends, and no error.
-        _silence_stdout()
-        code = ExitCode.OK
     except (KeyboardInterrupt, asyncio.CancelledError):
         code = ExitCode.INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the outermost frame: everything ends here as one line
-        code = say_error(_in_our_words(error), debug=debug)
+        code = status_of_failure(error, debug=debug)
     sys.exit(int(code))
+
+
+def status_of_failure(error: Exception, *, debug: bool = False) -> int:
+    """Say on one line what went wrong, and return the exit status.
+
+    Parameters:
+        error: what ended the command; a reader of its output that has left is no failure.
+        debug: show the traceback as well.
+    """
+    if isinstance(error, BrokenPipeError):
+        # Whoever read our output has seen enough; that is how ``command | head`` ends, and no error.
+        _silence(sys.stdout)
+        return ExitCode.OK
+    return say_error(_in_our_words(error), debug=debug)
 
 
 def _in_our_words(error: Exception) -> Exception:
     """Return what to say of an error: a full disk under standard output is no defect; all else that is written says so itself."""
     if type(error) is not OSError or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return error
-    _silence_stdout()
+    _silence(sys.stdout)
     told = StorageError(f"standard output cannot be written: {error.strerror}; what should follow there is missing")
     told.__cause__ = error
     return told
@@ -230,8 +241,10 @@ def say_error(error: BaseException, *, debug: bool = False) -> ExitCode:
 def say(sentence: str, *, color: str | None = None) -> None:
     """Print one line on stderr under the program's name; a peer's words in it cannot steer the terminal."""
     line = "\n".join(map(printable, sentence.split("\n")))
-    with contextlib.suppress(OSError):  # nobody listens on stderr any more
+    try:
         click.echo(f"{click.style(program_name(), fg=color, bold=True)}: {line}", err=True)
+    except OSError:  # nobody listens on stderr any more
+        _silence(sys.stderr)
 
 
 def program_name() -> str:
@@ -248,9 +261,9 @@ def _let_streams_speak_unicode() -> None:
             reconfigure(errors="backslashreplace")
 
 
-def _silence_stdout() -> None:
-    """Point stdout nowhere, so that the interpreter's last flush does not complain either."""
+def _silence(stream: TextIO) -> None:
+    """Point a standard stream nowhere, so that the interpreter's last flush does not complain either."""
     with contextlib.suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
+        os.dup2(nowhere, stream.fileno())
         os.close(nowhere)

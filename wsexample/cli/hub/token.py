@@ -12,6 +12,7 @@ from wsexample.cli.help_text import epilog
 from wsexample.cli.listing import Column, list_flags, show, when
 from wsexample.cli.options import CONTEXT, SECONDS, Command, debug_option, option
 from wsexample.cli.running import Stop, run_command, say
+from wsexample.cli.usage import Group
 
 if TYPE_CHECKING:
     from wsexample.hub.access import Rights
@@ -22,7 +23,7 @@ STATUSES = (ExitCode.OK, ExitCode.USAGE, ExitCode.STORAGE, ExitCode.INTERNAL)
 FILE = click.argument("file", type=click.Path(dir_okay=False))
 
 
-@click.group(context_settings=CONTEXT)
+@click.group(cls=Group, context_settings=CONTEXT)
 def main() -> None:
     """Give readers of a hub tokens, and take them away; FILE holds hashes, never the tokens themselves."""
 

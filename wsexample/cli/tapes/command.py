@@ -20,6 +20,7 @@ from wsexample.cli.output import Output
 from wsexample.cli.progress import bytes_text, progress_bar
 from wsexample.cli.running import Stop, run_command, say
 from wsexample.cli.tapes.options import span_ns, time_options
+from wsexample.cli.usage import Group
 from wsexample.tape.editing import cut as cut_tape
 from wsexample.tape.editing import merge as merge_tapes
 from wsexample.tape.format import CODECS, Entry, Kind
@@ -43,7 +44,7 @@ codec_option = option(
 )
 
 
-@click.group(context_settings=CONTEXT)
+@click.group(cls=Group, context_settings=CONTEXT)
 def main() -> None:
     """Look at tapes of raw messages, cut, merge and export them; wsexample record makes them, replay plays them."""
 
