@@ -90,6 +90,8 @@ def test_the_page_shows_what_comes(run: Callable[[Any], Any], need: Callable[...
             await reads(page, "#watch", "3,001.5")
             await reads(page, "#events", "connection lost")
             assert await page.locator("#ladder .ask").count() == 10
+            await reads(page, "#watch td.mid", "480.2")  # quotes alone have no last price
+            assert await page.locator("#watch td.mid").count() == 1
             await page.keyboard.press("ArrowDown")
             await reads(page, "#chosen", "BRK.B")
             await page.keyboard.press("/")

@@ -108,8 +108,10 @@ function fill(instrument, made) {
   const change = instrument.change;
   const cells = made.cells;
   cells[1].textContent = instrument.name;
+  const isMid = instrument.last === null && price !== null;
   cells[2].textContent = written(price, places);
-  cells[2].className = `n ${instrument.move > 0 ? "up" : instrument.move < 0 ? "down" : ""}`;
+  cells[2].title = isMid ? "middle of bid and ask: no trade has come" : "";
+  cells[2].className = `n ${isMid ? "mid " : ""}${instrument.move > 0 ? "up" : instrument.move < 0 ? "down" : ""}`;
   cells[3].textContent = change === null ? "–" : `${change > 0 ? "+" : ""}${change.toFixed(2)} %`;
   cells[3].className = `n ${change > 0 ? "up" : change < 0 ? "down" : ""}`;
   cells[4].textContent = written(instrument.bid, places);
