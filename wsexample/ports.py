@@ -158,7 +158,9 @@ class Dialect(Protocol):
         return
 
     def silence(self, now_ns: int) -> Silence:
-        """Return how long a live connection may be silent at this moment; knows sessions, lunch breaks and weekends.
+        """Return how long a live connection may be silent at this moment, which may hang on sessions, breaks and weekends.
+
+        Without a dialect's own answer it may be silent for ever.
 
         Parameters:
             now_ns: the time of the call, UTC epoch nanoseconds.

@@ -295,8 +295,8 @@ class Connection(Sending):
         """A fragment came, and fragments are wanted.
 
         Parameters:
-            payload: the bytes of the message.
-            is_binary: whether it came as a binary message.
+            payload: its data.
+            is_binary: whether it is of a binary message.
             opcode: kind of frame (RFC 6455 section 5.2).
             is_last: whether the message ends with it.
         """

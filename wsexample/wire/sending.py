@@ -70,7 +70,7 @@ class Sending(Closing):
         """Send one text message that is UTF-8 already, such as JSON fresh from an encoder; else as `send`.
 
         Parameters:
-            payload: the bytes of the message.
+            payload: the message.
         """
         while self._fragmenting is not None:
             await asyncio.shield(self._fragmenting)

@@ -190,7 +190,7 @@ class WeexRest:
         """Fetch orders that still wait.
 
         Parameters:
-            symbol: the venue's symbol.
+            symbol: only those of one symbol; None (default) for all.
         """
         return _listed(await self._get("open orders", symbol=symbol))
 

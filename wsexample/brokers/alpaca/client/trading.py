@@ -180,7 +180,7 @@ class AlpacaTradingStream(Session):
         """Yield what was missed, then what was held back meanwhile; keeps trying for ``patience_s``.
 
         Parameters:
-            gap: what was missed.
+            gap: the stretch of time for which data may be missing.
         """
         await self._stop_late()
         clock = self._parts.clock

@@ -306,12 +306,12 @@ class AlpacaTradingRest:
         """Return orders, oldest submission first, as many pages as it takes.
 
         Parameters:
-            status: "open", "closed" or "all".
+            status: "open" (default), "closed" or "all".
             symbols, side: only these.
-            after_ns, until_ns: submitted between these moments.
+            after_ns, until_ns: submitted between these moments, UTC epoch nanoseconds; None for no limit.
             limit: how many at most; None for all.
-            nested: whether children stand inside their parents.
-            is_backfilled: how the records are marked.
+            nested: whether children stand inside their parents (default True).
+            is_backfilled: what the records say of themselves: fetched after a break.
         """
         found: dict[str, Order] = {}
         query = {"status": status, "direction": "asc", "nested": "true" if nested else "false"}

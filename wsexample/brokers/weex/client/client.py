@@ -282,6 +282,9 @@ class WeexWebSocketClient(ByHand):
         Parameters:
             symbol: which one.
             level: levels of each side, 1 to 200 (default 5).
+
+        Raises:
+            OptionError: another number of levels.
         """
         return self._stream([book_topic(symbol, level)], keeps_newest=True, level=level)
 

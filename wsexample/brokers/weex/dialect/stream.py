@@ -307,7 +307,7 @@ class WeexDialect(Dialect):
         return NOTHING
 
     def silence(self, now_ns: int) -> Silence:
-        """A subscribed socket is pinged once a minute by messages.
+        """Return how long no message may come: a subscribed socket is pinged once a minute by messages.
 
         Parameters:
             now_ns: the time of the call, UTC epoch nanoseconds.
