@@ -36,7 +36,16 @@ def test_it_lists_what_it_has() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "words"), [("nonsense=1", "--list-switches shows the names"), ("plan=gold", "--switch plan=gold:")]
+    ("setting", "words"),
+    [
+        ("nonsense=1", "there is no switch 'nonsense'; --list-switches shows them all"),
+        ("paln=plus", "there is no switch 'paln'; did you mean plan?"),
+        ("plan", "write plan=VALUE with basic or plus"),
+        ("plan=gold", "plan is basic or plus, not 'gold'"),
+        ("event_ids=maybe", "event_ids is true or false, not 'maybe'"),
+        ("dead_slot_s=long", "dead_slot_s is a number, not 'long'"),
+        ("stock_symbols=-5", "stock_symbols must be zero or more, not -5"),
+    ],
 )
 def test_a_wrong_switch_is_named(setting: str, words: str) -> None:
     """A switch that does not exist or cannot have a value is refused with 2."""

@@ -50,10 +50,10 @@ def test_it_lists_what_it_has(launch: Launch) -> None:
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
-        ("nonsense=1", "--list-switches shows the names"),
-        ("register_limit", "write NAME=VALUE"),
-        ("register_limit=many", "--switch register_limit=many: Expected `int`"),
-        ("env=moon", "--switch env=moon: Invalid enum value"),
+        ("nonsense=1", "--list-switches shows them all"),
+        ("register_limit", "write register_limit=VALUE with a whole number"),
+        ("register_limit=many", "register_limit is a whole number, not 'many'"),
+        ("env=moon", "env is production or verification, not 'moon'"),
     ],
 )
 def test_a_wrong_switch_is_named(launch: Launch, setting: str, words: str) -> None:

@@ -30,7 +30,7 @@ def test_it_serves_and_announces_itself(launch: Launch) -> None:
     [
         (("--symbols", ","), "at least one symbol"),
         (("--step", "0"), "--step must be more than zero"),
-        (("--switch", "nonsense=1"), "--list-switches shows the names"),
+        (("--switch", "nonsense=1"), "--list-switches shows them all"),
     ],
 )
 def test_a_market_that_cannot_be_is_refused(flags: tuple[str, ...], words: str) -> None:

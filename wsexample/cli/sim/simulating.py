@@ -6,6 +6,7 @@ What is simulated, and how it is presented, belongs to each command.
 from __future__ import annotations
 
 import ast
+import difflib
 import inspect
 import json
 import textwrap
@@ -167,13 +168,26 @@ def read_switches(settings: tuple[str, ...], kind: type[_Switches]) -> _Switches
     values: dict[str, Any] = {}
     for setting in settings:
         name, equals, value = setting.partition("=")
-        if name not in hints or not equals:
-            raise OptionError(f"--switch {setting}: write NAME=VALUE; --list-switches shows the names", option="switch")
+        if name not in hints:
+            meant = ", ".join(difflib.get_close_matches(name, hints, n=3))
+            hint = f"did you mean {meant}?" if meant else "--list-switches shows them all"
+            raise OptionError(f"--switch {setting}: there is no switch {name!r}; {hint}", option="switch")
+        wanted = _wanted(hints[name])
+        if not equals:
+            raise OptionError(f"--switch {setting}: write {name}=VALUE with {wanted}", option="switch")
         try:
             values[name] = msgspec.convert(value, hints[name], strict=False)
-        except msgspec.ValidationError as error:
-            raise OptionError(f"--switch {setting}: {error}", option="switch") from None
+        except msgspec.ValidationError:
+            raise OptionError(f"--switch {setting}: {name} is {wanted}, not {value!r}", option="switch") from None
     return kind(**values)
+
+
+def _wanted(hint: Any) -> str:
+    """Return what a switch takes, in words."""
+    if get_origin(hint) is Literal:
+        return " or ".join(map(str, get_args(hint)))
+    kinds = {bool: "true or false", int: "a whole number", float: "a number"}
+    return " or ".join(words for kind, words in kinds.items() if hint is kind or kind in get_args(hint))
 
 
 def list_switches(kind: type[Any]) -> None:
@@ -181,8 +195,8 @@ def list_switches(kind: type[Any]) -> None:
     defaults, hints, texts = kind(), get_type_hints(kind), _texts_of(kind)
     for name in kind.__dataclass_fields__:
         click.echo(f"{name}={getattr(defaults, name)}")
-        choices = get_args(hints[name]) if get_origin(hints[name]) is Literal else ()
-        text = f"{' or '.join(map(str, choices))}. {texts.get(name, '')}" if choices else texts.get(name, "")
+        choices = f"{_wanted(hints[name])}. " if get_origin(hints[name]) is Literal else ""
+        text = f"{choices}{texts.get(name, '')}"
         if text:
             click.echo(click.wrap_text(text, 100, "    ", "    "))
 
