@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,40 @@ def test_publishing_while_a_reader_catches_up_leaves_no_gap_and_no_double(run: R
             await client.subscribe(TOPIC, since=0)
             assert await client.data(20_000) == [(TOPIC, seq) for seq in range(1, 20_001)]
             await task
+
+    run(main())
+
+
+def test_a_reader_that_resumes_many_topics_holds_nobody_up(run: Run) -> None:
+    """Others have their turn again and again, and nothing is missing of what is published meanwhile."""
+
+    async def main() -> None:
+        names = [f"{number:05}" for number in range(5_000)]
+        async with hub() as made:
+            made.publish(quote(number, name) for name in names for number in (1, 2))
+            client = await Client.to(made)
+            turns = 0
+
+            async def publish() -> None:
+                nonlocal turns
+                while not any(reader.place for reader in made.readers.values()):
+                    turns += made.desk.stats.resumed
+                    if turns % 5 == 4:
+                        made.publish(quote(turns, name) for name in names[:: turns + 1])
+                    await asyncio.sleep(0)
+                made.publish(quote(9, name) for name in names)
+
+            task = asyncio.create_task(publish())
+            await client.subscribe("t.>", since={f"t.{name}.quote": 1 for name in names})
+            got: list[tuple[str, int]] = []
+            while not task.done():
+                got += await client.data(1)
+            got += await client.data(sum(topic.seq - 1 for topic in made.desk.topics.values()) - len(got))
+            assert Counter(got) == {
+                (name, seq): 1 for name, topic in made.desk.topics.items() for seq in range(2, topic.seq + 1)
+            }
+            assert [seq for _, seq in sorted(got, key=lambda row: row[0])] == [seq for _, seq in sorted(got)]
+            assert turns > 10
 
     run(main())
 

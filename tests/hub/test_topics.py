@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hub.parts import quote
 from wsexample.errors import OptionError
-from wsexample.hub.topics import TopicIndex, check_pattern, matches, topic_of, words_of
+from wsexample.hub.topics import TopicIndex, check_pattern, matcher, matches, topic_of, words_of
 from wsexample.records.orders import Account
 
 WORDS = st.sampled_from(["a", "b", "c"])
@@ -42,9 +44,15 @@ def test_the_index_agrees_with_matching_one_by_one(acts: list[tuple[str, str, in
         else:
             found = {one for pattern, one in wanted if matches(pattern, text) and (one != 3 or text[0] == "a")}
             assert set(index.readers_of(text)) == found
-    for topic in index.topics:
+    for topic in map(".".join, product("abc", repeat=3)):
         found = {one for pattern, one in wanted if matches(pattern, topic) and (one != 3 or topic[0] == "a")}
         assert set(index.readers_of(topic)) == found
+
+
+@given(st.sets(PATTERNS, max_size=12), st.one_of(TOPICS, st.sampled_from(["a", "a.b", "a.b.c.a", "*.b.c", ">"])))
+def test_many_patterns_at_once_mean_what_each_of_them_means(patterns: set[str], topic: str) -> None:
+    """However many there are, and also for what is no topic."""
+    assert matcher(patterns)(topic) == any(matches(pattern, topic) for pattern in patterns)
 
 
 @pytest.mark.parametrize("symbol", ["AAPL", "9433@1", "BTC/USD", "BRK.B", "a b*c>d", "日経", ""])

@@ -15,12 +15,13 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from wsexample.errors import CredentialsError, OptionError, StorageError
 from wsexample.hub.masking import TOKEN_PREFIX
-from wsexample.hub.topics import check_pattern, matches
+from wsexample.hub.topics import check_pattern, matcher
 from wsexample.records.kinds import is_market_data, record_kinds
 
 __all__ = ["EVERYTHING", "MARKET_DATA", "Access", "Rights", "TokenFile"]
@@ -46,13 +47,14 @@ class Rights:
         kind = topic.rpartition(".")[2]
         if kind in _ACCOUNT_KINDS and not self.account:
             return False
-        return any(matches(pattern, topic) for pattern in self.topics)
+        return _matcher(self.topics)(topic)
 
     def is_over(self, now_ns: int) -> bool:
         """Whether they have ended."""
         return self.expires_ns is not None and now_ns >= self.expires_ns
 
 
+_matcher = lru_cache(maxsize=1000)(matcher)
 _JOURNAL = frozenset({"gap", "connection"})
 _ACCOUNT_KINDS = frozenset(
     kind for kind, record_type in record_kinds().items() if not is_market_data(record_type) and kind not in _JOURNAL

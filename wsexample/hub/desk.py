@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -18,7 +19,7 @@ from wsexample.hub.history import Topic
 from wsexample.hub.notes import Notes
 from wsexample.hub.ops import Codec, Missed
 from wsexample.hub.readers import Group, Reader, Straggler, Wishes, send_all
-from wsexample.hub.topics import TopicIndex, matches, topic_of, words_of
+from wsexample.hub.topics import TopicIndex, matcher, patterns_of, topic_of, words_of
 from wsexample.records.kinds import is_market_data, record_kinds
 from wsexample.records.market import Record
 
@@ -26,8 +27,10 @@ __all__ = ["Desk", "DeskOptions", "HubStats"]
 
 log = logging.getLogger("wsexample.hub")
 
-CATCH_UP = 2000
-"""Records sent to a reader that catches up before its socket is waited for."""
+CATCH_UP = 500
+"""Records sent to a reader that catches up before its socket is waited for, and others have their turn."""
+LOOK_AT_ONCE = 1000
+"""Topics of which it is found out whether a reader wants them before others have their turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +74,20 @@ class HubStats:
     """Records that readers had missed and the hub no longer had."""
 
 
+@dataclass(slots=True)
+class _Late:
+    """What a reader still has to get that hears nothing live meanwhile."""
+
+    positions: dict[str, int]
+    """The number up to which it has each topic; topics that are not named have not been there yet."""
+    notes: list[bytes]
+    """What it is told before the next record."""
+    mark: int
+    """Changes of topics up to this one have been looked at."""
+    names: deque[str] = field(default_factory=deque)
+    """Topics of which it has not got all."""
+
+
 class Desk:
     """Numbers records and hands them to readers.
 
@@ -89,8 +106,10 @@ class Desk:
         self._names: dict[tuple[str, str, type[Record]], str] = {}
         self._groups: dict[Wishes, Group] = {}
         self._stragglers: dict[Reader, Straggler] = {}
-        self._catching_up: dict[Reader, tuple[dict[str, int], list[bytes]]] = {}
-        """Numbers that readers have who hear nothing live now, and what they are told before the next one."""
+        self._late: dict[Reader, _Late] = {}
+        self._changed: dict[str, int] = {}
+        """Topics that have changed since readers were late, in the order of their last change, with what number that was."""
+        self._changes = 0
         self._due: list[Group] = []
         self._look: asyncio.TimerHandle | None = None
         self._listeners: list[Callable[[str, int, Record], None]] = []
@@ -142,10 +161,10 @@ class Desk:
         topic.go_back(seq - 1)
         for place in self._index.readers_of(name):
             place.offer(name, place.codec.encode(told), is_lossless=True)
-        for reader, (positions, notes) in self._catching_up.items():
-            if positions.get(name, 0) >= seq:
-                positions[name] = seq - 1
-                notes.append(reader.codec.encode(told))
+        for reader, late in self._late.items():
+            if late.positions.get(name, 0) >= seq and reader.wants(name):
+                late.positions[name] = seq - 1
+                late.notes.append(reader.codec.encode(told))
 
     def count_from(self, name: str, seq: int) -> None:
         """Know a topic that was numbered elsewhere up to a number, of which no record is had."""
@@ -161,6 +180,7 @@ class Desk:
         self.stats.published += 1
         self.newest_ns = record.received_ns
         name = topic.name
+        self._note_change(name)
         readers = self._index.readers_of(name)
         if readers:
             written: dict[tuple[Codec, bool], bytes] = {}
@@ -172,6 +192,12 @@ class Desk:
                 reader.offer(name, data, is_lossless=topic.is_lossless)
         for told in self._listeners:
             told(name, seq, record)
+
+    def _note_change(self, name: str) -> None:
+        if self._late:
+            self._changes += 1
+            self._changed.pop(name, None)  # so that the newest change comes last
+            self._changed[name] = self._changes
 
     def name_of(self, record: Record) -> str:
         """Return the topic of a record."""
@@ -214,110 +240,128 @@ class Desk:
             TimeoutError: the reader does not take it.
             ConnectionClosed: the reader is gone.
         """
-        heard = set(self.topics_of(reader))
-        positions, waiting = self._leave(reader)
+        heard = matcher(reader.patterns)
+        late = self._leave(reader)
         new = dict.fromkeys(patterns)
         reader.patterns |= new
         if interval_ms is not None:
             reader.interval_ms = interval_ms
-        messages = [*waiting, *first]
+        late.notes += first
         self.stats.resumed += since is not None
         numbers = since if isinstance(since, dict) else {}
         resumed = [pattern for pattern in new if pattern in numbers]
-        for name, topic in self.topics.items():
-            if not reader.rights.allow(name) or not any(matches(pattern, name) for pattern in new):
-                continue
-            seen = since if isinstance(since, int) else numbers.get(name)
-            if seen is None:
-                seen = next((numbers[pattern] for pattern in resumed if matches(pattern, name)), None)
-            if seen is None:
-                if name not in heard:
-                    positions[name] = max(topic.seq - 1, 0) if snapshot else topic.seq
-                continue
-            if not is_same_epoch:
-                messages.append(reader.codec.encode(Missed(name, seen + 1, seen + 1, "epoch")))
-                seen = 0
-            positions[name] = min(seen, topic.seq)
-        await self._catch_up(reader, positions, messages)
+        is_new, is_resumed = matcher(new), matcher(resumed)
+        try:
+            async for name, topic in self._every_topic():
+                if not is_new(name) or not reader.rights.allow(name):
+                    continue
+                seen = since if isinstance(since, int) else numbers.get(name)
+                if seen is None and is_resumed(name):
+                    seen = min(numbers[pattern] for pattern in patterns_of(name) if pattern in numbers)
+                if seen is None:
+                    if heard(name):
+                        continue
+                    seen = max(topic.seq - 1, 0) if snapshot else topic.seq
+                elif not is_same_epoch:
+                    late.notes.append(reader.codec.encode(Missed(name, seen + 1, seen + 1, "epoch")))
+                    seen = 0
+                late.positions[name] = min(seen, topic.seq)
+                late.names.append(name)
+            await self._catch_up(reader, late)
+        finally:
+            self._end_late(reader)
+
+    async def _every_topic(self) -> AsyncIterator[tuple[str, Topic]]:
+        """Iterate over the topics that there are now, and let others have their turn now and then."""
+        for count, (name, topic) in enumerate(list(self.topics.items()), start=1):
+            yield name, topic
+            if not count % LOOK_AT_ONCE:
+                await asyncio.sleep(0)
 
     async def unsubscribe(self, reader: Reader, patterns: Sequence[str], *, first: Sequence[bytes] = ()) -> None:
         """Take topics from a reader; patterns that it has not got are passed over."""
-        positions, waiting = self._leave(reader)
+        late = self._leave(reader)
         for pattern in patterns:
             reader.patterns.pop(pattern, None)
-        await self._catch_up(reader, positions, [*waiting, *first])
+        late.notes += first
+        try:
+            await self._catch_up(reader, late)
+        finally:
+            self._end_late(reader)
 
     def forget(self, reader: Reader) -> None:
         """Take everything from a reader that is gone."""
         self._leave(reader)
+        self._end_late(reader)
         reader.patterns.clear()
 
-    def topics_of(self, reader: Reader) -> list[str]:
-        """Return the known topics that a reader gets."""
-        return [
-            name
-            for name in self.topics
-            if reader.rights.allow(name) and any(matches(pattern, name) for pattern in reader.patterns)
-        ]
-
-    def _leave(self, reader: Reader) -> tuple[dict[str, int], list[bytes]]:
-        """Take a reader out of its place.
-
-        Returns:
-            The number up to which it has each of its topics, once it is sent the messages that come second.
-        """
-        positions = {name: self.topics[name].seq for name in self.topics_of(reader)}
-        waiting: list[bytes] = []
+    def _leave(self, reader: Reader) -> _Late:
+        """Take a reader out of its place; it is late from now on."""
+        positions = {name: topic.seq for name, topic in self.topics.items()} if reader.patterns else {}
+        late = self._late[reader] = _Late(positions, [], self._changes)
         if isinstance(reader.place, Group):
             group = reader.place
             group.leave(reader)  # which may find that it is slow
             self._drop_if_empty(group)
         if isinstance(reader.place, Straggler):
             straggler = reader.place
-            waiting = self._kept_for(straggler)
+            late.notes += self._kept_for(straggler)
             self._end_straggler(straggler)
-        return positions, waiting
+        return late
 
-    async def _catch_up(self, reader: Reader, positions: dict[str, int], messages: list[bytes]) -> None:
+    def _end_late(self, reader: Reader) -> None:
+        self._late.pop(reader, None)
+        if not self._late:
+            self._changed.clear()
+
+    async def _catch_up(self, reader: Reader, late: _Late) -> None:
         """Send a reader what it has not got, until there is no more; then it hears everything that comes."""
-        notes: list[bytes] = []
-        self._catching_up[reader] = positions, notes
-        try:
-            while True:
-                messages += [*notes, *self._behind(reader, positions)]
-                notes.clear()
-                if not messages:
-                    break
-                await send_all(reader, messages, self.options.stall_s)
-                messages = []
-        finally:
-            self._catching_up.pop(reader, None)
+        while True:
+            messages = [*late.notes, *self._behind(reader, late)]
+            late.notes.clear()
+            if not messages:
+                break
+            await send_all(reader, messages, self.options.stall_s)
+            if len(messages) >= CATCH_UP:
+                await asyncio.sleep(0)  # a socket that takes everything is not waited for
         if reader.patterns and reader.connection.is_open:
             self._join(reader)
 
-    def _behind(self, reader: Reader, positions: dict[str, int]) -> list[bytes]:
-        """Return the next part of what a reader has not got, and move its positions."""
+    def _behind(self, reader: Reader, late: _Late) -> list[bytes]:
+        """Return the next part of what a reader has not got, and take note that it has it."""
         found: list[bytes] = []
         codec = reader.codec
-        for name in self.topics_of(reader):
+        while len(found) < CATCH_UP:
+            if not late.names and not self._has_changed(reader, late):
+                break
+            name = late.names[0]
             topic = self.topics[name]
-            seen = positions.get(name, 0)
-            if seen >= topic.seq:
-                positions.setdefault(name, topic.seq)
-                continue
-            if seen + 1 < topic.oldest_seq:
+            seen = late.positions.get(name, 0)
+            if seen < min(topic.oldest_seq - 1, topic.seq):
                 found.append(codec.encode(Missed(name, seen + 1, topic.oldest_seq - 1, "history")))
                 self.stats.missed += topic.oldest_seq - 1 - seen
+                seen = topic.oldest_seq - 1
             for seq, record in topic.after(seen):
                 hides = topic.is_lossless and not reader.rights.personal
                 found.append(codec.data(name, seq, impersonal(record) if hides else record))
                 seen = seq
                 if len(found) >= CATCH_UP:
                     break
-            positions[name] = max(seen, topic.oldest_seq - 1)
-            if len(found) >= CATCH_UP:
-                break
+            late.positions[name] = seen
+            if seen >= topic.seq:
+                late.names.popleft()
         return found
+
+    def _has_changed(self, reader: Reader, late: _Late) -> bool:
+        """Take up the topics that have changed since the last look; returns whether there are some."""
+        names = []
+        for name, change in reversed(self._changed.items()):
+            if change <= late.mark:
+                break
+            names.append(name)
+        late.mark = self._changes
+        late.names.extend(name for name in reversed(names) if reader.wants(name))
+        return bool(late.names)
 
     def _join(self, reader: Reader) -> None:
         wishes = reader.wishes

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 from wsexample.hub.access import Rights
 from wsexample.hub.ops import Codec, Conflated
+from wsexample.hub.topics import patterns_of
 from wsexample.wire.broadcast import Broadcaster
 from wsexample.wire.connection import Connection
 from wsexample.wire.server import ServerConnection
@@ -53,6 +54,10 @@ class Reader:
     def wishes(self) -> Wishes:
         """What it wants."""
         return (self.codec, self.rights, self.interval_ms, frozenset(self.patterns))
+
+    def wants(self, topic: str) -> bool:
+        """Whether it asked for a topic, and may have it."""
+        return any(pattern in self.patterns for pattern in patterns_of(topic)) and self.rights.allow(topic)
 
 
 class Group:

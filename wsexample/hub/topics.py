@@ -7,7 +7,7 @@ written as ``%XX``, so that a topic is a NATS subject as well. Patterns have ``*
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Generic, TypeVar
 from urllib.parse import unquote
 
@@ -16,13 +16,15 @@ from wsexample.hub.masking import without_tokens
 from wsexample.records.kinds import kind_of
 from wsexample.records.market import Record
 
-__all__ = ["TopicIndex", "check_pattern", "matches", "topic_of", "words_of"]
+__all__ = ["TopicIndex", "check_pattern", "matcher", "matches", "patterns_of", "topic_of", "words_of"]
 
 Reader = TypeVar("Reader", bound=Hashable)
 
 NO_SYMBOL = "_"
 """The second word where a record concerns no symbol: accounts, connection events."""
 LONGEST = 200
+FEW = 4
+"""Patterns that are matched one by one sooner than looked up."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9_@:/+=-]")
 _WORD = re.compile(r"[A-Za-z0-9_@:/+=%-]+")
 
@@ -81,18 +83,51 @@ def matches(pattern: str, topic: str) -> bool:
     return True
 
 
+def matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
+    """Return what says whether a topic is meant by one of some patterns; how many there are makes no difference to it."""
+    known = frozenset(patterns)
+    wild = [pattern for pattern in known if is_wild(pattern)]
+
+    def is_meant(topic: str) -> bool:
+        if topic in known:
+            return True
+        if len(wild) <= FEW or topic.count(".") != 2:
+            return any(matches(pattern, topic) for pattern in wild)
+        return any(pattern in known for pattern in patterns_of(topic))
+
+    return is_meant
+
+
+def is_wild(pattern: str) -> bool:
+    """Whether a pattern may mean several topics."""
+    return "*" in pattern or ">" in pattern
+
+
+def patterns_of(topic: str) -> Iterator[str]:
+    """Iterate over every pattern that means a topic, itself included."""
+    venue, symbol, kind = topic.split(".")
+    yield ">"
+    for first in (venue, "*"):
+        yield f"{first}.>"
+        for second in (symbol, "*"):
+            for third in (kind, "*", ">"):
+                yield f"{first}.{second}.{third}"
+
+
 class TopicIndex(Generic[Reader]):
-    """Who wants which topic; looking one up that was seen before is one dictionary access, however many patterns there are.
+    """Who wants which topic; looking one up that was seen since the last change is one dictionary access.
+
+    Neither a change nor a look takes longer when there are more patterns.
 
     Parameters:
-        allows: whether a reader may have a topic; asked once for each pair, when the first pattern matches.
+        allows: whether a reader may have a topic; asked when a pattern matches.
     """
 
     def __init__(self, allows: Callable[[Reader, str], bool] = lambda reader, topic: True) -> None:
         self._allows = allows
         self._by_pattern: dict[str, dict[Reader, None]] = {}
-        self._by_topic: dict[str, dict[Reader, int]] = {}
-        """Known topics -> readers, with how many of their patterns match."""
+        self._by_topic: dict[str, dict[Reader, None]] = {}
+        """Topics that were looked up -> readers."""
 
     def add(self, pattern: str, reader: Reader) -> bool:
         """Subscribe a reader to a pattern; returns whether that is new."""
@@ -100,15 +135,8 @@ class TopicIndex(Generic[Reader]):
         if reader in readers:
             return False
         readers[reader] = None
-        for topic in self._known(pattern):
-            self._count(self._by_topic[topic], reader, topic)
+        self._forget(pattern)
         return True
-
-    def _count(self, found: dict[Reader, int], reader: Reader, topic: str) -> None:
-        if reader in found:
-            found[reader] += 1
-        elif self._allows(reader, topic):
-            found[reader] = 1
 
     def discard(self, pattern: str, reader: Reader) -> bool:
         """Unsubscribe a reader from a pattern; returns whether it was subscribed."""
@@ -118,38 +146,26 @@ class TopicIndex(Generic[Reader]):
         del readers[reader]
         if not readers:
             del self._by_pattern[pattern]
-        for topic in self._known(pattern):
-            found = self._by_topic[topic]
-            if found.get(reader, 0) > 1:
-                found[reader] -= 1
-            else:
-                found.pop(reader, None)
+        self._forget(pattern)
         return True
 
-    def readers_of(self, topic: str) -> dict[Reader, int]:
-        """Return who wants a topic; it is known from then on."""
+    def _forget(self, pattern: str) -> None:
+        """Let what was found for topics of a pattern be found anew."""
+        if is_wild(pattern):
+            self._by_topic.clear()
+        else:
+            self._by_topic.pop(pattern, None)
+
+    def readers_of(self, topic: str) -> dict[Reader, None]:
+        """Return who wants a topic."""
         found = self._by_topic.get(topic)
         if found is None:
-            found = {}
-            for pattern, readers in self._by_pattern.items():
-                if matches(pattern, topic):
-                    for reader in readers:
-                        self._count(found, reader, topic)
-            self._by_topic[topic] = found
+            found = self._by_topic[topic] = {}
+            for pattern in patterns_of(topic):
+                for reader in self._by_pattern.get(pattern, ()):
+                    if reader not in found and self._allows(reader, topic):
+                        found[reader] = None
         return found
-
-    def _known(self, pattern: str) -> Iterator[str]:
-        """Iterate over known topics that a pattern means."""
-        if "*" not in pattern and ">" not in pattern:
-            if pattern in self._by_topic:
-                yield pattern
-            return
-        yield from (topic for topic in self._by_topic if matches(pattern, topic))
-
-    @property
-    def topics(self) -> list[str]:
-        """Every topic that was looked up."""
-        return list(self._by_topic)
 
     @property
     def patterns(self) -> list[str]:
