@@ -7,7 +7,7 @@ import random
 import shutil
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from tests.conftest import missing
 from tests.hub.parts import fill, quote
 from wsexample.doors.hub import connect_hub
 from wsexample.errors import ConnectError, MissingExtraError, OptionError, StateError, StorageError
+from wsexample.hub import nats_backplane
 from wsexample.hub.backplane import LocalBackplane, backplane_at
 from wsexample.hub.desk import Desk, DeskOptions
 from wsexample.hub.nats_backplane import NatsBackplane
@@ -428,5 +429,48 @@ def test_a_hub_that_stands_by_ends_also_when_that_comes_together_with_an_answer(
             assert first.work.cancelled()
             second.stand_by(Upstream())
             await until(lambda: second.backplane.is_owner)
+
+    run(main())
+
+
+def test_a_source_has_the_time_to_leave_its_upstream(server: str, run: Run) -> None:
+    """It is told to end once, and not again while it says goodbye."""
+    left: list[str] = []
+
+    async def source() -> AsyncGenerator[Sequence[Record], None]:
+        try:
+            yield [quote(1)]
+            await asyncio.sleep(20)
+        finally:
+            await asyncio.sleep(0.7)
+            left.append("in order")
+
+    async def main() -> None:
+        async with members(server, "goodbye", 1) as (only,):
+            only.work = asyncio.create_task(only.backplane.publish_from(source))
+            await until(lambda: only.has() == numbered(1, 1))
+        assert left == ["in order"]
+
+    run(main())
+
+
+def test_a_task_that_does_not_end_is_left_behind(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    """A hub stops all the same, and says so."""
+
+    async def main() -> None:
+        is_over = asyncio.Event()
+
+        async def stubborn() -> None:
+            while not is_over.is_set():
+                with suppress(asyncio.CancelledError):
+                    await is_over.wait()
+
+        task = asyncio.create_task(stubborn(), name="hub upstream")
+        await asyncio.sleep(0)
+        await nats_backplane._stop([task], again_s=0.01, most_s=0.05)
+        assert not task.done()
+        assert "hub upstream does not end" in caplog.text
+        is_over.set()
+        await task
 
     run(main())

@@ -45,6 +45,8 @@ log = logging.getLogger("wsexample.hub")
 SIDE_BY_SIDE = 64
 """Messages of the stream that are asked for at once."""
 ASK_EVERY_S = 0.25
+GOODBYE_S = 10.0
+"""How long a source may take to leave its upstream before it is told again, seconds: longer than a session takes to close."""
 MOST_AGAIN = 500
 """Batches that an owner is asked for at once."""
 
@@ -474,13 +476,14 @@ class NatsBackplane(Backplane):
             try:
                 await asyncio.wait(self._turn, return_when=asyncio.FIRST_COMPLETED)
             except asyncio.CancelledError:
-                await _stop([working])
+                await _stop([working], again_s=GOODBYE_S, most_s=2 * GOODBYE_S)
                 raise
             if working.done() and not holding.done() and not keeping.done():
                 await working
                 return
             failed = keeping.exception() if keeping.done() and not keeping.cancelled() else None
             has_lease = not holding.done()
+            owner.depose()  # nothing more is said, however long the source takes to leave
             await self._end_turn()
             log.warning("%s does not own the upstream any more", self.options.lease)
             if has_lease:
@@ -500,13 +503,29 @@ class NatsBackplane(Backplane):
 
     async def _end_turn(self) -> None:
         turn, self._turn = self._turn, []
-        await _stop(turn[::-1])  # the upstream first
+        await _stop(turn[2:], again_s=GOODBYE_S, most_s=2 * GOODBYE_S)  # the upstream first
+        await _stop(turn[1::-1])
         self._owner = None
 
 
-async def _stop(tasks: Sequence[asyncio.Task[None]]) -> None:
+async def _stop(tasks: Sequence[asyncio.Task[None]], *, again_s: float = 0.5, most_s: float = 10.0) -> None:
+    """End tasks one after the other.
+
+    The client may lose a cancellation that comes together with an answer, so it is said again, though not to a task that may
+    need its time to clean up. One that does not end at all is left behind: a hub that stops does stop.
+
+    Parameters:
+        tasks: what to end.
+        again_s: after what time they are told again, seconds.
+        most_s: after what time a task is left behind, seconds.
+    """
+    loop = asyncio.get_running_loop()
     for task in tasks:
-        while not task.done():  # the client may lose a cancellation that comes together with an answer
+        ends_s = loop.time() + most_s
+        while not task.done() and loop.time() < ends_s:
             task.cancel()
-            await asyncio.wait([task], timeout=0.5)
-        await asyncio.gather(task, return_exceptions=True)
+            await asyncio.wait([task], timeout=min(again_s, most_s))
+        if task.done():
+            await asyncio.gather(task, return_exceptions=True)
+        else:
+            log.error("%s does not end when told to: left behind", task.get_name())
