@@ -87,7 +87,7 @@ class SessionOptions:
     limit: int = 10_000
     """Records that may wait for a consumer."""
     lossless: frozenset[str] = frozenset()
-    """Kinds of records never conflated or dropped, besides orders, fills, accounts, gaps and connection events."""
+    """Kinds of records never conflated or dropped, besides orders, fills, positions, accounts, gaps and connection events."""
     open_timeout_s: float = 30.0
     """Seconds for opening the WebSocket; its steps have shorter deadlines of their own in ``ConnectOptions``."""
     errand_timeout_s: float = 30.0
