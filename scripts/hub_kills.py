@@ -404,11 +404,17 @@ def _nodes(folder: Path, count: int, program: str) -> dict[int, Program]:
                 f"cluster {{ name: kills, listen: 127.0.0.1:{routes[place]}, no_advertise: true, routes: [ {others} ] }}"
             )
         config.write_text("\n".join(lines), encoding="utf-8")
-        made[port] = Program(name, [program, "-c", str(config)], _asker(watches[place]))
+        made[port] = Program(name, [program, "-c", str(config)], is_healthy_at(watches[place]))
     return made
 
 
-def _asker(port: int) -> Callable[[], bool]:
+def is_healthy_at(port: int) -> Callable[[], bool]:
+    """Return what asks a NATS server whether it does all that it should.
+
+    Parameters:
+        port: of its monitoring.
+    """
+
     def is_healthy() -> bool:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2) as answer:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -26,6 +27,7 @@ from wsexample.hub.nats_backplane import NatsBackplane
 from wsexample.hub.nats_messages import Batch, decode_record, encode, read_batch
 from wsexample.hub.nats_options import NatsOptions
 from wsexample.hub.nats_owner import Owner
+from wsexample.hub.nats_stream import KeptStream
 from wsexample.hub.server import Hub
 from wsexample.ports import Backplane, Gap
 from wsexample.records.market import Quote, Record
@@ -472,5 +474,25 @@ def test_a_task_that_does_not_end_is_left_behind(run: Run, caplog: pytest.LogCap
         assert "hub upstream does not end" in caplog.text
         is_over.set()
         await task
+
+    run(main())
+
+
+def test_a_replica_that_does_not_answer_holds_up_one_message_and_no_more(run: Run) -> None:
+    """Servers go on sending questions to one that is cut off without a word; the leader is asked in its place."""
+    asked: list[bool] = []
+
+    class Servers:
+        async def get_msg(self, name: str, seq: int, direct: bool) -> int:
+            asked.append(direct)
+            if direct:
+                raise TimeoutError
+            return seq
+
+    async def main() -> None:
+        link: Any = SimpleNamespace(jetstream=lambda timeout_s: Servers())
+        kept = KeptStream(link, NatsOptions(), "kept")
+        assert [await kept.message_at(place) for place in (1, 2, 3)] == [1, 2, 3]
+        assert asked == [True, False, False, False]
 
     run(main())

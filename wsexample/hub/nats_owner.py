@@ -205,6 +205,7 @@ class Owner:
         errors = need("nats.js.errors")
         data = encode(kept)
         began_s = time.monotonic()
+        said = ""
         while True:
             if self._is_deposed:
                 raise DeposedError("another hub owns the upstream")
@@ -216,7 +217,9 @@ class Owner:
                     if await self._has_written(place, identity):
                         break
                 else:
-                    log.warning("the stream %s does not take a message: %s", hub.stream_name, error.description)
+                    if error.description != said:
+                        said = error.description
+                        log.warning("the stream %s does not take a message: %s", hub.stream_name, said)
                     await asyncio.sleep(0.2)
             except failures() as error:
                 # No answer: the servers are choosing a leader, or the connection goes to another server.

@@ -27,6 +27,11 @@ NOT_ENABLED = (10039, 10076)
 """NATS server, error codes of "JetStream not enabled", for an account and at all."""
 TIMEOUT_S = 2.0
 ASK_EVERY_S = 0.1
+REPLICA_TIMEOUT_S = 0.5
+"""How long any replica may take to answer before the leader is asked."""
+LEADER_ONLY_S = 30.0
+"""How long the leader alone is asked after a replica did not answer: one that is cut off without a word gets its share of what
+is asked until the servers notice."""
 
 
 class KeptStream:
@@ -45,6 +50,7 @@ class KeptStream:
         self._link = link
         self._options = options
         self._subject = subject
+        self._leader_until_s = 0.0
 
     @property
     def jetstream(self) -> Any:
@@ -136,9 +142,17 @@ class KeptStream:
 
         Parameters:
             place: its number in the stream.
-            at_once: ask any replica, which may not have it yet; False asks the leader.
+            at_once: ask any replica, which may not have it yet, as long as they answer; False asks the leader.
         """
+        loop = asyncio.get_running_loop()
+        if at_once and loop.time() >= self._leader_until_s:
+            try:
+                return await self._link.jetstream(REPLICA_TIMEOUT_S).get_msg(self.name, seq=place, direct=True)
+            except TimeoutError:
+                self._leader_until_s = loop.time() + LEADER_ONLY_S
+            except failures():  # not there: whoever waits for it asks again
+                return None
         try:
-            return await self.jetstream.get_msg(self.name, seq=place, direct=at_once)
+            return await self.jetstream.get_msg(self.name, seq=place, direct=False)
         except failures():  # not there, or the servers are choosing a leader: whoever waits for it asks again
             return None
