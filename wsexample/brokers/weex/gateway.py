@@ -98,6 +98,9 @@ class WeexGateway(OrderGateway):
 
         Parameters:
             order_id: the venue's identifier of the order.
+
+        Raises:
+            OrderRejectedError: there is none.
         """
         return self._orders([await self._rest.fetch_order(order_id)])[0]
 
@@ -110,6 +113,7 @@ class WeexGateway(OrderGateway):
 
         Raises:
             OptionError: another status.
+            RequestError: the spot market was not told a symbol.
         """
         if status not in ("open", "closed", "all"):
             raise OptionError(f"status must be 'open', 'closed' or 'all', not {status!r}", option="status")

@@ -168,6 +168,9 @@ class WeexRest:
 
         Parameters:
             symbol: the venue's symbol.
+
+        Raises:
+            OptionError: it is the spot market.
         """
         return _first(await self._get("funding", symbol=symbol))
 
@@ -220,6 +223,9 @@ class WeexRest:
 
         Parameters:
             order_id: the venue's identifier of the order.
+
+        Raises:
+            OrderRejectedError: there is none.
         """
         return _object(await self._get("order", orderId=order_id))
 

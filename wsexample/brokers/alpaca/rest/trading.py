@@ -141,6 +141,10 @@ class AlpacaTradingRest:
             symbol: the venue's symbol.
             size: how much of it; None (default) for all.
             percentage: share of it in place of a size, 0 to 100.
+
+        Raises:
+            RequestError: there is no such position.
+            OrderRejectedError: refused, such as for more than is free.
         """
         query = {"qty": size, "percentage": percentage}
         asked = {name: f"{value:f}" for name, value in query.items() if value is not None}
@@ -246,6 +250,10 @@ class AlpacaTradingRest:
             trail: new distance of a trailing stop.
             time_in_force: how long it stands.
             client_order_id: your own identifier of the new order.
+
+        Raises:
+            RequestError: there is no such order.
+            OrderRejectedError: it has ended, or the change is refused.
         """
         body = ReplaceSubmission(
             qty=_text(size),
@@ -263,6 +271,10 @@ class AlpacaTradingRest:
 
         Parameters:
             order_id: the venue's identifier of the order.
+
+        Raises:
+            RequestError: there is no such order.
+            OrderRejectedError: it has ended.
         """
         await self.calls.made("DELETE", f"/v2/orders/{_quoted(order_id)}", is_repeatable=True)
 
@@ -278,6 +290,9 @@ class AlpacaTradingRest:
         Parameters:
             order_id: the venue's identifier of the order.
             is_backfilled: what the records say of themselves: fetched after a break.
+
+        Raises:
+            RequestError: there is none.
         """
         message = await self.calls.fetch(f"/v2/orders/{_quoted(order_id)}", OrderMessage)
         return self._order(message, is_backfilled=is_backfilled)
@@ -287,6 +302,9 @@ class AlpacaTradingRest:
 
         Parameters:
             client_order_id: your own identifier of the order.
+
+        Raises:
+            RequestError: there is none.
         """
         query = {"client_order_id": client_order_id}
         return self._order(await self.calls.fetch("/v2/orders:by_client_order_id", OrderMessage, query))
