@@ -68,8 +68,11 @@ class Closing:
         """Send the close frame and return at once.
 
         Parameters:
-            code: close code (RFC 6455 section 7.4).
-            reason: the words that are given for it.
+            code: close code (RFC 6455 section 7.4), 1000 by default.
+            reason: the words that are given for it, at most 123 bytes of UTF-8.
+
+        Raises:
+            OptionError: the code may not be sent, or the reason is too long.
         """
         raw = check_close(code, reason)
         self._inflow.open_gate()

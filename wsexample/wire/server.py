@@ -180,6 +180,9 @@ class Server:
             code: close code that clients get.
             reason: its words.
             grace_s: seconds that open connections have to end by themselves before that.
+
+        Raises:
+            OptionError: the code may not be sent, or the reason is too long.
         """
         check_close(code, reason)
         self._is_closing = True

@@ -208,6 +208,9 @@ class Trading(Reads):
             cash_margin: 2 new, 3 repay.
             updated_since_ns: orders that changed since then, UTC epoch nanoseconds (whole seconds count).
             details: whether the events of each order, executions among them, come along (default True).
+
+        Raises:
+            OptionError: another product or side.
         """
         query = {"product": str(_of(product, _PRODUCTS, "product")), "details": "true" if details else "false"}
         for name, value in (
@@ -262,6 +265,9 @@ class Trading(Reads):
             symbol: the vendor's code.
             side: "buy" or "sell".
             prices: whether they are valued at the last price (default True).
+
+        Raises:
+            OptionError: another product or side.
         """
         query = {"product": str(_of(product, _PRODUCTS, "product")), "addinfo": "true" if prices else "false"}
         if symbol is not None:
