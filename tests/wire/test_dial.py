@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import trustme
 
-from tests.wire.conftest import answering, echo, failure, free_port, hold, mute, pair, raw_peer, until
+from tests.wire.conftest import Security, answering, echo, failure, free_port, hold, mute, pair, raw_peer, until
 from wsexample.errors import (
     ConnectError,
     DeadlineError,
@@ -27,6 +27,7 @@ from wsexample.errors import (
     ResolveError,
     TlsError,
 )
+from wsexample.wire.autobahn import WebSocketClientFactory
 from wsexample.wire.connection import Connection, connect
 from wsexample.wire.options import TlsOptions
 from wsexample.wire.scripted import accept
@@ -688,6 +689,75 @@ def test_giving_up_in_the_middle_leaves_no_socket(run_grid: RunGrid, step: str) 
             return await ended
 
     assert run_grid(scenario()) == b""
+
+
+@pytest.mark.parametrize("proxied", [False, True], ids=["direct", "proxied"])
+def test_a_connect_can_be_cancelled_in_any_turn(
+    run_grid: RunGrid, security: Security, proxied: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It says that it was cancelled and nothing else; its socket is closed once, and its number free for the next."""
+    ends: list[Any] = []
+
+    async def go(url: str, proxy: str | None) -> None:
+        async with connect(url, tls=security.client, proxy=proxy):
+            await asyncio.Event().wait()
+
+    async def main() -> None:
+        async with serve(hold, tls=security.server) as server, raw_peer(_tunnel) as front:
+            proxy = front.replace("ws:", "http:") if proxied else None
+            for turns in range(60):
+                dialling = asyncio.create_task(go(server.url, proxy))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                dialling.cancel()
+                ends.extend(await asyncio.gather(dialling, return_exceptions=True))
+
+    run_grid(main())
+    assert {type(end) for end in ends} == {asyncio.CancelledError}
+    assert [record.message for record in caplog.records] == []
+
+
+def test_a_protocol_class_bears_a_cancelled_connect(run_grid: RunGrid, caplog: pytest.LogCaptureFixture) -> None:
+    """A program that cancels its loop's `create_connection` finds nothing in its log, whenever that was."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        async with raw_peer(mute) as url:
+            port = int(url.rstrip("/").rpartition(":")[2])
+            for turns in range(20):
+                dialling = asyncio.ensure_future(loop.create_connection(WebSocketClientFactory(url), "127.0.0.1", port))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                dialling.cancel()
+                for opened in await asyncio.gather(dialling, return_exceptions=True):
+                    if not isinstance(opened, asyncio.CancelledError):
+                        opened[0].abort()
+                for _ in range(5):
+                    await asyncio.sleep(0)
+
+    run_grid(main())
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+async def _tunnel(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """An HTTP proxy that leads to whom it is asked for."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    host, _, port = head.split(b" ")[1].decode().partition(":")
+    there, out = await asyncio.open_connection(host, int(port))
+    writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+
+    async def carry() -> None:
+        while data := await there.read(65_536):
+            writer.write(data)
+        writer.close()
+
+    back = asyncio.create_task(carry())
+    try:
+        while data := await reader.read(65_536):
+            out.write(data)
+    finally:
+        back.cancel()
+        out.close()
 
 
 async def _open(url: str, proxy: str | None) -> Connection:

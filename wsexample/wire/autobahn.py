@@ -304,7 +304,11 @@ class _Lane(_Core):
         """Write what the lane has no part in; nothing to a socket that broke and has not said so yet."""
         transport = self.transport
         if transport is None or not transport.is_closing():
-            super().sendData(data, sync, chopsize)
+            try:
+                super().sendData(data, sync, chopsize)
+            except RuntimeError:
+                if not is_uvloops(transport):
+                    raise  # uvloop closes the transport of a cancelled connect and says so to nobody, not even by is_closing()
 
     def _fail_connection(self, *arguments: Any, **more: Any) -> None:
         """Fail the connection, and let go of the message that was being read."""

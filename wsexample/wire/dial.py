@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from wsexample.errors import DeadlineError, HandshakeError, NetworkError, OptionError, TlsError
 from wsexample.wire.connection import Connection
+from wsexample.wire.handover import hand_over
 from wsexample.wire.link import ClientLink
 from wsexample.wire.options import ConnectOptions, Target, checked_headers
 from wsexample.wire.proxy import through_http, through_socks
@@ -148,11 +149,7 @@ async def _on_socket(
         opening: Any = loop.create_unix_connection(make_link, sock=sock, **tls)
     else:
         opening = loop.create_connection(make_link, sock=sock, **tls)
-    try:
-        _, link = await _with_tls_errors(opening, address, options)
-    except BaseException:  # cancelled too: the socket was given to the connection that there will not be
-        sock.close()
-        raise
+    _, link = await _with_tls_errors(hand_over(sock, opening), address, options)
     return link  # type: ignore[no-any-return] # what the factory makes
 
 

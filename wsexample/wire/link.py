@@ -323,6 +323,8 @@ class ClientLink(_Link, WebSocketClientProtocol):
         return self.state == CONNECTING and b"\r\n\r\n" in self.data
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        if self.transport is None:
+            return  # TLS through a proxy did not come about: nothing had begun
         if self.refusal is None and self.has_answer_head:  # a body without a length ends with the connection
             self.refusal = self.read_refusal("the answer was cut off")
             if self.tracer is not None:

@@ -11,6 +11,7 @@ import ssl
 from typing import Any, NoReturn
 
 from wsexample.errors import ConnectError, DeadlineError, OptionError, ProxyError, ResolveError
+from wsexample.wire.handover import hand_over
 from wsexample.wire.handshake import basic_authorization, read_answer
 from wsexample.wire.options import ConnectOptions, checked_headers
 from wsexample.wire.proxy_rules import Proxy, ProxyOptions
@@ -102,19 +103,20 @@ async def through_http(proxy: Proxy, target: Target, options: ConnectOptions) ->
     transport: asyncio.Transport | None = None
     try:
         async with asyncio.timeout(timeout_s):
-            transport, tunnel = await asyncio.get_running_loop().create_connection(_Tunnel, sock=sock, **tls)
+            opening = asyncio.get_running_loop().create_connection(_Tunnel, sock=sock, **tls)
+            transport, tunnel = await hand_over(sock, opening)
             transport.write(_connect_request(proxy, target, settings))
             head = await tunnel.head
     except TimeoutError:
-        _abandon(sock, transport)
+        _abandon(transport)
         _too_late(proxy, timeout_s)
     except (OSError, ssl.SSLError) as error:
-        _abandon(sock, transport)
+        _abandon(transport)
         kind = "TLS with the proxy" if tls else "the proxy"
         words = getattr(error, "verify_message", "") or getattr(error, "strerror", "") or error
         raise ProxyError(f"{kind} {proxy.address} failed ({words})", address=proxy.address) from error
-    except BaseException:  # cancelled, or whatever else: nobody else knows the socket
-        _abandon(sock, transport)
+    except BaseException:  # cancelled, or whatever else: nobody else knows the transport
+        _abandon(transport)
         raise
     answer = read_answer(head)
     if answer.status is None or not 200 <= answer.status < 300:
@@ -195,8 +197,6 @@ def _too_late(proxy: Proxy, timeout_s: float) -> NoReturn:
     ) from None
 
 
-def _abandon(sock: socket.socket, transport: asyncio.Transport | None) -> None:
+def _abandon(transport: asyncio.Transport | None) -> None:
     if transport is not None:
         transport.abort()
-    else:
-        sock.close()
