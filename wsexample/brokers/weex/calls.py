@@ -1,4 +1,7 @@
-"""WEEX's REST calls V3 by name: paths of both markets, weights, and which are signed; client and simulator share them."""
+"""WEEX's REST calls V3 by name: paths of both markets, weights, and which are signed; client and simulator share them.
+
+Source: contract API documentation V3; the spot market's paths as clients that work use them.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """The messages of WEEX's V3 sockets as they stand on the wire; one-letter keys are the venue's.
 
 ``e`` tells which message it is; control messages have ``event``, ``type``, ``result`` or ``method`` in its place.
+
+Source: contract API documentation V3, section "Websocket", and frames as they were seen on the wire.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """WEEX's REST calls V3, contract and spot: signed, paced, and failing in plain words; answers as the venue gives them.
 
 Numbers stay decimal texts, and identifiers beyond 2^53 are exact. What streams carry is the client's matter.
+
+Source: contract API documentation V3, see `wsexample.brokers.weex.calls`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """`AlpacaDataDialect`: the market data streams' language: log in, subscribe, verify what is delivered, read everything.
 
 What a data message means is in `wsexample.brokers.alpaca.dialect.market`; here are logins, subscriptions and errors.
+
+Source: Alpaca's pages on real-time stock, crypto, option and news data.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 The stream has no sequence numbers, no replay and no snapshot: what was missed is fetched elsewhere
 (`wsexample.brokers.alpaca.client`), and what comes while that goes on is held back here so that the order stands.
+
+Source: Alpaca's page on trade updates, and the official SDKs for the forms of the login.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""`AlpacaDataRest`: snapshots, latest points and history of trades, quotes and bars, a page at a time."""
+"""`AlpacaDataRest`: snapshots, latest points and history of trades, quotes and bars, a page at a time.
+
+Source: Alpaca's Market Data API reference, and the official SDKs where it is silent.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`AlpacaTradingRest`: account, orders, positions, executions, clock, calendar and assets."""
+"""`AlpacaTradingRest`: account, orders, positions, executions, clock, calendar and assets.
+
+Source: Alpaca's Trading API reference (v2), and the official SDKs where it is silent.
+"""
 
 from __future__ import annotations
 

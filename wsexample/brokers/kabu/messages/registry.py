@@ -1,4 +1,7 @@
-"""Token, registration list and errors: what every program says to kabu Station first."""
+"""Token, registration list and errors: what every program says to kabu Station first.
+
+Source: kabu Station API reference, ``/token`` and ``/register``, and its page of error codes.
+"""
 
 from __future__ import annotations
 

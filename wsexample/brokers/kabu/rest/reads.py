@@ -1,4 +1,7 @@
-"""The read calls about the market, typed. Which of them take a place on the registration list is said with each."""
+"""The read calls about the market, typed. Which of them take a place on the registration list is said with each.
+
+Source: kabu Station API reference, the ``GET`` calls about the market.
+"""
 
 from __future__ import annotations
 

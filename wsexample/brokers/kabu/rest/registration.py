@@ -1,4 +1,7 @@
-"""The registration list by REST: what is pushed, and what fills the fifty places."""
+"""The registration list by REST: what is pushed, and what fills the fifty places.
+
+Source: kabu Station API reference, ``/register`` and ``/unregister``.
+"""
 
 from __future__ import annotations
 

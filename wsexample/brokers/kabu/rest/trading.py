@@ -1,5 +1,7 @@
 """Orders, positions and wallets by REST. An order is checked before it is sent, sent once, and looked for when its answer
 is lost: an order executed without an answer has been seen (vendor issue 972).
+
+Source: kabu Station API reference, ``/sendorder``, ``/cancelorder``, ``/orders``, ``/positions`` and ``/wallet``.
 """
 
 from __future__ import annotations

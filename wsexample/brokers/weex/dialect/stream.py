@@ -2,6 +2,8 @@
 
 Login is in the headers of the handshake, so a fresh connection may subscribe at once. What a message means is read in
 ``market`` and ``private``.
+
+Source: contract API documentation V3, section "Websocket"; measured where it says so.
 """
 
 from __future__ import annotations
