@@ -15,15 +15,16 @@ from wsexample.errors import OptionError
 __all__ = ["check_switches"]
 
 
-def check_switches(switches: Any, *, may_be_negative: Collection[str] = ()) -> None:
+def check_switches(switches: Any, *, may_be_negative: Collection[str] = (), at_least_one: Collection[str] = ()) -> None:
     """Check every switch of a frozen dataclass; to be called from its ``__post_init__``.
 
     Parameters:
         switches: the object.
         may_be_negative: numbers that need not be zero or more.
+        at_least_one: numbers that must be one or more.
 
     Raises:
-        OptionError: a value that is not among the literals of its field, or a negative number.
+        OptionError: a value that is not among the literals of its field, a negative number, or a zero where one is the least.
     """
     kind: Any = type(switches)
     for name, choices in _choices(kind).items():
@@ -33,6 +34,8 @@ def check_switches(switches: Any, *, may_be_negative: Collection[str] = ()) -> N
             raise OptionError(f"{name} must be {allowed}, not {value!r}", option=name)
         if not choices and isinstance(value, int | float) and value < 0 and name not in may_be_negative:
             raise OptionError(f"{name} must be zero or more, not {value!r}", option=name)
+        if name in at_least_one and value < 1:
+            raise OptionError(f"{name} must be one or more, not {value!r}", option=name)
 
 
 @cache

@@ -1,4 +1,7 @@
-"""Accounts of the simulated exchange: cash, positions, what orders hold, and the history of events and executions."""
+"""Accounts of the simulated exchange: cash, positions, what orders hold, and the history of events and executions.
+
+Of the history the newest is kept: events and executions up to a number, orders that are closed likewise. Open ones all are.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from wsexample.brokers.alpaca.messages.trading import (
 )
 from wsexample.brokers.alpaca.simulator.assets import Asset
 from wsexample.brokers.alpaca.simulator.orders import SimOrder, text_of
+from wsexample.brokers.base.kept import Newest
 
 __all__ = ["Holding", "Quoted", "SimAccount"]
 
@@ -47,7 +51,7 @@ class Holding:
 
 @dataclass(slots=True, eq=False)
 class SimAccount:
-    """An account and everything that happened in it."""
+    """An account and what happened in it."""
 
     key_id: str
     secret_key: str = field(repr=False)
@@ -64,11 +68,49 @@ class SimAccount:
     """By id, oldest first; legs are orders of their own here."""
     by_client_id: dict[str, SimOrder] = field(default_factory=dict, repr=False)
     holdings: dict[str, Holding] = field(default_factory=dict, repr=False)
-    updates: list[TradeUpdateMessage] = field(default_factory=list, repr=False)
-    """Every event, oldest first."""
-    activities: list[ActivityMessage] = field(default_factory=list, repr=False)
-    """Every execution, oldest first."""
     last_equity: Decimal = Decimal(100_000)
+    kept_orders: int = 5_000
+    """How many closed orders are kept at least."""
+    kept_events: int = 10_000
+    """How many events, and how many executions, are kept."""
+    updates: Newest[TradeUpdateMessage] = field(init=False, repr=False)
+    """The newest events, oldest first."""
+    activities: Newest[ActivityMessage] = field(init=False, repr=False)
+    """The newest executions, oldest first."""
+    orders_taken: int = 0
+    """How many orders there have ever been."""
+    _forgets_at: int = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.updates, self.activities = Newest(self.kept_events), Newest(self.kept_events)
+        self._forgets_at = self._many_more()
+
+    # -- orders --------------------------------------------------------------------------------------------------
+
+    def keep(self, order: SimOrder) -> None:
+        """Keep an order; now and then the oldest that are closed are forgotten, each with its legs."""
+        self.orders[order.order_id] = self.by_client_id[order.client_order_id] = order
+        self.orders_taken += 1
+        if len(self.orders) > self._forgets_at:
+            self._forget_orders()
+            self._forgets_at = self._many_more()
+
+    def _many_more(self) -> int:
+        """Return how many orders are so many more than now that looking for closed ones pays."""
+        return max(len(self.orders), self.kept_orders) + self.kept_orders // 4
+
+    def _forget_orders(self) -> None:
+        too_many = sum(order.is_closed for order in self.orders.values()) - self.kept_orders
+        for order in list(self.orders.values()):
+            if too_many <= 0:
+                return
+            top = order.parent or order
+            family = [top, *top.legs]
+            if order.order_id in self.orders and all(one.is_closed for one in family):
+                for one in family:
+                    self.orders.pop(one.order_id, None)
+                    self.by_client_id.pop(one.client_order_id, None)
+                too_many -= len(family)
 
     # -- what is held and free -----------------------------------------------------------------------------------
 

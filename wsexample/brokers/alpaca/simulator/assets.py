@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from uuid import UUID, uuid5
 
@@ -37,6 +37,11 @@ class Asset:
     """Whether it may be sold short."""
     underlying: str = ""
     """What an option is on."""
+    is_coin: bool = field(init=False)
+    """Whether it trades round the clock in parts of one, with a book, on no venue of its own."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_coin", self.kind in ("crypto", "perps"))
 
     @property
     def asset_id(self) -> str:

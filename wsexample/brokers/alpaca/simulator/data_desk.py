@@ -5,19 +5,21 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 import msgspec
 
 from wsexample.brokers.alpaca.dialect.times import SECOND_NS, rfc3339
-from wsexample.brokers.alpaca.simulator.assets import ASSETS, Asset, is_well_formed
+from wsexample.brokers.alpaca.simulator.assets import ASSETS, is_well_formed
 from wsexample.brokers.alpaca.simulator.bars import BarBuilder
 from wsexample.brokers.alpaca.simulator.checks import Refusal
 from wsexample.brokers.alpaca.simulator.desk import Answer, Call, parse_time, parse_whole
 from wsexample.brokers.alpaca.simulator.listing import Listing
 from wsexample.brokers.alpaca.simulator.market import Market
+from wsexample.brokers.alpaca.simulator.past import Key, Past
 from wsexample.brokers.alpaca.simulator.switches import Switches
 
 __all__ = ["DataDesk"]
@@ -119,25 +121,30 @@ class DataDesk:
         limit = _limit(query.get("limit"))
         is_descending = query.get("sort") == "desc"
         seconds = _seconds(query.get("timeframe", "1Min")) if what == "bars" else 0
-        after = _token(query.get("page_token"))
+        after = _place(query.get("page_token"))
         pages: dict[str, list[Any]] = {}
-        count = 0
-        last: tuple[str, int] | None = None
+        left = limit
+        place: _Place | None = None
         for listing in listings:
             symbol = listing.asset.symbol
-            if after is not None and symbol < after[0]:
+            if after is not None and symbol < after.symbol:
                 continue
-            messages = _messages(listing, what, seconds)
-            chosen = [message for message in messages if message.t is not None and start <= message.t <= end]
+            past = _past(listing, what)
+            chosen = past.between(start, end) if seconds in (0, 60) else _longer(listing, seconds, start, end)
             if is_descending:
                 chosen.reverse()
-            skip = after[1] if after is not None and symbol == after[0] else 0
-            for place, message in enumerate(chosen[skip:], start=skip):
-                if count == limit:
-                    token = base64.urlsafe_b64encode(f"{last[0]}|{last[1]}".encode()).decode() if last else None
-                    return _page(what, pages, single, token)
-                pages.setdefault(symbol, []).append(point_of(message))
-                count, last = count + 1, (symbol, place + 1)
+            if after is not None and symbol == after.symbol:
+                if not is_descending and after.needs < past.first:
+                    raise Refusal(400, None, "page token has expired")
+                chosen = [one for one in chosen if (one[0] < after.key if is_descending else one[0] > after.key)]
+            page, rest = chosen[:left], chosen[left:]
+            if page:
+                pages[symbol] = [point_of(past.message(row)) for _, row in page]
+                needs = min((number for (_, number), _ in rest), default=past.total)
+                place = _Place(symbol, page[-1][0], needs)
+            if rest:
+                return _page(what, pages, single, place.token if place is not None else None)
+            left -= len(page)
         return _page(what, pages, single, None)
 
     # -- latest --------------------------------------------------------------------------------------------------
@@ -148,13 +155,9 @@ class DataDesk:
             if what == "orderbooks":
                 found[listing.asset.symbol] = point_of(listing.whole_book(now_ns))
             else:
-                kept: dict[str, Sequence[Any]] = {
-                    "trades": listing.trades,
-                    "quotes": listing.quotes,
-                    "bars": listing.bars,
-                }
-                if messages := kept[what]:
-                    found[listing.asset.symbol] = point_of(messages[-1])
+                latest = _past(listing, what).latest
+                if latest is not None:
+                    found[listing.asset.symbol] = point_of(latest)
         if single:
             return Answer(200, {"symbol": single, what[:-1]: found.get(single)})
         return Answer(200, {what: found})
@@ -170,13 +173,13 @@ class DataDesk:
         before.add(listing.previous_close, 1)
         symbol = listing.asset.symbol
         shot: dict[str, Any] = {"prevDailyBar": point_of(before.message(symbol))}
-        if listing.trades:
-            shot["latestTrade"] = point_of(listing.trades[-1])
+        if (trade := listing.trades.latest) is not None:
+            shot["latestTrade"] = point_of(trade)
             shot["dailyBar"] = point_of(listing.day.message(symbol))
-        if listing.quotes:
-            shot["latestQuote"] = point_of(listing.quotes[-1])
-        if listing.bars:
-            shot["minuteBar"] = point_of(listing.bars[-1])
+        if (quote := listing.quotes.latest) is not None:
+            shot["latestQuote"] = point_of(quote)
+        if (bar := listing.bars.latest) is not None:
+            shot["minuteBar"] = point_of(bar)
         return shot
 
     def _news(self, call: Call) -> Answer:
@@ -215,12 +218,28 @@ def _limit(text: str | None) -> int:
     return limit
 
 
-def _token(text: str | None) -> tuple[str, int] | None:
-    if not text:
+@dataclass(frozen=True)
+class _Place:
+    """Where a page has ended."""
+
+    symbol: str
+    key: Key
+    """Of the last point."""
+    needs: int
+    """Number of the oldest point that is still to come; once it is forgotten, the rest of the pages would have a hole."""
+
+    @property
+    def token(self) -> str:
+        """The place as ``next_page_token``."""
+        return base64.urlsafe_b64encode(f"{self.symbol}|{self.key[0]}|{self.key[1]}|{self.needs}".encode()).decode()
+
+
+def _place(token: str | None) -> _Place | None:
+    if not token:
         return None
     try:
-        symbol, _, count = base64.urlsafe_b64decode(text.encode()).decode().rpartition("|")
-        return symbol, int(count)
+        symbol, time_ns, number, needs = base64.urlsafe_b64decode(token.encode()).decode().split("|")
+        return _Place(symbol, (int(time_ns), int(number)), int(needs))
     except (binascii.Error, ValueError):
         raise Refusal(400, None, "invalid page token") from None
 
@@ -234,22 +253,28 @@ def _seconds(timeframe: str) -> int:
     return seconds * int(found[1] or 1)
 
 
-def _messages(listing: Listing, what: str, seconds: int) -> list[Any]:
-    if what == "trades":
-        return sorted(listing.trades, key=lambda trade: trade.t or 0)  # late ones stand behind others
-    if what == "quotes":
-        return list(listing.quotes)
-    if seconds == 60:
-        return list(listing.bars)
-    return list(_longer(listing.asset, listing.bars, seconds * SECOND_NS))
+def _past(listing: Listing, what: str) -> Past[Any]:
+    pasts: dict[str, Past[Any]] = {"trades": listing.trades, "quotes": listing.quotes, "bars": listing.bars}
+    return pasts[what]
 
 
-def _longer(asset: Asset, bars: Iterable[Any], length_ns: int) -> Iterator[Any]:
-    """Make longer bars of minute bars."""
-    for start_ns, group in groupby(bars, key=lambda bar: bar.t - bar.t % length_ns):
+def _longer(listing: Listing, seconds: int, start_ns: int, end_ns: int) -> list[tuple[Key, tuple[Any, ...]]]:
+    """Make longer bars of minute bars; one whose beginning is forgotten is forgotten too."""
+    length_ns = seconds * SECOND_NS
+    found: list[tuple[Key, tuple[Any, ...]]] = []
+    is_whole = listing.bars.first == 0
+    for bar_ns, group in groupby(listing.bars.rows(), key=lambda row: row[0] - row[0] % length_ns):
         parts = list(group)
-        long = BarBuilder(start_ns, parts[0].o, max(bar.h for bar in parts), min(bar.l for bar in parts), parts[-1].c)
-        long.volume = round(sum(bar.v for bar in parts), 9)
-        long.value = sum(bar.v * bar.vw for bar in parts)
-        long.trades = sum(bar.n for bar in parts)
-        yield long.message(asset.symbol)
+        if (is_whole or parts[0][0] == bar_ns) and start_ns <= bar_ns <= end_ns:
+            found.append(((bar_ns, 0), _added(bar_ns, parts)))
+        is_whole = True
+    return found
+
+
+def _added(bar_ns: int, parts: list[tuple[Any, ...]]) -> tuple[Any, ...]:
+    """Return the row of the bar that some bars make."""
+    _, firsts, highs, lows, lasts, volumes, averages, counts = zip(*parts, strict=True)
+    volume = round(sum(volumes), 9)
+    value = sum(size * average for size, average in zip(volumes, averages, strict=True))
+    average = round(value / volume, 6) if volume else 0.0
+    return bar_ns, firsts[0], max(highs), min(lows), lasts[-1], volume, average, sum(counts)

@@ -63,9 +63,11 @@ class RateWindow:
 
     def take(self, now_s: float) -> bool:
         """Count a call; returns whether it is allowed."""
+        if not self.limit:
+            return True
         while self._calls and self._calls[0] <= now_s - 60.0:
             self._calls.popleft()
-        if self.limit and len(self._calls) >= self.limit:
+        if len(self._calls) >= self.limit:
             return False
         self._calls.append(now_s)
         return True

@@ -73,7 +73,7 @@ class EventStreams:
         return response
 
     def _range(self, call: Call, account: SimAccount) -> tuple[int, int | None, str | None]:
-        """Return the first event to send, and until when or until which."""
+        """Return the number of the first event to send, and until when or until which."""
         query = call.query
         since, until = parse_time(query.get("since"), "since"), parse_time(query.get("until"), "until")
         since_id, until_id = query.get("since_id"), query.get("until_id")
@@ -84,16 +84,17 @@ class EventStreams:
             raise Refusal(400, 40010001, "until requires since")
         updates = account.updates
         if since is None and not since_id:
-            return len(updates), None, None
+            return updates.total, None, None
         times = TextTimes()
-        for place, update in enumerate(updates):
+        for place, update in enumerate(updates, start=updates.first):
             if since is not None:
                 if _recorded_ns(times, update) >= since:
-                    return place, until, until_id
+                    return _from(place, updates.first), until, until_id
+            elif update.event_id == since_id:
+                return place + (not self._switches.inclusive_since_id), until, until_id
             elif since_id and str(update.event_id) >= since_id:
-                is_itself = update.event_id == since_id
-                return place + (is_itself and not self._switches.inclusive_since_id), until, until_id
-        return len(updates), until, until_id
+                return _from(place, updates.first), until, until_id
+        return updates.total, until, until_id
 
     async def _send(
         self,
@@ -109,15 +110,19 @@ class EventStreams:
         await response.write(b":heartbeat\n\n")
         while True:
             updates = account.updates
-            while place < len(updates):
-                update = updates[place]
+            while place < updates.total:
+                if place < updates.first:  # forgotten, before the reader asked or while it took its time
+                    await response.write(_too_slow(updates.first - place))
+                    place = updates.first
+                    continue
+                update = updates[place - updates.first]
                 place += 1
                 if until_ns is not None and _recorded_ns(times, update) > until_ns:
                     return
                 if until_id is not None and str(update.event_id) > until_id:
                     return
                 if self.drop_next > 0:
-                    await response.write(b": you are reading too slowly, dropped %d messages\n\n" % self.drop_next)
+                    await response.write(_too_slow(self.drop_next))
                     self.drop_next -= 1
                     continue
                 if self.break_after is not None and sent >= self.break_after:
@@ -135,6 +140,15 @@ class EventStreams:
             if self._clock.monotonic_s() - heard_s > HEARTBEAT_S:
                 heard_s = self._clock.monotonic_s()
                 await response.write(b":heartbeat\n\n")
+
+
+def _from(place: int, first: int) -> int:
+    """Return where to begin: at the very first event, forgotten or not, when what was asked for begins before those kept."""
+    return 0 if place == first else place
+
+
+def _too_slow(count: int) -> bytes:
+    return b": you are reading too slowly, dropped %d messages\n\n" % count
 
 
 def _recorded_ns(times: TextTimes, update: TradeUpdateMessage) -> int:

@@ -63,7 +63,7 @@ class Exchange:
         self._count = 0
         self._told: list[tuple[SimAccount, TradeUpdateMessage]] = []
         self._working: dict[str, tuple[SimAccount, SimOrder]] = {}
-        self._waiting: list[tuple[SimAccount, SimOrder]] = []
+        self._waiting: dict[str, tuple[SimAccount, SimOrder]] = {}
 
     def add_account(
         self, key_id: str, secret_key: str, *, cash: Decimal | None = None, oauth_token: str = ""
@@ -79,6 +79,8 @@ class Exchange:
             created_ns=self.now_ns,
             oauth_token=oauth_token,
             last_equity=cash,
+            kept_orders=self._switches.kept_orders,
+            kept_events=self._switches.kept_events,
         )
         self.accounts[key_id] = account
         return account
@@ -114,7 +116,7 @@ class Exchange:
             if order.order_type == "trailing_stop":
                 self._trail(order)
         for each in (order, *order.legs):
-            self._keep(account, each)
+            account.keep(each)
         self._begin(account, order)
         return order
 
@@ -122,14 +124,10 @@ class Exchange:
         """Put an order to work at once that only its owner fills, whatever the account can pay; for flows of executions."""
         request = OrderSubmission(symbol=asset.symbol, side=side, qty=text_of(size), type="market", time_in_force="gtc")
         order = make_order(request, asset, self.ids.uuid(), self.ids, self.now_ns)
-        self._keep(account, order)
+        account.keep(order)
         order.status = "new"
         self.tell(account, order, "new", execution_id=self.ids.uuid())
         return order
-
-    def _keep(self, account: SimAccount, order: SimOrder) -> None:
-        account.orders[order.order_id] = order
-        account.by_client_id[order.client_order_id] = order
 
     def cancel(self, account: SimAccount, order: SimOrder, now_ns: int) -> None:
         """Take a wish to cancel; what becomes of it is told by an event.
@@ -176,7 +174,7 @@ class Exchange:
         if size is not None and size <= order.filled_size:
             raise Refusal(422, 42210000, "qty must be greater than filled_qty")
         new = make_replacement(order, request, client_id, self.ids, self.now_ns)
-        self._keep(account, new)
+        account.keep(new)
         before, order.status = order.status, "pending_replace"
         if self._switches.pending_cancel_events:
             self.tell(account, order, "pending_replace")
@@ -205,7 +203,7 @@ class Exchange:
         if not is_trading or order.time_in_force in ("opg", "cls"):
             order.status = "accepted"
             self.tell(account, order, "accepted")
-            self._waiting.append((account, order))
+            self._waiting[order.order_id] = account, order
             return
         if self._switches.pending_new_events:
             self.tell(account, order, "pending_new")
@@ -235,12 +233,12 @@ class Exchange:
 
     def open_market(self) -> None:
         """Put to work what waited for the open."""
-        waiting, self._waiting = self._waiting, []
-        for account, order in waiting:
+        waiting, self._waiting = self._waiting, {}
+        for account, order in waiting.values():
             if order.is_closed:
                 continue
             if order.time_in_force == "cls":
-                self._waiting.append((account, order))
+                self._waiting[order.order_id] = account, order
                 continue
             order.status = "pending_new"
             if self._switches.pending_new_events:
@@ -249,12 +247,12 @@ class Exchange:
 
     def close_market(self) -> None:
         """Fill what waited for the close, and end orders of the day."""
-        waiting, self._waiting = self._waiting, []
-        for account, order in waiting:
+        waiting, self._waiting = self._waiting, {}
+        for account, order in waiting.values():
             if order.time_in_force == "cls" and not order.is_closed:
                 self._open(account, order)
-            else:
-                self._waiting.append((account, order))
+            elif not order.is_closed:
+                self._waiting[order.order_id] = account, order
         for account, order in list(self._working.values()):
             is_crypto = order.asset is not None and order.asset.kind == "crypto"
             if order.time_in_force in ("day", "opg", "cls") and not is_crypto:
@@ -265,6 +263,7 @@ class Exchange:
         order.status = status
         setattr(order, ENDS[status], self.now_ns)
         self._working.pop(order.order_id, None)
+        self._waiting.pop(order.order_id, None)
         self.tell(account, order, status, shown=shown)
         for leg in order.legs:
             if not leg.is_closed and not order.filled_size:

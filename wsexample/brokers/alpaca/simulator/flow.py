@@ -19,6 +19,8 @@ __all__ = ["FillFlow"]
 LARGEST_ORDER = 20
 MOST = 1000
 """Executions of one step, so that others get their turn."""
+MOST_IDS = 125_000
+"""Executions whose identifiers are kept; a fifth of them is let go at a time."""
 
 
 class FillFlow:
@@ -48,7 +50,7 @@ class FillFlow:
         self._done = 0
         self._order: SimOrder | None = None
         self.execution_ids: list[str] = []
-        """Every execution so far, in order."""
+        """The executions so far, in order; the newest hundred thousand at least."""
 
     @property
     def is_over(self) -> bool:
@@ -79,5 +81,7 @@ class FillFlow:
         bid, ask, _, _ = exchange.quoted(self._order.symbol)
         price = ask if self._order.side == "buy" else bid
         self.execution_ids.append(exchange.fill(account, self._order, Decimal(1), price))
+        if len(self.execution_ids) > MOST_IDS:
+            del self.execution_ids[: MOST_IDS // 5]
         self._left -= 1
         self._done += 1

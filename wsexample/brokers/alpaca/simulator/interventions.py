@@ -125,6 +125,7 @@ class Interventions:
     def _execution(self, execution_id: str) -> tuple[SimAccount, ActivityMessage, SimOrder]:
         for account in self._exchange.accounts.values():
             for activity in reversed(account.activities):
-                if activity.id.endswith(execution_id):
-                    return account, activity, account.orders[activity.order_id or ""]
+                order = account.orders.get(activity.order_id or "")
+                if activity.id.endswith(execution_id) and order is not None:
+                    return account, activity, order
         raise OptionError(f"there is no execution {execution_id!r}", option="execution_id")

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from random import Random
 
 from wsexample.brokers.alpaca.messages.market import BarMessage, BookMessage, LevelMessage, QuoteMessage, TradeMessage
 from wsexample.brokers.alpaca.simulator.assets import Asset
 from wsexample.brokers.alpaca.simulator.bars import BarBuilder, minute_of
+from wsexample.brokers.alpaca.simulator.past import (
+    past_bars,
+    past_quotes,
+    past_trades,
+    quote_message,
+    trade_message,
+)
 
 __all__ = ["Listing"]
 
 YEAR_S = 365 * 86_400.0
-KEPT_POINTS = 50_000
-KEPT_BARS = 10_000
 LEVELS = 10
 MOST = 1e7
 """Dollars that anything is worth at the most, however often it is shocked."""
@@ -29,9 +33,10 @@ class Listing:
         asset: what it is.
         random: where chance comes from.
         now_ns: when it begins.
+        kept_points: how many of its trades, and of its quotes, are kept.
     """
 
-    def __init__(self, asset: Asset, random: Random, now_ns: int) -> None:
+    def __init__(self, asset: Asset, random: Random, now_ns: int, kept_points: int) -> None:
         self.asset = asset
         self._random = random
         self._decimals = max(0, round(-math.log10(asset.tick)))
@@ -54,9 +59,12 @@ class Listing:
         """The minute that was sent last."""
         self.day = BarBuilder(now_ns)
         """The day in the making."""
-        self.trades: deque[TradeMessage[int]] = deque(maxlen=KEPT_POINTS)
-        self.quotes: deque[QuoteMessage[int]] = deque(maxlen=KEPT_POINTS)
-        self.bars: deque[BarMessage[int]] = deque(maxlen=KEPT_BARS)
+        self.trades = past_trades(asset, kept_points)
+        """The newest trades."""
+        self.quotes = past_quotes(asset, kept_points)
+        """The newest quotes."""
+        self.bars = past_bars(asset)
+        """The newest minute bars."""
         self._bids: dict[float, float] = {}
         self._asks: dict[float, float] = {}
         self._trade_number = _FIRST_CRYPTO_TRADE if asset.kind == "crypto" else 52_000
@@ -85,48 +93,44 @@ class Listing:
         return round(price, self._decimals)
 
     def _size(self) -> float:
-        if self.asset.kind in ("crypto", "perps"):
+        if self.asset.is_coin:
             return round(self._random.uniform(0.01, 2.0), 5)
         return self._random.randint(1, 12)
+
+    def end_minute(self) -> BarMessage[int]:
+        """Return the bar of the minute that is over, and keep it."""
+        message = self.minute.message(self.asset.symbol)
+        self.bars.keep(
+            self.minute.start_ns, message.o, message.h, message.l, message.c, message.v, message.vw, message.n
+        )
+        return message
 
     # -- messages ------------------------------------------------------------------------------------------------
 
     def quote(self, now_ns: int) -> QuoteMessage[int]:
         """Return the quote as it stands."""
-        message: QuoteMessage[int] = QuoteMessage(
-            S=self.asset.symbol, ap=self.ask, as_=self.ask_size, bp=self.bid, bs=self.bid_size, t=now_ns
-        )
-        if self.asset.kind not in ("crypto", "perps"):
-            is_option = self.asset.kind == "option"
-            message.ax, message.bx = self._random.choice(_VENUES), self._random.choice(_VENUES)
-            message.c = "A" if is_option else ("R",)
-            message.z = None if is_option else self.asset.tape
-        self.quotes.append(message)
-        return message
+        asset, choose = self.asset, self._random.choice
+        ask_at, bid_at = ("-", "-") if asset.is_coin else (choose(_VENUES), choose(_VENUES))
+        bid, bid_size, ask, ask_size = self.bid, self.bid_size, self.ask, self.ask_size
+        self.quotes.keep(now_ns, bid, bid_size, ask, ask_size, ord(bid_at), ord(ask_at))
+        return quote_message(asset, now_ns, bid, bid_size, ask, ask_size, bid_at, ask_at)
 
     def trade(self, now_ns: int, *, is_late: bool = False) -> TradeMessage[int]:
         """Let something trade at bid or ask."""
         is_buy = self._random.random() < 0.5
         price = self.ask if is_buy else self.bid
-        is_crypto = self.asset.kind in ("crypto", "perps")
         size: float = self._size()
         if self.asset.kind in ("stock", "test"):
             size = self._random.choice((1, 5, 10, 50, 100, 100, 100, 200, 300))
         self._trade_number += 1
-        message: TradeMessage[int] = TradeMessage(S=self.asset.symbol, i=self._trade_number, p=price, s=size, t=now_ns)
-        if is_crypto:
-            message.tks = "B" if is_buy else "S"
-        else:
-            message.x = self._random.choice(_VENUES)
-            message.c = "I" if self.asset.kind == "option" else ("@",)
-            message.z = None if self.asset.kind == "option" else self.asset.tape
+        mark = ("B" if is_buy else "S") if self.asset.is_coin else self._random.choice(_VENUES)
         if not is_late:
             self.last_price = price
         bar = self.last_minute if is_late and self.last_minute is not None else self.minute
         bar.add(price, size, is_late=is_late)
         self.day.add(price, size, is_late=is_late)
-        self.trades.append(message)
-        return message
+        self.trades.keep(now_ns, self._trade_number, price, size, ord(mark))
+        return trade_message(self.asset, now_ns, self._trade_number, price, size, mark)
 
     # -- the book ------------------------------------------------------------------------------------------------
 

@@ -23,11 +23,13 @@ from wsexample.brokers.alpaca.messages.market import (
     NewsMessage,
     PricingMessage,
     StatusMessage,
+    TradeMessage,
     UpdatedBarMessage,
 )
 from wsexample.brokers.alpaca.simulator.assets import ASSETS, Asset
 from wsexample.brokers.alpaca.simulator.bars import MINUTE_NS, BarBuilder, minute_of
 from wsexample.brokers.alpaca.simulator.listing import Listing
+from wsexample.errors import OptionError
 
 __all__ = ["Market", "Point", "SessionMode", "midnight_of"]
 
@@ -72,6 +74,7 @@ class Market:
         quotes_per_s: quotes a second and busy symbol.
         trades_per_s: trades a second and busy symbol.
         bar_of_every_minute: whether crypto bars come for minutes without trades.
+        kept_points: how many trades, and how many quotes, of a symbol are kept.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Market:
         quotes_per_s: float = 4.0,
         trades_per_s: float = 1.0,
         bar_of_every_minute: bool = True,
+        kept_points: int = 20_000,
     ) -> None:
         self._random = Random(f"market {seed}")
         self._session = session
@@ -91,7 +95,9 @@ class Market:
         self._bar_of_every_minute = bar_of_every_minute
         self.now_ns = start_ns
         """Until when everything has happened."""
-        self.listings = {symbol: Listing(asset, self._random, start_ns) for symbol, asset in ASSETS.items()}
+        self.listings = {
+            symbol: Listing(asset, self._random, start_ns, kept_points) for symbol, asset in ASSETS.items()
+        }
         """By symbol."""
         for listing in self.listings.values():
             listing.day = BarBuilder(midnight_of(start_ns))
@@ -175,7 +181,7 @@ class Market:
             yield Point("trades", asset.kind, symbols, listing.trade(now_ns))
             return
         yield Point("quotes", asset.kind, symbols, listing.quote(now_ns))
-        if asset.kind in ("crypto", "perps"):
+        if asset.is_coin:
             if not listing.minute.trades:
                 listing.minute.midpoint((listing.bid + listing.ask) / 2)
             yield Point("orderbooks", asset.kind, symbols, listing.change_book(now_ns))
@@ -200,9 +206,7 @@ class Market:
         for listing in self.listings.values():
             asset, bar = listing.asset, listing.minute
             if bar.trades or (bar.open and self._bar_of_every_minute):
-                message = bar.message(asset.symbol)
-                listing.bars.append(message)
-                yield Point("bars", asset.kind, (asset.symbol,), message)
+                yield Point("bars", asset.kind, (asset.symbol,), listing.end_minute())
             listing.last_minute = bar if bar.trades else None
             listing.minute = BarBuilder(now_ns)
             if listing.day.trades:
@@ -232,7 +236,7 @@ class Market:
 
     def is_trading(self, asset: Asset) -> bool:
         """Whether an asset trades now."""
-        return asset.kind in ("crypto", "perps", "test") or self.is_open
+        return asset.is_coin or asset.kind == "test" or self.is_open
 
     def close_stocks(self) -> None:
         """Close the stock market until `open_stocks`."""
@@ -303,9 +307,9 @@ class Market:
         self._tell("imbalances", listing.asset, message)
 
     def correct_trade(self, symbol: str, price: float) -> None:
-        """Put the price of the newest trade of a symbol right."""
+        """Put the price of the newest trade of a symbol right; raises `OptionError` when it has not traded."""
         listing = self.listings[symbol]
-        trade = listing.trades[-1]
+        trade = self._newest_trade(listing)
         message: CorrectionMessage[int] = CorrectionMessage(
             S=symbol,
             x=trade.x,
@@ -322,10 +326,17 @@ class Market:
         )
         self._tell("corrections", listing.asset, message)
 
+    @staticmethod
+    def _newest_trade(listing: Listing) -> TradeMessage[int]:
+        trade = listing.trades.latest
+        if trade is None:
+            raise OptionError(f"{listing.asset.symbol} has not traded yet", option="symbol")
+        return trade
+
     def cancel_trade(self, symbol: str) -> None:
-        """Take the newest trade of a symbol back."""
+        """Take the newest trade of a symbol back; raises `OptionError` when it has not traded."""
         listing = self.listings[symbol]
-        trade = listing.trades[-1]
+        trade = self._newest_trade(listing)
         message: CancelMessage[int] = CancelMessage(
             S=symbol, i=trade.i, x=trade.x, p=trade.p, s=trade.s, a="C", t=self.now_ns, z=trade.z
         )
@@ -364,7 +375,7 @@ class Market:
         listing.shock(fraction)
         listing.move(self.now_ns)
         self._tell("quotes", listing.asset, listing.quote(self.now_ns))
-        if listing.asset.kind in ("crypto", "perps"):
+        if listing.asset.is_coin:
             self._tell("orderbooks", listing.asset, listing.change_book(self.now_ns))
 
     def _tell(self, channel: str, asset: Asset, message: Any) -> None:

@@ -104,6 +104,7 @@ class AlpacaSimulator(OnePort, Commands):
             quotes_per_s=quotes_per_s,
             trades_per_s=trades_per_s,
             bar_of_every_minute=self.switches.bar_of_every_minute,
+            kept_points=self.switches.kept_points,
         )
         """Every symbol."""
         for _ in self.market.advance(self._start_ns):
@@ -224,8 +225,8 @@ class AlpacaSimulator(OnePort, Commands):
             "updates": lambda: stats.updates_sent,
             "dropped_updates": lambda: stats.updates_dropped,
             "requests": stats.requests.total,
-            "executions": lambda: sum(len(account.activities) for account in self.exchange.accounts.values()),
-            "orders": lambda: sum(len(account.orders) for account in self.exchange.accounts.values()),
+            "executions": lambda: sum(account.activities.total for account in self.exchange.accounts.values()),
+            "orders": lambda: sum(account.orders_taken for account in self.exchange.accounts.values()),
         }
         channels = {channel for feed in FEEDS.values() for channel in feed.channels} | {"corrections", "cancelErrors"}
         numbers |= totals(stats, ("logins", "refused_logins", "refused_handshakes", "resets", "event_streams"))

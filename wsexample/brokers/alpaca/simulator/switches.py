@@ -94,8 +94,16 @@ class Switches:
     bar_of_every_minute: bool = True
     """Whether crypto bars come for minutes without trades, made of quotes."""
 
+    # -- what is kept, so that memory stays
+    kept_points: int = 20_000
+    """Trades, and quotes, of a symbol that REST has the history of: the newest."""
+    kept_orders: int = 5_000
+    """Closed orders of an account that REST has, and some more; open ones it always has."""
+    kept_events: int = 10_000
+    """Events and executions of an account that there is a history of: the newest."""
+
     def __post_init__(self) -> None:
-        check_switches(self)
+        check_switches(self, at_least_one=("kept_points", "kept_orders", "kept_events"))
 
     def replace(self, **changes: Any) -> Switches:
         """Return a copy with some switches changed."""

@@ -52,7 +52,9 @@ class Core:
         """Login, token, registration list and call counters."""
         self.ledger = Ledger(account or AccountPlan(), market.views)
         """Money and positions."""
-        self.floor = Floor(market, self.ledger, latency_ms=switches.order_latency_ms, changed=changed)
+        self.floor = Floor(
+            market, self.ledger, latency_ms=switches.order_latency_ms, kept_orders=switches.kept_orders, changed=changed
+        )
         """Orders at work."""
         counter = Counter(market, self.ledger, self.floor, switches)
         self._desk = Desk(market, self.station, counter)

@@ -6,6 +6,7 @@ executions, watches the triggers of stop orders, and ends what is over. Money is
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from datetime import date, timedelta
 from random import Random
@@ -25,6 +26,7 @@ from wsexample.brokers.kabu.simulator.ticks import SEN
 __all__ = ["Floor", "next_order_day", "order_day"]
 
 MS = 1_000_000
+KEPT_ORDERS = 5_000
 _TRIGGER_INDEX = {2: ("101", 1), 3: ("151", 1)}
 _SESSION_ONLY = {23: "day", 24: "night", 33: "day", 34: "night"}
 
@@ -60,11 +62,18 @@ class Floor:
         market: where they work.
         ledger: where their executions are booked.
         latency_ms: how long an order or a cancel takes to the exchange.
+        kept_orders: how many orders that are finished are kept, the newest (default 5,000).
         changed: called after each change of an order.
     """
 
     def __init__(
-        self, market: Market, ledger: Ledger, *, latency_ms: int, changed: Callable[[], None] = lambda: None
+        self,
+        market: Market,
+        ledger: Ledger,
+        *,
+        latency_ms: int,
+        kept_orders: int = KEPT_ORDERS,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
         self._market = market
         self._ledger = ledger
@@ -73,8 +82,12 @@ class Floor:
         self._rng = Random(f"{market.seed}/executions")
         self.executions = 0
         """Executions so far."""
+        self.taken = 0
+        """Orders so far."""
         self.orders: dict[str, WorkingOrder] = {}
-        """Every order, by its number."""
+        """Every open order and the newest of those that are finished, by number."""
+        self._finished: deque[str] = deque()
+        self._kept_orders = kept_orders
         self._open: dict[str, WorkingOrder] = {}
         market.watcher = self
 
@@ -83,6 +96,7 @@ class Floor:
     def submit(self, order: WorkingOrder) -> None:
         """Take an order that was found good."""
         self.orders[order.order_id] = self._open[order.order_id] = order
+        self.taken += 1
         order.accept(self._market.now_ns)
         self._consider(order)
         self._changed()
@@ -327,7 +341,16 @@ class Floor:
 
     def _ended(self, order: WorkingOrder) -> None:
         self._ledger.release(order)
-        self._open.pop(order.order_id, None)
+        if self._open.pop(order.order_id, None) is None:
+            return
+        self._finished.append(order.order_id)
+        if len(self._finished) > self._kept_orders:
+            del self.orders[self._finished.popleft()]
+
+    @property
+    def finished(self) -> int:
+        """Orders that are finished, the forgotten ones included."""
+        return self.taken - len(self._open)
 
     # -- looking ---------------------------------------------------------------------------------------------
 

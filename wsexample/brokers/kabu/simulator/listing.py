@@ -5,20 +5,20 @@ Pure. The figures follow from trades alone; whoever changes the book reports its
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 
+from wsexample.brokers.base.kept import Rows
 from wsexample.brokers.kabu.dialect.hours import Phase
 from wsexample.brokers.kabu.simulator.book import Fill, OrderBook
 from wsexample.brokers.kabu.simulator.catalogue import EXCHANGE_NAMES, Instrument, Kind
 from wsexample.brokers.kabu.simulator.ticks import Grid, daily_limits
 
-__all__ = ["CLOSED_STATUS", "Day", "Key", "Listing", "View"]
+__all__ = ["CLOSED_STATUS", "KEPT_EXECUTIONS", "Day", "Key", "Listing", "View"]
 
 Key = tuple[str, int]
 """Symbol and market code."""
 
-TAPE_LENGTH = 5_000
+KEPT_EXECUTIONS = 5_000
 CURRENT_STATUS = 1
 CLOSED_STATUS = 8
 _SESSION_OF = {23: "day", 24: "night"}
@@ -114,6 +114,7 @@ class Listing:
         instrument: what it is.
         base: previous close, sen; the closest price on the grid is taken.
         previous_ns: midnight in Japan that begins the trading day before.
+        kept_executions: how many executions are kept, the newest (default 5,000).
     """
 
     __slots__ = (
@@ -133,7 +134,9 @@ class Listing:
         "views",
     )
 
-    def __init__(self, instrument: Instrument, base: int, previous_ns: int) -> None:
+    def __init__(
+        self, instrument: Instrument, base: int, previous_ns: int, kept_executions: int = KEPT_EXECUTIONS
+    ) -> None:
         self.instrument = instrument
         self.grid = Grid(instrument.group)
         self.book = OrderBook()
@@ -148,7 +151,7 @@ class Listing:
         self.session = "day"
         self.next_ns: int | None = None
         """When it acts next, None while it rests."""
-        self.tape: deque[tuple[int, int, int]] = deque(maxlen=TAPE_LENGTH)
+        self.tape = Rows("<qqq", kept_executions)
         """The latest executions of the trading day: (time, price, quantity)."""
         self.views = tuple(View(self, code, Day(base, previous_ns)) for code in instrument.exchanges)
 
@@ -183,7 +186,7 @@ class Listing:
     def trade(self, price: int, quantity: int, now_ns: int) -> None:
         """Count an execution in every view that trades now."""
         self.last = price
-        self.tape.append((now_ns, price, quantity))
+        self.tape.append(now_ns, price, quantity)
         for view in self.views:
             if view.is_live(self.session):
                 view.day.trade(price, quantity, now_ns)

@@ -28,7 +28,7 @@ from wsexample.brokers.kabu.dialect.hours import (
 from wsexample.brokers.kabu.simulator.beliefs import Beliefs
 from wsexample.brokers.kabu.simulator.catalogue import Instrument, Kind, catalogue
 from wsexample.brokers.kabu.simulator.flow import STEPS_PER_S, Flow
-from wsexample.brokers.kabu.simulator.listing import Key, Listing, View
+from wsexample.brokers.kabu.simulator.listing import KEPT_EXECUTIONS, Key, Listing, View
 from wsexample.brokers.kabu.simulator.past import make_up_past
 from wsexample.brokers.kabu.simulator.pricing import Worth
 
@@ -97,6 +97,7 @@ class Market:
         ticks_per_s: orders a second that a busy stock gets (default 2, which gives about as many boards as users
             have counted); other instruments in proportion.
         instruments: what is listed; None for the whole `catalogue` of the day.
+        kept_executions: how many executions of an instrument are kept, the newest (default 5,000).
     """
 
     def __init__(
@@ -107,6 +108,7 @@ class Market:
         session: SessionMode = "always",
         ticks_per_s: float = STEPS_PER_S,
         instruments: Iterable[Instrument] | None = None,
+        kept_executions: int = KEPT_EXECUTIONS,
     ) -> None:
         self.seed = seed
         self.now_ns = start_ns
@@ -116,6 +118,7 @@ class Market:
         self.views: dict[Key, View] = {}
         """Every board that can be asked for."""
         self._is_endless = session == "always"
+        self._kept_executions = kept_executions
         self._beliefs = Beliefs(Random(f"{seed}/market"))
         self._actors: list[_Actor] = []
         self._actor_of: dict[Key, _Actor] = {}
@@ -228,7 +231,8 @@ class Market:
         is_derivative = instrument.kind in (Kind.FUTURE, Kind.OPTION)
         timetable = ALWAYS if self._is_endless else DERIVATIVES if is_derivative else STOCKS
         previous_ns = jst_ns(STOCKS.trading_day_before(timetable.trading_day(self.now_ns)))
-        listing = Listing(instrument, self._beliefs.base(instrument, self.now_ns), previous_ns)
+        base = self._beliefs.base(instrument, self.now_ns)
+        listing = Listing(instrument, base, previous_ns, self._kept_executions)
         rng = Random(f"{self.seed}/{instrument.symbol}@{instrument.exchanges[0]}")
         actor = _Actor(len(self._actors), listing, rng, timetable)
         self._actors.append(actor)

@@ -9,7 +9,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from wsexample.brokers.base.control import CONTROL_PATH, answer_control
 from wsexample.brokers.base.facts import Facts, counted, totals
@@ -102,7 +102,12 @@ class KabuSimulator:
         self._requested_port = port
         start_ns = self._clock.now_ns() if start is None else _in_japan(start)
         self.market = Market(
-            seed=seed, start_ns=start_ns, session=session, ticks_per_s=ticks_per_s, instruments=instruments
+            seed=seed,
+            start_ns=start_ns,
+            session=session,
+            ticks_per_s=ticks_per_s,
+            instruments=instruments,
+            kept_executions=self.switches.kept_executions,
         )
         """Everything that is listed."""
         self._core = Core(
@@ -214,8 +219,8 @@ class KabuSimulator:
             "listed": lambda: len(station.entries),
             "connected": lambda: self._push.open_count,
             "held_back": lambda: self._held_back,
-            "orders": lambda: len(self.floor.orders),
-            "orders_finished": lambda: sum(not order.is_open for order in self.floor.orders.values()),
+            "orders": lambda: self.floor.taken,
+            "orders_finished": lambda: self.floor.finished,
             "executions": lambda: self.floor.executions,
             "boards": stats.boards_sent.total,
             "requests": stats.requests.total,
@@ -437,7 +442,8 @@ class KabuSimulator:
 
     async def _answer(self, call: Call) -> Answer:
         found = find_route(call.path)
-        self.stats.requests[f"{call.method} /{found[0]}" if found else "unknown"] += 1
+        is_known = call.method in hdrs.METH_ALL  # not whatever a client has made up
+        self.stats.requests[f"{call.method} /{found[0]}" if found and is_known else "unknown"] += 1
         answer = self._core.answer(call, self._now_ns())
         self.stats.replies[answer.http_status] += 1
         if answer.refusal is not None:

@@ -89,9 +89,17 @@ class Switches:
     """Whether all groups share one counter of ``info_per_s``."""
     rate_penalty_s: float = 1.0
     """Seconds after a 429 during which every call is answered 429 again, which renews them."""
+    kept_executions: int = 5_000
+    """Executions of an instrument that ``/timeandsales`` has at the most, the newest of its day; the real one has all."""
+    kept_orders: int = 5_000
+    """Finished orders that ``/orders`` has at the most, the newest; open ones are always there."""
 
     def __post_init__(self) -> None:
-        check_switches(self, may_be_negative=("status_before_first_trade",))
+        check_switches(
+            self,
+            may_be_negative=("status_before_first_trade",),
+            at_least_one=("kept_executions", "kept_orders"),
+        )
 
     def replace(self, **changes: Any) -> Switches:
         """Return a copy with some switches changed."""

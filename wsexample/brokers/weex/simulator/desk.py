@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from wsexample.brokers.weex.simulator.market import Market
-from wsexample.brokers.weex.simulator.orders import OPEN, Changes, OrderDesk, Refused, text
+from wsexample.brokers.weex.simulator.orders import KEPT_FILLS, KEPT_ORDERS, Changes, OrderDesk, Refused, text
 
 __all__ = ["Desk"]
 
@@ -26,10 +26,19 @@ class Desk(OrderDesk):
     Parameters:
         market: where its orders are filled.
         splits_fills: as for `OrderDesk`: whether a crossing order is filled in two parts (default True).
+        kept_orders: as for `OrderDesk`: how many orders that are over are kept (default 2,000).
+        kept_fills: as for `OrderDesk`: how many executions are kept (default 5,000).
     """
 
-    def __init__(self, market: Market, *, splits_fills: bool = True) -> None:
-        super().__init__(market, splits_fills=splits_fills)
+    def __init__(
+        self,
+        market: Market,
+        *,
+        splits_fills: bool = True,
+        kept_orders: int = KEPT_ORDERS,
+        kept_fills: int = KEPT_FILLS,
+    ) -> None:
+        super().__init__(market, splits_fills=splits_fills, kept_orders=kept_orders, kept_fills=kept_fills)
         self.amount = DEPOSIT
         """Collateral."""
         self.positions: dict[tuple[str, str], dict[str, Any]] = {}
@@ -129,8 +138,7 @@ class Desk(OrderDesk):
 
     @property
     def _frozen(self) -> Decimal:
-        waiting = (row for row in self.orders.values() if row["status"] in OPEN)
-        opening = (row for row in waiting if (row["orderSide"] == "BUY") == (row["positionSide"] == "LONG"))
+        opening = (row for row in self.open_rows() if (row["orderSide"] == "BUY") == (row["positionSide"] == "LONG"))
         return sum((self.remaining(row) * Decimal(row["price"]) / LEVERAGE for row in opening), Decimal(0))
 
     def account_row(self, now_ms: int) -> dict[str, Any]:

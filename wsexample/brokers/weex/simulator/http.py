@@ -174,9 +174,9 @@ class HttpSide:
         if query["interval"] not in INTERVALS_S:
             raise Refused(-1142, "parameter invalid: interval")
         since, until = int(query.get("startTime", 0)), int(query.get("endTime", now_ms))
-        rows = self._instrument(query).candles(query["interval"], now_ms, _limit(query, 1000))
+        rows = self._instrument(query).candles(query["interval"], now_ms, since, until, _limit(query, 1000))
         keys = ("t", "o", "h", "l", "c", "v", "T", "q", "n", "V", "Q")
-        return Answer([[row[key] for key in keys] for row in rows if since <= row["t"] <= until])
+        return Answer([[row[key] for key in keys] for row in rows])
 
     def _price(self, query: Query, body: str, now_ms: int) -> Answer:
         rows = [{"symbol": one.symbol, "price": one.text(one.last), "time": now_ms} for one in self._instruments(query)]

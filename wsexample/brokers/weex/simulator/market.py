@@ -12,11 +12,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from wsexample.brokers.weex.codes import BOOK_LEVELS, INTERVALS_S, PRICE_TYPES
+from wsexample.brokers.weex.simulator.candles import Candle, Candles
 
 __all__ = ["Instrument", "Market"]
 
 DEPTH = 220
 """Levels kept on each side, more than the deepest stream shows."""
+KEPT_TRADES = 1000
+"""Trades of a symbol that are kept: what one call may ask for."""
 UNIT = 10_000
 """Sizes are whole ten-thousandths inside."""
 STARTS = {"BTCUSDT": 64_250.0, "ETHUSDT": 2_184.2, "SOLUSDT": 182.4, "ADAUSDT": 0.4512}
@@ -49,7 +52,9 @@ class Instrument:
         self.high = self.low = self.last = self.mid
         self.volume = 0
         self.count = 0
-        self.trades: deque[dict[str, Any]] = deque(maxlen=1000)
+        self.trades: deque[dict[str, Any]] = deque(maxlen=KEPT_TRADES)
+        """The newest, as REST shows them."""
+        self._candles = Candles()
         self._bids: dict[int, int] = {}
         self._asks: dict[int, int] = {}
         self._fill_up()
@@ -100,10 +105,11 @@ class Instrument:
             "t": f"{draw.getrandbits(32):08x}-0000-4000-8000-{self.count:012x}",
             "p": self.text(price),
             "q": _size(size),
-            "v": f"{price * size / 10**self.places / UNIT:.5f}",
+            "v": self._value(price * size),
             "m": is_sell,
         }
         self.trades.append(row)
+        self._candles.add(at_ms, price, size, is_sell=is_sell)
         return row
 
     @property
@@ -183,47 +189,51 @@ class Instrument:
 
     def kline(self, interval: str, price_type: str, now_ms: int) -> dict[str, Any]:
         """Return the frame of the candle that goes on."""
-        row = self.candles(interval, now_ms, 1)[-1]
+        span_ms = INTERVALS_S[interval] * 1000
+        start_ms = now_ms // span_ms * span_ms
+        row = self._candle(interval, start_ms, span_ms, self._candles.at(interval, start_ms))
         return {"e": "kline", "E": now_ms, "s": self.symbol, "p": price_type, "d": [row]}
 
-    def candles(self, interval: str, now_ms: int, limit: int) -> list[dict[str, Any]]:
-        """Return the latest candles that the kept trades make, oldest first; the last one goes on."""
-        span_ms = INTERVALS_S[interval] * 1000
-        current = now_ms // span_ms * span_ms
-        by_start: dict[int, list[dict[str, Any]]] = {}
-        for trade in self.trades:
-            by_start.setdefault(trade["T"] // span_ms * span_ms, []).append(trade)
-        by_start.setdefault(current, [])
-        return [self._candle(interval, start, span_ms, by_start[start]) for start in sorted(by_start)[-limit:]]
+    def candles(self, interval: str, now_ms: int, since_ms: int, until_ms: int, limit: int) -> list[dict[str, Any]]:
+        """Return the latest candles that begin between two moments, oldest first; the one that goes on may have no trades yet.
 
-    def _candle(self, interval: str, start_ms: int, span_ms: int, trades: list[dict[str, Any]]) -> dict[str, Any]:
-        prices = [trade["p"] for trade in trades] or [self.text(self.last)]
-        bought = [trade for trade in trades if not trade["m"]]
+        Parameters:
+            interval: how long each is.
+            now_ms: the venue's time.
+            since_ms, until_ms: the moments, both included, UTC epoch milliseconds.
+            limit: how many at the most.
+        """
+        span_ms = INTERVALS_S[interval] * 1000
+        found: dict[int, Candle | None] = {now_ms // span_ms * span_ms: None, **dict(self._candles.of(interval))}
+        starts = [start for start in sorted(found) if since_ms <= start <= until_ms]
+        return [self._candle(interval, start, span_ms, found[start]) for start in starts[-limit:]]
+
+    def _candle(self, interval: str, start_ms: int, span_ms: int, candle: Candle | None) -> dict[str, Any]:
+        candle = candle or Candle(self.last)
         return {
             "t": start_ms,
             "T": start_ms + span_ms,
             "s": self.symbol,
             "i": interval,
-            "o": prices[0],
-            "c": prices[-1],
-            "h": max(prices, key=float),
-            "l": min(prices, key=float),
-            "v": _sum(trades, "q", 4),
-            "n": len(trades),
-            "q": _sum(trades, "v", 5),
-            "V": _sum(bought, "q", 4),
-            "Q": _sum(bought, "v", 5),
+            "o": self.text(candle.first),
+            "c": self.text(candle.last),
+            "h": self.text(candle.high),
+            "l": self.text(candle.low),
+            "v": f"{candle.size / UNIT:.4f}",
+            "n": candle.count,
+            "q": self._value(candle.value),
+            "V": f"{candle.bought_size / UNIT:.4f}",
+            "Q": self._value(candle.bought_value),
         }
+
+    def _value(self, value: int) -> str:
+        return f"{value / 10**self.places / UNIT:.5f}"
 
     def best(self, now_ms: int) -> dict[str, Any]:
         """Return the frame of the best bid and ask (spot)."""
         bid, ask = self.best_bid, self.best_ask
         return {"e": "bookTicker", "E": now_ms, "s": self.symbol, "u": now_ms, "b": self.text(bid),
                 "B": _size(self._bids[bid]), "a": self.text(ask), "A": _size(self._asks[ask])}  # fmt: skip
-
-
-def _sum(trades: list[dict[str, Any]], key: str, places: int) -> str:
-    return f"{sum(float(trade[key]) for trade in trades):.{places}f}"
 
 
 class Market:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from collections import deque
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from wsexample.brokers.weex.simulator.market import Market
 
-__all__ = ["OPEN", "Changes", "Frames", "OrderDesk", "Refused", "text"]
+__all__ = ["KEPT_FILLS", "KEPT_ORDERS", "OPEN", "Changes", "Frames", "OrderDesk", "Refused", "text"]
 
 Frames = list[tuple[str, dict[str, Any]]]
 """Channel and message."""
@@ -21,6 +22,7 @@ Changes = list[tuple[str, dict[str, Any]]]
 """Channel and row."""
 
 OPEN = ("PENDING", "NEW")
+KEPT_ORDERS, KEPT_FILLS = 2_000, 5_000
 _CLIENT_ID = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
 _TEXTS = ("symbol", "side", "type", "timeInForce", "newClientOrderId", "positionSide")
 _IN_FORCE = ("GTC", "IOC", "FOK", "POST_ONLY")
@@ -64,14 +66,27 @@ class OrderDesk(ABC):
     Parameters:
         market: where they are filled.
         splits_fills: whether a crossing order is filled in two parts, so that it is seen partially filled.
+        kept_orders: how many orders that are over are kept, the newest (default 2,000).
+        kept_fills: how many executions are kept, the newest (default 5,000).
     """
 
-    def __init__(self, market: Market, *, splits_fills: bool = True) -> None:
+    def __init__(
+        self,
+        market: Market,
+        *,
+        splits_fills: bool = True,
+        kept_orders: int = KEPT_ORDERS,
+        kept_fills: int = KEPT_FILLS,
+    ) -> None:
         self.market = market
         self.splits_fills = splits_fills
         self.orders: dict[str, dict[str, Any]] = {}
-        """By number, those that are over included."""
-        self.fills: list[dict[str, Any]] = []
+        """By number, the newest of those that are over included."""
+        self.fills: deque[dict[str, Any]] = deque(maxlen=kept_fills)
+        """The newest executions, oldest first."""
+        self._waiting: dict[str, dict[str, Any]] = {}
+        self._over: deque[str] = deque()
+        self._kept_orders = kept_orders
         self._version = 500
         self._ids = 740_000_000_000_000_100 if not market.is_spot else 750_000_000_000_000_100
 
@@ -176,7 +191,7 @@ class OrderDesk(ABC):
             now_ms: the venue's time, UTC epoch milliseconds.
         """
         order_id = self.next_id()
-        row = self.orders[order_id] = self.order_row(body, order_id, now_ms)
+        row = self.orders[order_id] = self._waiting[order_id] = self.order_row(body, order_id, now_ms)
         frames = self.frame("orders", row, now_ms)
         is_crossing = self._is_crossing(row)
         if row["timeInForce"] == "POST_ONLY" and is_crossing:
@@ -195,8 +210,8 @@ class OrderDesk(ABC):
             order_id: the venue's number of it.
             now_ms: the venue's time, UTC epoch milliseconds.
         """
-        row = self.orders.get(order_id)
-        if row is None or row["status"] not in OPEN:
+        row = self._waiting.get(order_id)
+        if row is None:
             return None, []
         return row, self._end(row, "CANCELED", now_ms)
 
@@ -206,7 +221,7 @@ class OrderDesk(ABC):
         Parameters:
             now_ms: the venue's time, UTC epoch milliseconds.
         """
-        waiting = [row for row in self.orders.values() if row["status"] in OPEN]
+        waiting = list(self._waiting.values())
         return [
             frame for row in waiting if self._is_crossing(row) for frame in self._execute(row, now_ms, is_taker=False)
         ]
@@ -217,10 +232,10 @@ class OrderDesk(ABC):
         Parameters:
             symbol: of this symbol; "" (default) for all.
         """
-        return [row for row in self.orders.values() if row["status"] in OPEN and symbol in ("", row["symbol"])]
+        return [row for row in self._waiting.values() if symbol in ("", row["symbol"])]
 
     def past_rows(self, symbol: str = "") -> list[dict[str, Any]]:
-        """Return the orders that are over, oldest first.
+        """Return the orders that are over, as far as they are kept, oldest first.
 
         Parameters:
             symbol: of this symbol; "" (default) for all.
@@ -253,7 +268,14 @@ class OrderDesk(ABC):
 
     def _end(self, row: dict[str, Any], status: str, now_ms: int) -> Frames:
         row.update(status=status, updatedTime=str(now_ms))
+        self._end_waiting(row)
         return self.frame("orders", row, now_ms) + self.waits(row, now_ms)
+
+    def _end_waiting(self, row: dict[str, Any]) -> None:
+        del self._waiting[row["id"]]
+        self._over.append(row["id"])
+        if len(self._over) > self._kept_orders:
+            del self.orders[self._over.popleft()]
 
     def _execute(self, row: dict[str, Any], now_ms: int, *, is_taker: bool) -> Frames:
         price = self.best(row["symbol"], row["orderSide"]) if is_taker else Decimal(row["price"])
@@ -281,6 +303,8 @@ class OrderDesk(ABC):
             cumFillValue=text(Decimal(row["cumFillValue"]) + value),
             updatedTime=str(now_ms),
         )
+        if row["status"] not in OPEN:
+            self._end_waiting(row)
         changes = self.settle(row, fill, size, price, now_ms)
         row["cumFillFee"] = text(Decimal(row["cumFillFee"]) + Decimal(fill["fillFee"]))
         if "realizePnl" in fill:

@@ -83,10 +83,12 @@ class WeexSimulator(OnePort, Faults):
         begins = self.switches.begins_trades
         contract = Market(seed, symbols, begins_trades=begins)
         spot = Market(seed + 1, symbols, is_spot=True, begins_trades=begins)
-        desk = Desk(contract, splits_fills=self.switches.splits_fills)
+        names = ("splits_fills", "kept_orders", "kept_fills")
+        desk_options = {name: getattr(self.switches, name) for name in names}
+        desk = Desk(contract, **desk_options)
         OnePort.__init__(self, log)
         Faults.__init__(self, contract, spot, desk, Credentials(api_key, secret_key, passphrase))
-        self.spot_desk = SpotDesk(spot, splits_fills=self.switches.splits_fills)
+        self.spot_desk = SpotDesk(spot, **desk_options)
         """The account of the spot market."""
         self._handshakes = Window(self.switches.connects_per_5_minutes, 300.0)
         weight = Window(self.switches.rest_weight_per_10_s, 10.0)

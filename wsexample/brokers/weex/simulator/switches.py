@@ -38,6 +38,10 @@ class Switches:
     """Whether private streams begin with what there is; nobody has documented that."""
     splits_fills: bool = True
     """Whether an order that crosses is filled in two parts, so that it is seen partially filled."""
+    kept_orders: int = 2_000
+    """Orders of an account that are over and that REST still has, the newest; 1 at the least."""
+    kept_fills: int = 5_000
+    """Executions of an account that REST still has, the newest; 1 at the least."""
 
     def __post_init__(self) -> None:
-        check_switches(self)
+        check_switches(self, at_least_one=("kept_orders", "kept_fills"))
