@@ -7,6 +7,8 @@ import csv
 import json
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,8 @@ from click.testing import CliRunner, Result
 from tests.commands import Launch
 from wsexample.cli.query import engine as query_engine
 from wsexample.cli.query.command import main
+from wsexample.cli.query.engine import open_engine
+from wsexample.errors import OptionError
 from wsexample.records.market import Board, Quote, Record, Trade
 from wsexample.sinks.base import open_sink
 
@@ -226,3 +230,27 @@ def test_a_place_that_is_none(tmp_path: Path) -> None:
     ):
         result = run(place)
         assert (result.exit_code, said in result.output) == (23, True), result.output
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent differently on Windows")
+def test_ctrl_c_ends_a_question_that_would_take_for_ever(launch: Launch, ticks: Path) -> None:
+    """The file is let go and the status is that of Ctrl-C, without a word."""
+    endless = "with recursive c(x) as (select 1 union all select x + 1 from c) select x from c where x = 1 or x < 0"
+    asked = launch("main", "query", str(ticks), endless)
+    asked.wait_for("x", on="out")
+    asked.interrupt()
+    assert (asked.finish(), asked.out, asked.err) == (130, ["x"], [])
+
+
+def test_an_interrupted_parquet_archive_answers_no_more(ticks: Path, tmp_path: Path) -> None:
+    """The thread that asks is told so by an error of ours."""
+    run(ticks, "select symbol from trades", "--output", tmp_path / "rows.parquet")
+    engine = open_engine(str(tmp_path / "rows.parquet"))
+    endless = "with recursive c(x) as (select 1 union all select x + 1 from c) select count(*) from c"
+    with closing(engine), ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(engine.ask, endless)
+        while not asking.done():
+            engine.interrupt()
+            wait([asking], timeout=0.01)
+        with pytest.raises(OptionError, match=r"(?i)interrupt"):
+            asking.result()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from shutil import get_terminal_size
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,11 +17,15 @@ from wsexample.cli.exit_codes import ExitCode, exit_status_help
 from wsexample.cli.feed.numbers import count_of
 from wsexample.cli.options import CONTEXT, SECONDS, Command, debug_option, option, quiet_option
 from wsexample.cli.output import Output
+from wsexample.cli.query.asking import answered
 from wsexample.cli.query.bars import bars_query, prices_query
 from wsexample.cli.query.engine import Answer, DuckEngine, Engine, open_engine
 from wsexample.cli.query.output import FORMATS, format_of, show, write_arrow
 from wsexample.cli.running import Stop, run_command, say
 from wsexample.errors import OptionError
+
+if TYPE_CHECKING:
+    from wsexample.cli.query.picture import Day
 
 __all__ = ["main"]
 
@@ -87,33 +92,38 @@ def main(
         raise click.UsageError("--symbol and --day are for --bars and --picture; in SQL, write a WHERE")
 
     async def program(stop: Stop) -> int:
+        async def work() -> int:
+            if picture is not None:
+                day_drawn = await asyncio.to_thread(_day_of, engine, symbol, (from_ns, to_ns))
+                return _draw(day_drawn, picture, is_quiet=quiet)
+            if sql is not None:
+                answer = await asyncio.to_thread(engine.ask, sql)
+            elif bars is not None:
+                tables = await asyncio.to_thread(engine.tables)
+                question, parameters = bars_query(tables, bars, symbol=symbol, from_ns=from_ns, to_ns=to_ns)
+                answer = await asyncio.to_thread(engine.ask, question, parameters)
+            else:
+                answer = _overview(engine)
+            return await _write(answer, wanted, output, is_quiet=quiet)
+
         from_ns, to_ns = _day_ns(day) if day is not None else (None, None)
         with closing(open_engine(place)) as engine:
             _tell_left_out(engine, is_quiet=quiet)
-            if picture is not None:
-                return _draw(engine, symbol, (from_ns, to_ns), picture, is_quiet=quiet)
-            if sql is not None:
-                answer = engine.ask(sql)
-            elif bars is not None:
-                question, parameters = bars_query(engine.tables(), bars, symbol=symbol, from_ns=from_ns, to_ns=to_ns)
-                answer = engine.ask(question, parameters)
-            else:
-                answer = _overview(engine)
-            return await _write(answer, wanted, output, stop, is_quiet=quiet)
+            return await answered(work(), engine, stop)
 
     run_command(program, debug=debug)
 
 
-async def _write(answer: Answer, wanted: str | None, output: Path | None, stop: Stop, *, is_quiet: bool) -> int:
+async def _write(answer: Answer, wanted: str | None, output: Path | None, *, is_quiet: bool) -> int:
     kind = format_of(wanted, output, is_terminal=output is None and sys.stdout.isatty())
     if output is not None and kind in ("parquet", "arrow"):
-        count = write_arrow(answer, output, kind)
+        count = await asyncio.to_thread(write_arrow, answer, output, kind)
     else:
         with Output(output) as out:
             count = await show(answer, kind, out)
     if output is not None and not is_quiet:
         say(f"{count_of(count, 'row')} written to {output}")
-    return stop.exit_code
+    return ExitCode.OK
 
 
 def _overview(engine: Engine) -> Answer:
@@ -133,15 +143,9 @@ def _overview(engine: Engine) -> Answer:
     return Answer(("table", "records", "symbols", "first_utc", "last_utc"), rows())
 
 
-def _draw(
-    engine: Engine,
-    symbol: str | None,
-    span: tuple[int | None, int | None],
-    picture: str,
-    *,
-    is_quiet: bool,
-) -> int:
-    from wsexample.cli.query.picture import draw_png, draw_text, gather
+def _day_of(engine: Engine, symbol: str | None, span: tuple[int | None, int | None]) -> Day:
+    """Gather prices of a symbol within a span; where it is open, those of the last day."""
+    from wsexample.cli.query.picture import gather
 
     tables = engine.tables()
     symbol = symbol or _only_symbol(engine, tables)
@@ -151,7 +155,12 @@ def _draw(
     sql, parameters = prices_query(tables, symbol=symbol, from_ns=from_ns, to_ns=to_ns)
     answer = engine.ask(sql, parameters)
     date = datetime.fromtimestamp(from_ns // 10**9, tz=UTC)
-    day = gather((row for batch in answer.batches for row in batch), f"{symbol}, {date:%Y-%m-%d} (UTC)")
+    return gather((row for batch in answer.batches for row in batch), f"{symbol}, {date:%Y-%m-%d} (UTC)")
+
+
+def _draw(day: Day, picture: str, *, is_quiet: bool) -> int:
+    from wsexample.cli.query.picture import draw_png, draw_text
+
     if picture != "-":
         draw_png(day, Path(picture))
         if not is_quiet:

@@ -19,6 +19,8 @@ from wsexample.sinks.extras import need
 __all__ = ["Answer", "Engine", "open_engine"]
 
 BATCH = 10_000
+STEPS_BETWEEN_LOOKS = 100_000
+"""Instructions of SQLite's machine, a few milliseconds, between two looks at whether to go on."""
 SQLITE_HEAD = b"SQLite format 3\x00"
 PARQUET_HEAD = b"PAR1"
 RUNNING = "running"
@@ -44,6 +46,10 @@ class Engine(Protocol):
 
     def ask(self, sql: str, parameters: Sequence[Any] = ()) -> Answer:
         """Ask a query; raises `OptionError` when it cannot be answered."""
+        ...
+
+    def interrupt(self) -> None:
+        """Have what is asked at this moment, in whatever thread, end with `OptionError`."""
         ...
 
     def close(self) -> None:
@@ -96,8 +102,12 @@ class SqliteEngine:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._is_interrupted = False
         try:
-            self._connection = sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True, timeout=5.0)
+            self._connection = sqlite3.connect(
+                f"file:{quote(str(path.absolute()))}?mode=ro", uri=True, timeout=5.0, check_same_thread=False
+            )
+            self._connection.set_progress_handler(lambda: self._is_interrupted, STEPS_BETWEEN_LOOKS)
             self._connection.execute("PRAGMA query_only = 1")
         except sqlite3.Error as error:
             raise StorageError(f"{path} cannot be read: {error}", url=str(path)) from None
@@ -126,6 +136,10 @@ class SqliteEngine:
                 yield batch
         except sqlite3.Error as error:
             raise OptionError(f"{self._path.name}: {error}", option="sql") from None
+
+    def interrupt(self) -> None:
+        """Have what is asked at this moment, and whatever is asked later, end with `OptionError`."""
+        self._is_interrupted = True
 
     def close(self) -> None:
         """Close the file."""
@@ -179,6 +193,10 @@ class DuckEngine:
                 yield batch
         except self._errors as error:
             raise OptionError(f"{self._path.name}: {_first_line(error)}", option="sql") from None
+
+    def interrupt(self) -> None:
+        """Have what is asked at this moment end with `OptionError`."""
+        self._connection.interrupt()
 
     def close(self) -> None:
         """Let go of the files."""

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from wsexample.cli.output import Output
+from wsexample.cli.query.asking import batches_of
 from wsexample.cli.query.engine import Answer
 from wsexample.cli.terminal import escape_controls
 from wsexample.errors import OptionError, StorageError
@@ -63,7 +64,7 @@ Send = Callable[[bytes], Awaitable[None]]
 async def _csv(answer: Answer, send: Send) -> int:
     count = 0
     await send(_csv_of([answer.columns]))
-    for batch in answer.batches:
+    async for batch in batches_of(answer):
         await send(_csv_of(batch))
         count += len(batch)
     return count
@@ -78,7 +79,7 @@ def _csv_of(rows: Sequence[Sequence[Any]]) -> bytes:
 async def _json(answer: Answer, send: Send) -> int:
     count = 0
     encode, columns = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode, answer.columns
-    for batch in answer.batches:
+    async for batch in batches_of(answer):
         await send(b"".join(encode(dict(zip(columns, row, strict=True))) + b"\n" for row in batch))
         count += len(batch)
     return count
@@ -89,7 +90,7 @@ async def _table(answer: Answer, send: Send) -> int:
     from rich.table import Table
 
     rows: list[Sequence[Any]] = []
-    for batch in answer.batches:
+    async for batch in batches_of(answer):
         rows += batch
         if len(rows) > TABLE_ROWS:
             break
