@@ -140,7 +140,7 @@ class Commands(ABC):
         """Answer the next handshakes with an HTTP status.
 
         Parameters:
-            status: 400 to 599.
+            status: 400 to 599; 0 makes an answer that is no HTTP.
             count: how many handshakes, in place of what is left of an earlier call.
 
         Raises:
@@ -210,7 +210,7 @@ class Commands(ABC):
 
         Parameters:
             duration_s: how long, seconds of the simulator's clock.
-            status: HTTP status of the refusals, 400 to 599.
+            status: HTTP status of the refusals, 400 to 599; 0 makes answers that are no HTTP.
 
         Raises:
             OptionError: another status.
@@ -270,7 +270,7 @@ class Commands(ABC):
         """Answer the next REST calls with an HTTP status and a page of HTML.
 
         Parameters:
-            status: 400 to 599.
+            status: 400 to 599; 0 makes an answer that is no HTTP.
             count: how many calls, in place of what is left of an earlier fault.
 
         Raises:
