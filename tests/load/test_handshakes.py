@@ -50,8 +50,8 @@ def test_slow_heads_are_dropped_and_told_of(run_grid: RunGrid, http: Any) -> Non
     assert told == ["handshake"] * COUNT
 
 
-def test_unfinished_tls_is_told_of(run: RunGrid, tls_contexts: Tls) -> None:
-    """Clients that say nothing, something else, or a hello byte by byte where TLS is wanted are told of once each by asyncio."""
+def test_unfinished_tls_is_told_of(run_grid: RunGrid, tls_contexts: Tls) -> None:
+    """Clients that say nothing, something else, or a hello byte by byte where TLS is wanted are told of once each."""
     told: list[tuple[str, str]] = []
     options = ServeOptions(handshake_timeout_s=0.3)
 
@@ -75,19 +75,28 @@ def test_unfinished_tls_is_told_of(run: RunGrid, tls_contexts: Tls) -> None:
             await ws.send("still here")
             assert await ws.receive(10) == "still here"
 
-    run(main())
+    run_grid(main())
     assert told == [("tls", "127.0.0.1")] * COUNT
 
 
-def test_a_server_stops_in_the_middle_of_tls_handshakes(run: RunGrid, tls_contexts: Tls) -> None:
-    """Clients that have not begun TLS do not hold up the end of a server."""
+@pytest.mark.parametrize("begins", [False, True], ids=["silent", "begun"])
+def test_a_server_stops_in_the_middle_of_tls_handshakes(run_grid: RunGrid, tls_contexts: Tls, begins: bool) -> None:
+    """Clients that have not done with TLS do not hold up the end of a server, and none is left open behind it."""
 
     async def main() -> None:
-        async with serve(echo, tls=tls_contexts[0]) as server, hostile(server.port, opens=False) as peer:
+        patient = ServeOptions(handshake_timeout_s=3600)
+        async with (
+            serve(echo, tls=tls_contexts[0], options=patient) as server,
+            hostile(server.port, opens=False) as peer,
+        ):
+            if begins:
+                await peer.push(b"\x16\x03\x01")
+            else:
+                await asyncio.sleep(0)
             await server.close()
             assert await peer.end() is None
 
-    run(main())
+    run_grid(main())
 
 
 @pytest.mark.parametrize("http", [None, hello], ids=["bare", "with http"])

@@ -22,7 +22,7 @@ from wsexample.wire.link import CONNECTING, ServerLink
 from wsexample.wire.listening import UnixAddress, listen_error
 from wsexample.wire.options import ServeOptions, checked_headers
 from wsexample.wire.request import Reject, Request, read_request, remote_of
-from wsexample.wire.tls_gate import TlsGate, can_gate
+from wsexample.wire.tls_gate import TlsGate
 from wsexample.wire.trace import active_trace
 
 if TYPE_CHECKING:
@@ -136,12 +136,8 @@ class Server:
             "handshake_timeout_s": self._options.handshake_timeout_s,
             "shutdown_timeout_s": self._options.close_timeout_s,
         }
-        if self._tls is not None and can_gate(loop):
+        if self._tls is not None:
             factory = self._gate = TlsGate(factory, self._tls, **times, failed=self.tls_failed)
-        elif self._tls is not None:
-            arguments["ssl"] = self._tls
-            arguments["ssl_handshake_timeout"] = times["handshake_timeout_s"]
-            arguments["ssl_shutdown_timeout"] = times["shutdown_timeout_s"]
         try:
             if self._unix is not None:
                 self._listener = await loop.create_unix_server(factory, sock=self._unix.take(), **arguments)
@@ -459,8 +455,8 @@ def serve(
         http: aiohttp handler for requests that are not upgrades, on the same port and on kept-alive connections too.
         tls: server context for ``wss``; `wsexample.wire.tls.server_context` makes one from files.
         refused: told, for logs and counters, whom ``accept`` never hears of: "handshake" where no request came in time,
-            "tls" where its handshake failed or took too long (uvloop does not say so), "limit" where there were too many
-            connections; and the client's ``host:port``.
+            "tls" where its handshake failed or took too long, "limit" where there were too many connections; and the
+            client's ``host:port``.
         options: further `ServeOptions`.
 
     Raises:

@@ -1,6 +1,7 @@
 """The TLS handshake of a server's clients: who gets through it becomes a connection, who does not is told of.
 
-asyncio's own listener drops a client whose handshake fails without a word, so that nobody would learn of a flood of them.
+A listener of asyncio's or of uvloop drops a client whose handshake fails without a word, so that nobody would learn of a flood of
+them, and uvloop's keeps those that have not done with it when its server stops.
 """
 
 from __future__ import annotations
@@ -10,12 +11,7 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["TlsGate", "can_gate"]
-
-
-def can_gate(loop: asyncio.AbstractEventLoop) -> bool:
-    """Tell whether clients of this loop can be stopped before TLS: uvloop reads on whatever a new protocol says."""
-    return not type(loop).__module__.startswith("uvloop")
+__all__ = ["TlsGate"]
 
 
 class TlsGate:
@@ -55,15 +51,22 @@ class TlsGate:
         for transport in self._waiting.values():
             transport.abort()
 
-    def _enter(self, transport: asyncio.Transport) -> None:
-        task = asyncio.ensure_future(self._shake_hands(transport))
+    def _enter(self, transport: asyncio.Transport, hello: bytearray) -> None:
+        task = asyncio.ensure_future(self._shake_hands(transport, hello))
         self._waiting[task] = transport
         task.add_done_callback(self._waiting.pop)
 
-    async def _shake_hands(self, transport: asyncio.Transport) -> None:
+    async def _shake_hands(self, transport: asyncio.Transport, hello: bytearray) -> None:
         loop = asyncio.get_running_loop()
         early = _Early()
         peer = _Named(transport)
+        if transport.is_closing():  # it has left
+            self._failed(peer)
+            return
+        if hello:
+            loop.call_soon(
+                _tell, transport, hello
+            )  # start_tls puts its protocol in place by then, and wakes it after that
         try:
             inner = await loop.start_tls(transport, early, self._context, server_side=True, **self._times)
         except (OSError, TimeoutError):  # ssl.SSLError is an OSError
@@ -80,16 +83,35 @@ class TlsGate:
             protocol.data_received(bytes(early.data))
 
 
-class _Arriving(asyncio.Protocol):
-    """A client whose handshake is about to begin: nothing of it is read before TLS is there."""
+def _tell(transport: asyncio.Transport, data: bytearray) -> None:
+    """Give the protocol of a transport what was read before it was there."""
+    protocol: Any = transport.get_protocol()
+    while data:
+        room = protocol.get_buffer(len(data))
+        size = min(len(room), len(data))
+        room[:size] = data[:size]
+        del data[:size]
+        protocol.buffer_updated(size)
 
-    def __init__(self, enter: Callable[[asyncio.Transport], None]) -> None:
+
+class _Arriving(asyncio.Protocol):
+    """A client whose handshake is about to begin: nothing of it is read before TLS is there, or one read of uvloop's."""
+
+    def __init__(self, enter: Callable[[asyncio.Transport, bytearray], None]) -> None:
         self._enter = enter
+        self._hello = bytearray()
+        self._transport: asyncio.Transport
 
     def connection_made(self, transport: Any) -> None:
         """Begin."""
+        self._transport = transport
         transport.pause_reading()
-        self._enter(transport)
+        self._enter(transport, self._hello)
+
+    def data_received(self, data: bytes) -> None:
+        """Keep what uvloop reads all the same, for it begins after `connection_made` whatever that has said."""
+        self._hello += data
+        self._transport.pause_reading()
 
 
 class _Early(asyncio.Protocol):
