@@ -16,7 +16,7 @@ from wsexample.doors.hub import connect_hub
 from wsexample.errors import CredentialsError, RequestError
 from wsexample.hub.access import MARKET_DATA, Access, TokenFile
 from wsexample.hub.dialect import HubDialect
-from wsexample.hub.ops import JSON, Data, Since
+from wsexample.hub.ops import JSON, Since
 from wsexample.hub.server import Hub
 from wsexample.records.journal import Gap
 from wsexample.records.market import Quote, Record
@@ -263,32 +263,23 @@ def test_a_message_that_no_hub_sends_is_refused_at_its_head() -> None:
     assert connect_hub(ConnectOptions(url="ws://127.0.0.1:9"))._connect_options.max_message_bytes > 4 * 1024 * 1024
 
 
-@pytest.mark.parametrize(
-    ("there", "delivered", "void"),
-    [
-        ([(4, 4), (5, 5)], [5], 0),
-        ([(4, 94), (5, 5)], ["quote 4 to 4: a hub that was cut off gave these", 94, 5], 1),
-        ([(3, 93), (4, 94), (5, 5)], ["quote 3 to 4: a hub that was cut off gave these", 93, 94, 5], 2),
-        ([(3, 3), (4, 4), (5, 5)], [5], 0),
-    ],
-    ids=["the same", "another", "hub behind", "hub behind, the same"],
-)
-def test_a_reader_that_goes_on_finds_out_that_its_last_records_count_no_more(
-    there: list[tuple[int, int]], delivered: list[Any], void: int
-) -> None:
-    """The hub that it read was cut off from the others; its last record is asked for once more, and compared."""
+def test_a_reader_says_whom_it_has_heard_until_the_hub_has_judged_its_numbers() -> None:
+    """Another owner's welcome changes nothing; what comes behind the hub's judgement does, and no other life's word does."""
+    dialect = HubDialect(since={"t.A.quote": 5}, epoch="life/3")
 
-    def data(seq: int, number: int) -> bytes:
-        return JSON.encode(Data("t.A.quote", seq, quote(number)))
+    def asks_with() -> str | None:
+        dialect.start()
+        dialect.receive(b'{"op":"welcome","hub":"x","epoch":"life/4","reader":"r","version":"0","limits":{}}', False, 1)
+        epoch: str | None = json.loads(dialect.subscribe(["t.A.quote"]).replies[0])["epoch"]
+        return epoch
 
-    dialect = HubDialect()
-    for seq in (1, 2, 3, 4):
-        dialect.receive(data(seq, seq), False, 1)
-    dialect.start()
-    assert json.loads(dialect.subscribe(["t.A.quote"]).replies[0])["since"] == {"t.A.quote": 3}
-    got = [record for seq, number in there for record in dialect.receive(data(seq, number), False, 1).records]
-    told = [one.reason.split(", they")[0] if isinstance(one, Gap) else one.received_ns for one in got]
-    assert (told, dialect.void, dialect.positions["t.A.quote"]) == (delivered, void, 5)
+    assert asks_with() == "life/3"
+    step = dialect.receive(
+        b'[{"op":"ack","id":1},{"op":"missed","topic":"t.A.quote","from_seq":4,"to_seq":5,"reason":"fork"}]', False, 1
+    )
+    assert (len(step.records), dialect.void, dialect.positions, dialect.epoch) == (1, 2, {"t.A.quote": 3}, "life/3")
+    dialect.receive(b'[{"op":"epoch","epoch":"life/4"},{"op":"epoch","epoch":"another/9"}]', False, 1)
+    assert asks_with() == "life/4"
 
 
 def test_a_reader_of_many_thousand_topics_resumes(run: Run) -> None:

@@ -49,7 +49,7 @@ def connect_hub(
         token: who reads; None where the hub wants none.
         interval_ms: how often at most something comes for a topic, the newest then; None for everything.
         since: numbers that were seen before, by topic.
-        epoch: the hub's life that they are of.
+        epoch: what they are of, as ``session.dialect.epoch`` said.
         changes: arguments of `Session`, such as ``policy`` or ``retry``.
 
     Raises:

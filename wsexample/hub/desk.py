@@ -17,9 +17,9 @@ import msgspec
 from wsexample.errors import ConnectionClosed, OptionError
 from wsexample.hub.history import Topic
 from wsexample.hub.notes import Notes
-from wsexample.hub.ops import Codec, Missed
+from wsexample.hub.ops import Codec, Epoch, Missed, epoch_of
 from wsexample.hub.readers import Group, Reader, Straggler, Wishes, send_all
-from wsexample.hub.topics import TopicIndex, matcher, patterns_of, topic_of, words_of
+from wsexample.hub.topics import TopicIndex, is_topic, matcher, patterns_of, topic_of, words_of
 from wsexample.records.kinds import is_market_data, record_kinds
 from wsexample.records.market import Record
 
@@ -29,6 +29,10 @@ log = logging.getLogger("wsexample.hub")
 
 CATCH_UP = 500
 """Records sent to a reader that catches up before its socket is waited for, and others have their turn."""
+TERMS = 8
+"""Changes of owner of which it is remembered where they were in each topic."""
+MOST_STRANGE = 1000
+"""Topics that nobody knows here of which a reader's numbers are remembered."""
 LOOK_AT_ONCE = 1000
 """Topics of which it is found out whether a reader wants them before others have their turn."""
 
@@ -106,6 +110,13 @@ class Desk:
         self._names: dict[tuple[str, str, type[Record]], str] = {}
         self._groups: dict[Wishes, Group] = {}
         self._stragglers: dict[Reader, Straggler] = {}
+        self.life = ""
+        """What readers are told that sequence numbers belong to."""
+        self._terms: list[tuple[int, dict[str, int]]] = []
+        """Owners who were heard here, with the number that each topic had reached when they began."""
+        self._ahead: dict[Reader, dict[str, tuple[int, int]]] = {}
+        """Numbers that readers have and this hub has not, with the owner that they have heard: it may be late, or they count no
+        more. The next owner shows which."""
         self._late: dict[Reader, _Late] = {}
         self._changed: dict[str, int] = {}
         """Topics that have changed since readers were late, in the order of their last change, with what number that was."""
@@ -132,16 +143,24 @@ class Desk:
 
     def continue_at(self, name: str, record: Record, seq: int) -> bool:
         """Take a record that was numbered elsewhere; returns whether it is new: the next number, or a later one."""
-        topic = self.topics.get(name)
-        if topic is None:
-            topic = self._new_topic(name, record)
-            topic.seq = seq - 1
+        topic = self.topics.get(name) or self._new_topic(name, record)
         if seq <= topic.seq:
             return False
         if seq != topic.seq + 1:
-            topic.skip_to(seq - 1)
+            self._skip(topic, seq - 1)
         self._put(topic, topic.keep(record), record)
         return True
+
+    def _skip(self, topic: Topic, seq: int) -> None:
+        """Go on after a later number: what lies between did not come and will not, and readers are told so."""
+        name = topic.name
+        told = Missed(name, topic.seq + 1, seq, "history")
+        topic.skip_to(seq)
+        for _, counts in self._terms:  # nothing is known of who numbered that
+            counts[name] = max(counts.get(name, 0), seq)
+        for place in self._index.readers_of(name):
+            place.offer(name, place.codec.encode(told), is_lossless=True)
+        self._note_change(name)
 
     def correct(self, name: str, record: Record, seq: int) -> None:
         """Remember another record under a number that was given twice; whoever has had that number hears no more of it."""
@@ -159,6 +178,8 @@ class Desk:
             return
         told = Missed(name, seq, topic.seq, "fork")
         topic.go_back(seq - 1)
+        for _, counts in self._terms:
+            counts[name] = min(counts.get(name, 0), seq - 1)
         for place in self._index.readers_of(name):
             place.offer(name, place.codec.encode(told), is_lossless=True)
         for reader, late in self._late.items():
@@ -174,7 +195,63 @@ class Desk:
             is_lossless = kind is None or not is_market_data(kind)
             topic = self.topics[name] = Topic(name, self.options.history, is_lossless=is_lossless)
         if seq > topic.seq:
-            topic.skip_to(seq)
+            self._skip(topic, seq)
+
+    @property
+    def term(self) -> int:
+        """The owner whose numbers are here, the highest so far; 0 where a hub is alone."""
+        return self._terms[-1][0] if self._terms else 0
+
+    def begin_term(self, term: int) -> None:
+        """Take note that another owner numbers from here on, after everything that counts of the former ones.
+
+        Whoever has more of those has it from a hub that was cut off; that is told, and under which epoch numbers are from now on.
+        """
+        if term <= self.term:
+            return
+        self._terms.append((term, {name: topic.seq for name, topic in self.topics.items()}))
+        del self._terms[:-TERMS]
+        for reader in list(self._ahead):
+            self._judge(reader, term)
+        epoch = Epoch(epoch_of(self.life, term))
+        places: list[Group | Straggler] = [*self._groups.values(), *self._stragglers.values()]
+        for place in places:
+            place.offer("", place.codec.encode(epoch), is_lossless=True)
+        for reader, late in self._late.items():
+            late.notes.append(reader.codec.encode(epoch))
+
+    def _judge(self, reader: Reader, term: int) -> None:
+        """Tell a reader which of the numbers that it has more count no more, now that an owner begins."""
+        ahead = self._ahead[reader]
+        forks = []
+        for name, (heard, last) in list(ahead.items()):
+            if heard >= term:
+                continue
+            del ahead[name]
+            seq = self.topics[name].seq if name in self.topics else 0
+            if last > seq and reader.wants(name):
+                forks.append(reader.codec.encode(Missed(name, seq + 1, last, "fork")))
+        if not ahead:
+            del self._ahead[reader]
+        if isinstance(reader.place, Group):
+            reader.place.flush()  # which may find that it is slow
+        if reader in self._late:
+            self._late[reader].notes += forks
+        elif isinstance(reader.place, Straggler):
+            for fork in forks:
+                reader.place.offer("", fork, is_lossless=True)
+        else:
+            self._send_now(reader, forks)
+
+    def _counted(self, name: str, term: int) -> int | None:
+        """Return up to which number a topic is the same for all who have heard owners up to one; None before the next one begins.
+
+        Whoever has not said whom it heard (0) is believed.
+        """
+        for began, counts in self._terms if term else ():
+            if began > term:
+                return counts.get(name, 0)
+        return None
 
     def _put(self, topic: Topic, seq: int, record: Record) -> None:
         self.stats.published += 1
@@ -222,6 +299,7 @@ class Desk:
         interval_ms: int | None = None,
         since: dict[str, int] | int | None = None,
         is_same_epoch: bool = True,
+        term: int = 0,
         snapshot: bool = True,
         first: Sequence[bytes] = (),
     ) -> None:
@@ -233,6 +311,7 @@ class Desk:
             interval_ms: how often at most; None leaves it as it is.
             since: the last numbers that were seen; that of one of ``patterns`` counts for topics that are not named.
             is_same_epoch: whether those numbers are of this hub's life.
+            term: the last owner whom the reader has heard; 0 where it has not said.
             snapshot: whether the newest comes first where ``since`` says nothing.
             first: encoded messages that go before everything else.
 
@@ -265,11 +344,31 @@ class Desk:
                 elif not is_same_epoch:
                     late.notes.append(reader.codec.encode(Missed(name, seen + 1, seen + 1, "epoch")))
                     seen = 0
+                else:
+                    seen = self._common(reader, name, seen, term, late)
                 late.positions[name] = min(seen, topic.seq)
                 late.names.append(name)
+            for name, seen in numbers.items() if is_same_epoch and term else ():
+                if name not in self.topics and is_topic(name) and is_new(name) and reader.rights.allow(name):
+                    self._common(reader, name, seen, term, late)
+            if self.term:
+                late.notes.append(reader.codec.encode(Epoch(epoch_of(self.life, self.term))))
             await self._catch_up(reader, late)
         finally:
             self._end_late(reader)
+
+    def _common(self, reader: Reader, name: str, seen: int, term: int, late: _Late) -> int:
+        """Return how far a reader's records of a topic count, and have it told what it has beyond that."""
+        counted = self._counted(name, term)
+        if counted is not None and seen > counted:
+            late.notes.append(reader.codec.encode(Missed(name, counted + 1, seen, "fork")))
+            return counted
+        known = self.topics.get(name)
+        if counted is None and term and seen > (known.seq if known is not None else 0):
+            ahead = self._ahead.setdefault(reader, {})
+            if len(ahead) < len(self.topics) + MOST_STRANGE:
+                ahead[name] = (term, seen)
+        return seen
 
     async def _every_topic(self) -> AsyncIterator[tuple[str, Topic]]:
         """Iterate over the topics that there are now, and let others have their turn now and then."""
@@ -293,6 +392,7 @@ class Desk:
         """Take everything from a reader that is gone."""
         self._leave(reader)
         self._end_late(reader)
+        self._ahead.pop(reader, None)
         reader.patterns.clear()
 
     def _leave(self, reader: Reader) -> _Late:
@@ -450,14 +550,19 @@ class Desk:
         reader = straggler.reader
         messages = self._kept_for(straggler)
         self._end_straggler(straggler)
+        if self._send_now(reader, messages):
+            self._join(reader)
+
+    def _send_now(self, reader: Reader, messages: list[bytes]) -> bool:
+        """Send a reader something without waiting for it; returns whether it is still there."""
         codec = reader.codec
         try:
             for start in range(0, len(messages), CATCH_UP):
                 payload = codec.join(messages[start : start + CATCH_UP])
                 reader.connection.send_nowait(payload if codec.is_binary else payload.decode())
         except ConnectionClosed:
-            return
-        self._join(reader)
+            return False
+        return True
 
     def close(self) -> None:
         """Let go of timers and readers; what was offered is flushed."""

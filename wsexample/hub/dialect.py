@@ -1,7 +1,8 @@
 """`HubDialect`: a hub's language from the reader's side, for a session: subscribes, resumes after a break, makes records.
 
 Pure. It remembers the last number of each topic; after a break it asks for what is newer, so that nothing is missing and nothing
-comes twice, as long as the hub still has it. What the hub does not have any more becomes a `Gap` record of that symbol.
+comes twice, as long as the hub still has it. What the hub does not have any more becomes a `Gap` record of that symbol; so do
+numbers that a hub gave which was cut off from the others, because they count no more.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from wsexample.hub.ops import (
     Ack,
     Auth,
     Conflated,
+    Epoch,
     Failed,
     Missed,
     Pong,
@@ -26,9 +28,10 @@ from wsexample.hub.ops import (
     Subscribe,
     Unsubscribe,
     Welcome,
+    life_and_term,
 )
 from wsexample.hub.soundness import is_sound
-from wsexample.hub.topics import matches, words_of
+from wsexample.hub.topics import matcher, words_of
 from wsexample.ports import NOTHING, Dialect, Errands, Failure, Gap, Step
 from wsexample.records.kinds import record_kinds
 from wsexample.records.market import Record
@@ -41,8 +44,6 @@ OP_BYTES = 128 * 1024
 _AROUND_BYTES = 24
 """A number of 19 digits, and the signs around it and its topic."""
 KEEP = 32
-KEEP_UNSURE = 1000
-"""Records of a topic that may wait for the one that shows whether they count."""
 _KEPT_BYTES = 4096
 _LONGEST_WORDS = 300
 _MOST_TOPICS = 200_000
@@ -64,7 +65,7 @@ class HubDialect(Dialect):
         token: who the reader is; None where the hub wants none.
         interval_ms: how often at most something comes for a topic; None or 0 for everything.
         since: numbers that were seen before, by topic; with ``epoch`` a program goes on where it stopped.
-        epoch: the hub's life that they are of.
+        epoch: the hub's life that they are of, and the owner who gave them where hubs share topics.
     """
 
     venue = "hub"
@@ -82,7 +83,7 @@ class HubDialect(Dialect):
         self.positions: dict[str, int] = dict(since or {})
         """The last number of each topic, and 0 for each topic and pattern asked for: what ``since`` is next time."""
         self.epoch = epoch
-        """The hub's life that `positions` are of."""
+        """The hub's life that `positions` are of, and the owner who gave the last of them where hubs share topics."""
         self.conflated = 0
         """Records that the hub passed over because this reader was slow."""
         self.missed = 0
@@ -99,10 +100,8 @@ class HubDialect(Dialect):
         """Whether this connection has brought all that was missed."""
         self._asked: dict[int, list[str]] = {}
         self._next_epoch: str | None = epoch
-        self._newest: dict[str, Record] = {}
-        """The record under the last number of each topic: whether a hub has another one there is seen after a break."""
-        self._unsure: dict[str, list[_Data]] = {}
-        """Topics of which that has not been seen on this connection yet, with what came under earlier numbers meanwhile."""
+        self._begun_epoch = epoch
+        """What the numbers were of that this connection began with: the hub judges each of them by that."""
         self._former: dict[str, int] = {}
         """Numbers of the hub's life before, of topics that have not spoken in the new one."""
         self._count = 0
@@ -113,7 +112,7 @@ class HubDialect(Dialect):
     def start(self) -> Step:
         """Begin on a fresh connection; the hub speaks first."""
         self._asked.clear()
-        self._unsure = {topic: [] for topic in self._newest}
+        self._begun_epoch = self.epoch
         self.has_all = True
         return NOTHING
 
@@ -130,23 +129,16 @@ class HubDialect(Dialect):
             asked,
             id=self._count,
             since=since or None,
-            epoch=self.epoch if since or parts else None,
+            epoch=(self._begun_epoch or self.epoch) if since or parts else None,
             interval_ms=self._interval_ms,
         )
         return Step(replies=[JSON.encode(each).decode() for each in [*map(Since, parts), op]])
 
     def _numbers_of(self, asked: Iterable[str]) -> dict[str, int]:
         """Return the numbers from which to go on, of these patterns and of the topics that they mean."""
+        is_asked = matcher(asked)
         numbers = {**dict.fromkeys(self._former, 0), **self.positions}
-        for topic in self._unsure:  # the last record comes once more, to be compared
-            numbers[topic] = max(self.positions.get(topic, 0) - 1, 0)
-        names = set(asked)
-        wild = [pattern for pattern in names if "*" in pattern or ">" in pattern]
-        return {
-            topic: seq
-            for topic, seq in numbers.items()
-            if topic in names or any(matches(pattern, topic) for pattern in wild)
-        }
+        return {topic: seq for topic, seq in numbers.items() if is_asked(topic)}
 
     def unsubscribe(self, topics: Iterable[str]) -> Step:
         """Give topics up."""
@@ -208,10 +200,9 @@ class HubDialect(Dialect):
                 if message.topic in self._former:
                     seen = self._former[message.topic]
                     records.append(self._missed(Missed(message.topic, seen + 1, seen + 1, "epoch"), received_ns))
-                if message.topic in self._unsure:
-                    records += self._compared(message, received_ns)
-                elif message.seq > self.positions.get(message.topic, 0):
-                    records.append(self._taken(message))
+                if message.seq > self.positions.get(message.topic, 0):
+                    self.positions[message.topic] = message.seq
+                    records.append(message.record)
                 else:
                     self.doubled += 1
             elif isinstance(message, Welcome):
@@ -230,42 +221,15 @@ class HubDialect(Dialect):
                 refused += part
             elif isinstance(message, Missed):
                 if message.topic.count(".") == 2 and message.to_seq >= message.from_seq:
-                    if message.topic in self._unsure and message.reason == "history":
-                        del self._unsure[message.topic]
-                        message.from_seq = max(message.from_seq, self.positions.get(message.topic, 0) + 1)
-                    if message.to_seq >= message.from_seq:
-                        records.append(self._missed(message, received_ns))
+                    records.append(self._missed(message, received_ns))
                 else:
                     self._keep(JSON.encode(message))
+            elif isinstance(message, Epoch):
+                if self.epoch is not None and life_and_term(message.epoch)[0] == life_and_term(self.epoch)[0]:
+                    self.epoch = message.epoch
             elif isinstance(message, Conflated):
                 self.conflated += message.count
         return Step(records, replies, phase, failure, confirmed, refused)
-
-    def _taken(self, message: _Data) -> Record:
-        self.positions[message.topic] = message.seq
-        self._newest[message.topic] = message.record
-        return message.record
-
-    def _compared(self, message: _Data, received_ns: int) -> list[Record]:
-        """Compare what a hub has under our last number with what we have got; returns what is to be delivered.
-
-        Another record there was given by a hub that was cut off from the others, and does not count.
-        """
-        topic, position = message.topic, self.positions.get(message.topic, 0)
-        held = self._unsure[topic]
-        if message.seq < position:
-            if len(held) < KEEP_UNSURE:
-                held.append(message)
-            return []
-        del self._unsure[topic]
-        if message.seq > position:
-            return [self._taken(message)]
-        if message.record == self._newest[topic]:
-            self.doubled += len(held)
-            return []
-        held.append(message)
-        fork = Missed(topic, held[0].seq, position, "fork")
-        return [self._missed(fork, received_ns), *map(self._taken, held)]
 
     def _welcomed(self, welcome: Welcome) -> tuple[str | None, list[str], Failure | None]:
         if self.epoch is None:
@@ -281,10 +245,11 @@ class HubDialect(Dialect):
 
     def _enter_epoch(self) -> None:
         """Give up the numbers of another life, now that the hub was asked with them; topics it does not know yet have none."""
-        if self.epoch != self._next_epoch:
+        if self._next_epoch is None or self.epoch is None:
+            return
+        if life_and_term(self.epoch)[0] != life_and_term(self._next_epoch)[0]:
             self._former, self.positions = self.positions, {}
-            self._newest, self._unsure = {}, {}
-            self.epoch = self._next_epoch
+            self.epoch = self._begun_epoch = self._next_epoch
 
     def _begin(self, asked: Iterable[str]) -> None:
         """Count from the beginning what the hub gives from now on and has said nothing of, so that a break cannot hide it."""
@@ -308,13 +273,10 @@ class HubDialect(Dialect):
         elif message.reason == "fork":
             self.void += max(known - message.from_seq + 1, 0)
             self.positions[message.topic] = min(known, max(message.from_seq - 1, 0))
-            self._newest.pop(message.topic, None)
-            self._unsure.pop(message.topic, None)
         else:
             self.has_all = False
             self.missed += message.to_seq - message.from_seq + 1
             self.positions[message.topic] = max(known, message.to_seq)
-            self._newest.pop(message.topic, None)
         venue, symbol, kind = words_of(message.topic)
         words = _REASONS.get(message.reason, _REASONS["history"])
         return Gap(
@@ -379,5 +341,5 @@ def _decoder() -> msgspec.json.Decoder[list[Any]]:
         tag_field="op",
         tag="data",
     )
-    messages = (data, Welcome, Ack, Pong, Failed, Missed, Conflated)
+    messages = (data, Welcome, Epoch, Ack, Pong, Failed, Missed, Conflated)
     return msgspec.json.Decoder(list[Union[messages]])  # type: ignore[valid-type] # noqa: UP007

@@ -237,9 +237,13 @@ class NatsBackplane(Backplane):
         if batch.rows:
             self.stats.heard += 1
             self.take(batch, message.data)
+        else:
+            self._is_forked(batch.number + 1, batch.term)
         self._note_kept(batch.kept_number, batch.kept_at)
         if self.number is None or self._target > self.number:
             self._wanted.set()
+        elif self.number == batch.number:
+            self.desk.begin_term(batch.term)
 
     async def _hear_takeover(self, message: Any) -> None:
         """Stop hearing former owners, and tell the new one what came from them."""
@@ -267,31 +271,31 @@ class NatsBackplane(Backplane):
         if self.number is None:
             self._held[batch.number] = data
             return
-        if batch.number <= self.number and not self._is_forked(batch):
+        if batch.number <= self.number and not self._is_forked(batch.number, batch.term):
             self.stats.doubled += 1
             return
         self._held[batch.number] = data
         self._drain()
 
-    def _is_forked(self, batch: Batch) -> bool:
-        """Whether another batch was taken under this number, of an owner who died with it; go back to before it then."""
-        known = self.fresh.get(batch.number)
-        if known is None or read_batch(known).term == batch.term:
+    def _is_forked(self, number: int, term: int) -> bool:
+        """Whether an owner gives a number that another one had given, and who died with it; go back to before it then."""
+        known = self.fresh.get(number)
+        if known is None or self.number is None or read_batch(known).term == term:
             return False
-        assert self.number is not None
-        self.stats.forked += self.number - batch.number + 1
-        log.error("batches %d to %d of a former owner were heard here alone", batch.number, self.number)
-        void = [self.fresh.pop(number, None) for number in range(batch.number, self.number + 1)]
+        self.stats.forked += self.number - number + 1
+        log.error("batches %d to %d of a former owner were heard here alone", number, self.number)
+        void = [self.fresh.pop(one, None) for one in range(number, self.number + 1)]
         rows = [row for data in void if data is not None for row in read_batch(data).rows]
         for topic, seq in {topic: seq for topic, seq, _ in reversed(rows)}.items():
             self.desk.take_back(topic, seq)
-        self.number = batch.number - 1
+        self.number = number - 1
         return True
 
     def _drain(self) -> None:
         assert self.number is not None
         while (data := self._held.pop(self.number + 1, None)) is not None:
             batch = read_batch(data)
+            self.desk.begin_term(batch.term)
             self._deliver(batch)
             self.number = batch.number
             if batch.number > self.kept_number:

@@ -26,6 +26,7 @@ __all__ = [
     "Codec",
     "Conflated",
     "Data",
+    "Epoch",
     "Failed",
     "Missed",
     "Op",
@@ -36,11 +37,14 @@ __all__ = [
     "Unsubscribe",
     "Welcome",
     "codec_for",
+    "epoch_of",
+    "life_and_term",
 ]
 
 MOST_TOPICS = 1000
 """Topics and patterns in one op."""
 _LONGEST_WORDS = 300
+_LONGEST_TERM = 18
 
 Id = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | Annotated[str, Meta(max_length=200)] | None
 """What a reader calls an op; MessagePack cannot write longer numbers."""
@@ -81,7 +85,9 @@ class Subscribe(msgspec.Struct, tag_field="op", tag="subscribe", forbid_unknown_
     """The last sequence number that was seen, by topic: what is newer comes first. A number counts for every topic; that of
     a pattern which is asked for counts for its topics that are not named, such as those that had not spoken yet."""
     epoch: str | None = None
-    """The hub's life that those numbers are of, from its welcome; with another one they say nothing, and a gap is reported."""
+    """The hub's life that those numbers are of, and the owner who gave the last of them, from its welcome or an ``epoch`` since.
+    With another life they say nothing, and a gap is reported; numbers that a former owner gave when he was one no more are
+    reported too."""
     snapshot: bool = True
     """Whether the newest message of each topic comes first, where ``since`` does not say otherwise."""
     interval_ms: Interval | None = None
@@ -113,7 +119,8 @@ class Welcome(msgspec.Struct, tag_field="op", tag="welcome", omit_defaults=False
     hub: str
     """Name of the hub."""
     epoch: str
-    """Sequence numbers belong to it; a hub that has forgotten them has another one."""
+    """Sequence numbers belong to it; a hub that has forgotten them has another one. Where hubs share topics there is a slash in
+    it, and behind that a number that counts their owners."""
     reader: str
     """Name of this connection, as the hub's log has it."""
     version: str
@@ -121,6 +128,12 @@ class Welcome(msgspec.Struct, tag_field="op", tag="welcome", omit_defaults=False
     """What this reader may ask for: "topics", "min_interval_ms", "history"."""
     needs_token: bool = False
     """Whether nothing is to be had before an ``auth``."""
+
+
+class Epoch(msgspec.Struct, tag_field="op", tag="epoch"):
+    """What to say as ``epoch`` with the numbers that have come up to here, and with later ones."""
+
+    epoch: str
 
 
 class Ack(msgspec.Struct, tag_field="op", tag="ack", omit_defaults=True):
@@ -172,6 +185,19 @@ class Conflated(msgspec.Struct, tag_field="op", tag="conflated"):
 
     count: Seq
     """How many records were passed over."""
+
+
+def epoch_of(life: str, term: int) -> str:
+    """Return what a reader is told: a hub's life and how many owners there have been; 0 is left out."""
+    return f"{life}/{term}" if term else life
+
+
+def life_and_term(epoch: str) -> tuple[str, int]:
+    """Return the two parts of an epoch."""
+    life, slash, term = epoch.rpartition("/")
+    if slash and len(term) <= _LONGEST_TERM and term.isascii() and term.isdigit():
+        return life, int(term)
+    return epoch, 0
 
 
 # -- codecs ------------------------------------------------------------------------------------------------------------

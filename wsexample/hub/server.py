@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Self
 
 from wsexample.errors import ConnectionClosed, CredentialsError, DeadlineError, OptionError, RequestError
 from wsexample.hub.access import Access, Rights
-from wsexample.hub.desk import Desk, DeskOptions
+from wsexample.hub.desk import MOST_STRANGE, Desk, DeskOptions
 from wsexample.hub.notes import Notes
 from wsexample.hub.ops import (
     SUBPROTOCOLS,
@@ -32,9 +32,11 @@ from wsexample.hub.ops import (
     Unsubscribe,
     Welcome,
     codec_for,
+    epoch_of,
+    life_and_term,
 )
 from wsexample.hub.readers import Reader, send_all
-from wsexample.hub.topics import check_pattern
+from wsexample.hub.topics import check_pattern, is_topic
 from wsexample.records.market import Record
 from wsexample.wire.admission import is_own_page
 from wsexample.wire.options import ServeOptions
@@ -120,6 +122,9 @@ class Hub:
         options: limits.
         desk: where records are numbered and remembered; one of its own by default.
         epoch: of the sequence numbers; drawn by default.
+
+    Raises:
+        OptionError: the epoch has a slash in it.
     """
 
     def __init__(
@@ -139,6 +144,9 @@ class Hub:
         self.desk = desk or Desk(self.options.desk)
         self.epoch = epoch or secrets.token_hex(8)
         """Sequence numbers belong to it."""
+        if "/" in self.epoch:
+            raise OptionError("an epoch has no slash in it: what stands behind one counts owners", option="epoch")
+        self.desk.life = self.epoch
         self.readers: dict[ServerConnection, Reader] = {}
         """Who is connected now."""
         self.refused: dict[str, int] = {}
@@ -312,7 +320,8 @@ class Hub:
             "min_interval_ms": options.min_interval_ms,
             "history": options.desk.history,
         }
-        return Welcome(options.name, self.epoch, reader.name, __version__, limits, needs_token)
+        epoch = epoch_of(self.epoch, self.desk.term)
+        return Welcome(options.name, epoch, reader.name, __version__, limits, needs_token)
 
     async def _lets_in(self, reader: Reader, *, needs_token: bool) -> bool:
         """Wait for the token that is needed, and see that its owner has room for another reader; says no with a reason."""
@@ -385,11 +394,14 @@ class Hub:
                 await self._authenticate(reader, op)
 
     def _remember(self, reader: Reader, op: Since) -> None:
-        """Keep what the next subscription counts: numbers of topics that are known here, so that there is a bound."""
+        """Keep what the next subscription counts: numbers of topics that are known here, and of so many more."""
+        topics = self.desk.topics
         for name, seq in op.numbers.items():
-            topic = self.desk.topics.get(name)
+            topic = topics.get(name)
             if topic is not None:
                 reader.numbers[topic.name] = seq
+            elif is_topic(name) and len(reader.numbers) < len(topics) + MOST_STRANGE:
+                reader.numbers[name] = seq
 
     async def _subscribe(self, reader: Reader, op: Subscribe) -> None:
         patterns = list(dict.fromkeys(map(check_pattern, op.topics)))
@@ -400,6 +412,7 @@ class Hub:
             raise RequestError(f"a reader has at most {self.options.max_topics} topics", code="limit")
         said, reader.numbers = reader.numbers, {}
         since = {**said, **(op.since or {})} if said and not isinstance(op.since, int) else op.since
+        life, term = (self.epoch, 0) if op.epoch is None else life_and_term(op.epoch)
         interval_ms = op.interval_ms
         if interval_ms is not None:
             interval_ms = max(interval_ms, self.options.min_interval_ms, 0)
@@ -410,7 +423,8 @@ class Hub:
             patterns,
             interval_ms=interval_ms,
             since=since,
-            is_same_epoch=op.epoch in (None, self.epoch),
+            is_same_epoch=life == self.epoch,
+            term=term,
             snapshot=op.snapshot,
             first=[reader.codec.encode(Ack(op.id, patterns))],
         )

@@ -16,7 +16,7 @@ from wsexample.hub.masking import without_tokens
 from wsexample.records.kinds import kind_of
 from wsexample.records.market import Record
 
-__all__ = ["TopicIndex", "check_pattern", "matcher", "matches", "patterns_of", "topic_of", "words_of"]
+__all__ = ["TopicIndex", "check_pattern", "is_topic", "matcher", "matches", "patterns_of", "topic_of", "words_of"]
 
 Reader = TypeVar("Reader", bound=Hashable)
 
@@ -96,6 +96,11 @@ def matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
         return any(pattern in known for pattern in patterns_of(topic))
 
     return is_meant
+
+
+def is_topic(name: str) -> bool:
+    """Whether this could be the name of a topic."""
+    return len(name) <= LONGEST and name.count(".") == 2 and not is_wild(name)
 
 
 def is_wild(pattern: str) -> bool:

@@ -66,6 +66,7 @@ MESSAGES: list[Any] = [
     {"op": "missed", "topic": "alpaca.AAPL.quote", "from_seq": 4, "to_seq": 9, "reason": "history"},
     {"op": "missed", "topic": "alpaca.AAPL.quote", "from_seq": 1, "to_seq": 1, "reason": "epoch"},
     {"op": "conflated", "count": 3},
+    {"op": "epoch", "epoch": "e1/3"},
 ]
 MESSAGES.append([MESSAGES[7], {"op": "later", "x": 1}, MESSAGES[10]])
 TOPICS = (["alpaca.>"], ["alpaca.AAPL.quote", "weex.*.book"])

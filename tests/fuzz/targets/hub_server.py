@@ -53,6 +53,8 @@ OPS: list[Any] = [
     },
     {"op": "subscribe", "topics": [">"], "since": 2, "snapshot": False, "interval_ms": 1000},
     {"op": "subscribe", "topics": ["alpaca.AAPL.order"]},
+    {"op": "subscribe", "topics": ["alpaca.>"], "since": {"alpaca.AAPL.quote": 9, "alpaca.X.trade": 3}, "epoch": "e/3"},
+    {"op": "since", "numbers": {"alpaca.AAPL.quote": 1, "alpaca.X.trade": 3}},
     {"op": "unsubscribe", "topics": ["alpaca.>"], "id": 4},
     {"op": "ping", "id": 5},
 ]

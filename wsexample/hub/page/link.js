@@ -6,6 +6,9 @@ const SILENT_MS = 25000;
 // A hub takes 256 KiB at once; a topic has 200 octets at most.
 const NUMBERS_IN_AN_OP = 1000;
 
+// Behind a slash an epoch has a number that counts owners of a group of hubs.
+const lifeOf = (epoch) => epoch.replace(/\/\d+$/, "");
+
 export class Link {
   // told: { data(topic, seq, record), missed(message), conflated(count), state(name, words), token(refusal) -> Promise<string> }
   constructor(url, topics, intervalMs, told) {
@@ -79,17 +82,25 @@ export class Link {
         break;
       case "welcome":
         this.told.hub(message);
+        this.next = message.epoch;
+        this.epoch ??= message.epoch;
         if (message.needs_token) {
           this.token ??= await this.told.token("");
           this.say({ op: "auth", token: this.token, id: "auth" });
         } else {
-          this.subscribe(message.epoch);
+          this.subscribe();
         }
-        this.next = message.epoch;
+        break;
+      case "epoch":
+        this.epoch = message.epoch;
         break;
       case "ack":
-        if (message.id === "auth") this.subscribe(this.next);
+        if (message.id === "auth") this.subscribe();
         if (message.id === "all") {
+          if (lifeOf(this.epoch) !== lifeOf(this.next)) {
+            this.epoch = this.next;
+            this.seen.clear();
+          }
           this.tries = 0;
           this.lives += 1;
           this.told.state("live", "live");
@@ -110,7 +121,7 @@ export class Link {
     }
   }
 
-  subscribe(epoch) {
+  subscribe() {
     const op = { op: "subscribe", id: "all", topics: this.topics, interval_ms: this.intervalMs };
     if (this.seen.size) {
       // A pattern counts for its topics that have not spoken yet: what they say first during a break comes too.
@@ -121,7 +132,6 @@ export class Link {
         this.say({ op: "since", numbers: Object.fromEntries(seen.slice(start, start + NUMBERS_IN_AN_OP)) });
       }
     }
-    this.epoch = epoch;
     this.say(op);
   }
 }
