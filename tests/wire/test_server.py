@@ -734,3 +734,19 @@ def test_a_connection_that_comes_while_the_server_closes_is_let_go(run_grid: Any
                 return b""
 
     assert run_grid(scenario()) == b""
+
+
+@pytest.mark.parametrize(
+    ("address", "option"),
+    [
+        ({"port": 70_000}, "port"),
+        ({"port": -1}, "port"),
+        ({"host": "a\0b"}, "host"),
+        ({"unix_path": "a\0b"}, "unix_path"),
+    ],
+)
+def test_an_address_that_cannot_be_one_is_refused(address: dict[str, Any], option: str) -> None:
+    """Before the server starts, by its own name: one loop raises what it likes, another takes some other port."""
+    with pytest.raises(OptionError) as caught:
+        serve(echo, **address)
+    assert caught.value.option == option

@@ -9,7 +9,25 @@ import stat
 
 from wsexample.errors import ListenError, OptionError
 
-__all__ = ["UnixAddress", "listen_error"]
+__all__ = ["UnixAddress", "check_address", "listen_error"]
+
+
+def check_address(host: str | None, port: int, unix_path: str | None) -> None:
+    """See that an address to listen on can be one.
+
+    Parameters:
+        host: name or address; None for all.
+        port: 0 to 65535; 0 lets the system choose.
+        unix_path: of a socket, in place of both.
+
+    Raises:
+        OptionError: it cannot; loops would raise what they like, or take another port.
+    """
+    if not 0 <= port <= 65535:
+        raise OptionError(f"port must be 0 to 65535, not {port}", option="port")
+    for name, words in (("host", host), ("unix_path", unix_path)):
+        if words is not None and "\0" in words:
+            raise OptionError(f"{name} must not hold a zero byte", option=name)
 
 
 class UnixAddress:

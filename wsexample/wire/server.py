@@ -19,7 +19,7 @@ from wsexample.wire.admission import Census, RateLimit, origin_is_allowed
 from wsexample.wire.closing import check_close
 from wsexample.wire.connection import Connection
 from wsexample.wire.link import CONNECTING, ServerLink
-from wsexample.wire.listening import UnixAddress, listen_error
+from wsexample.wire.listening import UnixAddress, check_address, listen_error
 from wsexample.wire.options import ServeOptions, checked_headers
 from wsexample.wire.request import Reject, Request, read_request, remote_of
 from wsexample.wire.tls_gate import TlsGate
@@ -93,6 +93,7 @@ class Server:
     ) -> None:
         from wsexample import __version__
 
+        check_address(host, port, unix_path)
         self._handler = handler
         self._host = host
         self._requested_port = port
@@ -460,6 +461,7 @@ def serve(
         options: further `ServeOptions`.
 
     Raises:
+        OptionError: the address cannot be one, such as port 70000.
         ListenError: the address cannot be taken.
     """
     server = Server(
