@@ -337,6 +337,9 @@ class Field:
         with suppress(AssertionError):  # what they have not got is said below
             await until(lambda: all(one.got == right for one in self.readers), "", within_s=15)
         wrong = [words for reader in self.readers for words in _wrong_with(reader, right)]
+        stays_small, stays_large = (reader.void for reader in self.readers[:2])
+        if stays_large or any(reader.void > stays_small for reader in self.readers):
+            wrong.append("readers took back what they had not got on the smaller side")
         for reader in (soon, late):
             reader.move(small)
         await anew.restart(small)

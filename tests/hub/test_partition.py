@@ -11,13 +11,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 import pytest
 
 from scripts.sink_kills import nats_server
 from tests.conftest import missing
 from tests.faults.proxy import FaultProxy
 from tests.hub.parts import quote
-from tests.hub.test_backplane import Member, Upstream, numbered, until
+from tests.hub.test_backplane import TOPIC, Member, Upstream, numbered, until
+from wsexample.doors.hub import connect_hub
+from wsexample.hub.nats_messages import Batch, encode
+from wsexample.hub.server import Hub
+from wsexample.ports import Gap
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 LEASE_S = 1.0
@@ -150,5 +155,33 @@ def test_a_hub_that_stands_by_and_is_cut_off_longer_than_a_lease_misses_nothing(
             await until(lambda: made.beside.has()[-1:] == made.other.has()[-1:] == [(last, last)])
             assert made.said == [numbered(1, last)] * 3
             assert (made.owner.backplane.is_owner, made.beside.backplane.stats.turns) == (True, 0)
+
+    run(main())
+
+
+def test_a_reader_that_goes_on_elsewhere_is_told_what_a_hub_that_was_cut_off_gave_it(server: str, run: Run) -> None:
+    """It was started anew from the numbers that it kept, and the others are further on than it."""
+
+    async def main() -> None:
+        async with group(server, "elsewhere") as made:
+            beside, other = made.beside, made.other
+            epoch = other.backplane.epoch
+            async with Hub(desk=beside.desk, epoch=epoch) as alone, Hub(desk=other.desk, epoch=epoch) as among_others:
+                made.proxies[1].half_open()
+                rows = [(TOPIC, one, msgspec.Raw(encode(quote(90 + one)))) for one in (3, 4)]
+                assert beside.backplane.number is not None
+                stray = Batch(beside.backplane.number + 1, beside.backplane.term, 0, 0, rows)
+                beside.backplane.take(stray, encode(stray))
+                async with connect_hub(alone.url, TOPIC, since={TOPIC: 2}) as session:
+                    assert [await session.receive(timeout_s=10) for _ in range(2)] == [quote(93), quote(94)]
+                await made.owner.die()
+                made.upstream(other).say(*(quote(number) for number in (3, 4, 5, 6)))
+                await until(lambda: other.has() == numbered(1, 6))
+                kept: Any = session.dialect
+                async with connect_hub(among_others.url, TOPIC, since=kept.positions, epoch=kept.epoch) as session:
+                    told, *records = [await session.receive(timeout_s=10) for _ in range(5)]
+                assert isinstance(told, Gap)
+                assert told.reason.startswith("quote 3 to 4: a hub that was cut off gave these")
+                assert records == [quote(number) for number in (3, 4, 5, 6)]
 
     run(main())

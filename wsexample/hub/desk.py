@@ -160,7 +160,8 @@ class Desk:
             counts[name] = max(counts.get(name, 0), seq)
         for place in self._index.readers_of(name):
             place.offer(name, place.codec.encode(told), is_lossless=True)
-        self._note_change(name)
+        if self._late:
+            self._note_change(name)
 
     def correct(self, name: str, record: Record, seq: int) -> None:
         """Remember another record under a number that was given twice; whoever has had that number hears no more of it."""
@@ -257,7 +258,8 @@ class Desk:
         self.stats.published += 1
         self.newest_ns = record.received_ns
         name = topic.name
-        self._note_change(name)
+        if self._late:
+            self._note_change(name)
         readers = self._index.readers_of(name)
         if readers:
             written: dict[tuple[Codec, bool], bytes] = {}
@@ -271,10 +273,9 @@ class Desk:
             told(name, seq, record)
 
     def _note_change(self, name: str) -> None:
-        if self._late:
-            self._changes += 1
-            self._changed.pop(name, None)  # so that the newest change comes last
-            self._changed[name] = self._changes
+        self._changes += 1
+        self._changed.pop(name, None)  # so that the newest change comes last
+        self._changed[name] = self._changes
 
     def name_of(self, record: Record) -> str:
         """Return the topic of a record."""
