@@ -184,8 +184,9 @@ class Peer(asyncio.Protocol):
         return "cut" if self.status in (None, 101) else f"HTTP {self.status}"
 
     def leave(self) -> None:
-        """End it from this side."""
-        self.transport.abort()
+        """End it from this side, unless it has ended."""
+        if not self.is_gone:
+            self.transport.abort()
 
 
 async def dial(
