@@ -241,6 +241,26 @@ def test_thirty_symbols_are_the_limit_of_a_plan(run: Runner[None]) -> None:
     run(main())
 
 
+def test_no_connection_has_symbols_without_end(run: Runner[None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where no plan limits them: 405, and those that it has stay; what is given up makes room."""
+    monkeypatch.setattr("wsexample.brokers.alpaca.simulator.data_socket.MOST_SYMBOLS", 3)
+
+    async def main() -> None:
+        async with lively(WHOLE) as sim, talker_of(sim.data_stream_url()) as talker:
+            for action, symbols, is_good in (
+                ("subscribe", ["F", "KO"], True),
+                ("subscribe", ["JPM", "SPY"], False),
+                ("unsubscribe", ["F"], True),
+                ("subscribe", ["JPM", "SPY"], True),
+            ):
+                await talker.say({"action": action, "bars": symbols})
+                answer = await talker.hear_until("subscription" if is_good else "error")
+                assert answer.get("code") == (None if is_good else 405)
+            assert answer["bars"] == ["JPM", "KO", "SPY"]
+
+    run(main())
+
+
 def test_options_speak_msgpack_only(run: Runner[None]) -> None:
     """JSON is refused with 412, every contract's quotes at once with 413; conditions are one text."""
 

@@ -33,6 +33,9 @@ __all__ = ["DataSocket"]
 COUNTED = ("trades", "quotes")
 """Stock channels whose symbols count towards the plan's limit (the page's wording of 2023)."""
 
+MOST_SYMBOLS = 200_000
+"""Symbols that a connection may have on all its channels, those without a limit included: more than there are; more is 405."""
+
 FURTHER_BEHIND_BYTES = 8 * 1024 * 1024
 """How much more than data may wait as answers, before a client is dropped without a word."""
 
@@ -179,6 +182,8 @@ class DataSocket:
         def after(channel: str) -> set[str]:
             return self._channels.get(channel, set()) | set(asked.get(channel, ()))
 
+        if sum(map(len, [*self._channels.values(), *asked.values()])) > MOST_SYMBOLS:
+            return True
         switches, kind = self._switches, self.feed.kind
         if kind == "stock" and self.feed.path != "/v2/test" and switches.stock_symbols:
             symbols = set().union(*(after(channel) for channel in COUNTED)) - {"*"}
