@@ -81,6 +81,8 @@ def judged(run: Run) -> Report:
     promises += judge_account(account, stored_rows(folder))
     promises += judge_ends(account["ends"], sorted(spoiled), run.facts["house after"]["complaints"])
     promises += judge_memory(run.samples, run.plan.growth_mib)
+    flowing = [row for row in run.venue_samples if run.begun_ns <= row.at_ns <= run.ended_ns]
+    promises += judge_memory(flowing, run.plan.growth_mib, "simulators: ")
     promises += judge_handles(before, run.samples, after, run.facts["house left"]["tasks"])
     report.lag_lines = lag_lines(run.samples, deliveries)
     return report

@@ -41,6 +41,12 @@ FILLS_PER_S = 4.0
 WEEX_TRADE_S = 1.0
 WEEX_SIZE = "0.0010"
 """Small enough for a day of fees."""
+KEPT: dict[str, dict[str, int]] = {
+    "kabu": {"kept_executions": 100},
+    "alpaca": {"kept_points": 500, "kept_orders": 50, "kept_events": 500},
+    "weex": {"kept_orders": 50, "kept_fills": 200},
+}
+"""What simulators keep: little, so that it is full soon and filling up is no slope; more than happens while a client is away."""
 KABU_BOARDS_PER_TICK = 4.0
 """About how many boards a second five busy stocks give for each order a second."""
 
@@ -118,6 +124,7 @@ class Venues:
         self.weex: WeexSimulator | None = None
         self._flow: Any = None
         self._trading: asyncio.Task[None] | None = None
+        self._weex_fills: dict[str, None] = {}
 
     async def open(self, stack: AsyncExitStack) -> dict[str, int]:
         """Start them; returns their ports."""
@@ -127,7 +134,11 @@ class Venues:
                 seed=plan.seed,
                 ticks_per_s=plan.share / KABU_BOARDS_PER_TICK,
                 switches=KabuSwitches(
-                    first_board_delay_ms=0, thinning_ms=0, trade_thinning_ms=0, unsolicited_pong_interval_s=5.0
+                    first_board_delay_ms=0,
+                    thinning_ms=0,
+                    trade_thinning_ms=0,
+                    unsolicited_pong_interval_s=5.0,
+                    **KEPT["kabu"],
                 ),
             )
             await stack.enter_async_context(self.kabu)
@@ -140,6 +151,7 @@ class Venues:
                 pong_timeout_s=4.0,
                 dead_slot_s=1.0,
                 requests_per_minute=2000,
+                **KEPT["alpaca"],
             )
             self.alpaca = AlpacaSimulator(
                 seed=plan.seed,
@@ -154,7 +166,9 @@ class Venues:
                 seed=plan.seed,
                 step_s=WEEX_STREAMS / plan.share,
                 ping_interval_s=5.0,
-                switches=WeexSwitches(operations_per_hour=0, connects_per_5_minutes=0, rest_weight_per_10_s=0),
+                switches=WeexSwitches(
+                    operations_per_hour=0, connects_per_5_minutes=0, rest_weight_per_10_s=0, **KEPT["weex"]
+                ),
             )
             await stack.enter_async_context(self.weex)
             ports["weex"] = self.weex.port
@@ -173,6 +187,10 @@ class Venues:
             for side in ("BUY", "SELL"):
                 await asyncio.sleep(WEEX_TRADE_S)
                 await venue.trade("BTCUSDT", side, WEEX_SIZE)
+                self._note_weex_fills(venue)
+
+    def _note_weex_fills(self, venue: WeexSimulator) -> None:
+        self._weex_fills |= {str(fill["id"]): None for fill in venue.desk.fills}
 
     async def quiet(self) -> None:
         """Send nothing more, Alpaca's last execution awaited."""
@@ -196,7 +214,8 @@ class Venues:
         if self._flow is not None:
             found["alpaca"] = list(self._flow.execution_ids)
         if self.weex is not None:
-            found["weex"] = [str(fill["id"]) for fill in self.weex.desk.fills]
+            self._note_weex_fills(self.weex)
+            found["weex"] = list(self._weex_fills)
         return found
 
 

@@ -48,12 +48,13 @@ def memory_of(samples: Sequence[Sample]) -> Memory:
     return Memory(slope(minutes, rss), slope(minutes, [float(row.blocks) for row in rows]), slope(messages, rss))
 
 
-def judge_memory(samples: Sequence[Sample], allowed_mib: float = 1.0) -> list[Promise]:
+def judge_memory(samples: Sequence[Sample], allowed_mib: float = 1.0, whose: str = "") -> list[Promise]:
     """Judge the slopes: what is certain to be too steep is a leak.
 
     Parameters:
         samples: of the whole run.
         allowed_mib: growth in a minute. What a careless list would keep of some hundred messages a second is more than one.
+        whose: what the names of the promises begin with; "" for the house.
     """
     memory = memory_of(samples)
     promises = []
@@ -62,12 +63,12 @@ def judge_memory(samples: Sequence[Sample], allowed_mib: float = 1.0) -> list[Pr
         ("objects stay", memory.blocks, allowed_mib * BLOCKS_PER_MIB, "blocks", 1),
     ):
         if line is None:
-            promises.append(Promise(name, False, "too few samples to tell"))
+            promises.append(Promise(whose + name, False, "too few samples to tell"))
             continue
         words = (
             f"{line.per_unit / scale:+,.0f} ± {line.error / scale:,.0f} {unit} a minute, allowed {allowed / scale:,.0f}"
         )
-        promises.append(Promise(name, line.at_least <= allowed, words))
+        promises.append(Promise(whose + name, line.at_least <= allowed, words))
     return promises
 
 

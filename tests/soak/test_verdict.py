@@ -56,6 +56,12 @@ def test_a_planted_leak_breaks_the_promise(leak_mib: float) -> None:
     assert broken(verdict.judge_memory(samples(leak_mib * MIB))) == ["memory stays", "objects stay"]
 
 
+def test_a_leak_of_the_simulators_is_told_as_theirs() -> None:
+    """They are judged by the same measure as the house."""
+    promises = verdict.judge_memory(samples(1.5 * MIB), whose="simulators: ")
+    assert broken(promises) == ["simulators: memory stays", "simulators: objects stay"]
+
+
 def test_a_run_that_is_too_short_to_tell_keeps_no_promise() -> None:
     """No sample, no verdict."""
     assert broken(verdict.judge_memory(samples()[:2])) == ["memory stays", "objects stay"]
