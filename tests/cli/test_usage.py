@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from wsexample.cli.exit_codes import ExitCode
-from wsexample.cli.options import Command, option
+from wsexample.cli.options import Command, color_options, option
 from wsexample.cli.usage import Group
 from wsexample.errors import StorageError
 
@@ -79,6 +79,35 @@ def test_what_fails_before_a_command_runs_is_one_line_too(port: str, status: Exi
     found = called("inner", "first", "--port", port)
     assert (found.exit_code, found.stderr.count("\n")) == (status, 1)
     assert "Traceback" in called("inner", "first", "--port", port, "--debug").stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "words", "wanted"),
+    [
+        ({}, (), None),
+        ({"NO_COLOR": "1"}, (), False),
+        ({"TERM": "dumb"}, (), False),
+        ({"NO_COLOR": "1"}, ("--color", "always"), True),
+        ({}, ("--no-color",), False),
+        ({"FORCE_COLOR": "1"}, (), True),
+    ],
+)
+def test_what_is_said_has_colours_where_they_are_wanted(
+    environment: dict[str, str], words: tuple[str, ...], wanted: bool | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command line wins over the environment, and the environment over the terminal, which is asked last."""
+    for name in ("NO_COLOR", "FORCE_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    @click.command(cls=Command)
+    @color_options
+    @click.pass_context
+    def painted(context: click.Context, color: str) -> None:
+        assert context.color is wanted
+
+    assert CliRunner().invoke(painted, list(words)).exception is None
 
 
 def test_ctrl_c_before_a_command_runs_ends_with_130() -> None:

@@ -9,7 +9,7 @@ import os
 import re
 from typing import TextIO
 
-__all__ = ["escape_controls", "wants_color"]
+__all__ = ["color_choice", "escape_controls", "wants_color"]
 
 # C0 but tab and newline, DEL, C1, the marks that reorder text, and the separators that some terminals treat as newlines
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufff9-\ufffb]")
@@ -32,8 +32,18 @@ def wants_color(when: str, stream: TextIO) -> bool:
         when: "always", "never", or "auto": on a terminal, unless NO_COLOR is set (no-color.org) or it is dumb.
         stream: where to.
     """
+    chosen = color_choice(when)
+    return stream.isatty() if chosen is None else chosen
+
+
+def color_choice(when: str) -> bool | None:
+    """Return whether colours are wanted whatever the stream is; None where it depends on that.
+
+    Parameters:
+        when: as in `wants_color`.
+    """
     if when != "auto":
         return when == "always"
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
-    return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
+    return True if os.environ.get("FORCE_COLOR") else None

@@ -14,6 +14,8 @@ from typing import Any
 
 import click
 
+from wsexample.cli.terminal import color_choice
+
 __all__ = ["Group", "Plain", "suggestion", "usage_line"]
 
 _CLICKS_OWN = re.compile(r"(No such|Invalid|Missing|Got unexpected|Option|Did you) ")
@@ -50,10 +52,13 @@ class Plain(click.Command):
         sys.exit(found if isinstance(found, int) else ExitCode.OK)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the command line; an error knows its command."""
+        """Read the command line; an error knows its command, and what is printed has colours where they are wanted."""
+        ctx.color = color_choice("auto")
         with _in_one_line(is_debug="--debug" in args):
             try:
-                return super().parse_args(ctx, args)
+                left = super().parse_args(ctx, args)
+                ctx.color = color_choice(ctx.params.get("color") or "auto")
+                return left
             except click.UsageError as error:
                 error.ctx = error.ctx or ctx
                 raise

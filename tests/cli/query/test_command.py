@@ -134,6 +134,29 @@ def test_a_format_for_people(ticks: Path, tmp_path: Path) -> None:
     assert (tmp_path / "out").read_text().split()[:2] == ["symbol", "AAPL"]
 
 
+@pytest.mark.parametrize("width", [24, 80])
+def test_a_row_that_is_too_wide_stands_in_lines(
+    ticks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    """Nothing is cut: a column has a line of its own where the window is too narrow for a table."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    sql = "select symbol, 'トヨタ自動車' as name, 12 as n, null as none from trades limit 1"
+    assert run(ticks, sql, "-o", tmp_path / "out", "--format", "table").exit_code == 0
+    lines = (tmp_path / "out").read_text(encoding="utf-8").splitlines()
+    beside = ["symbol  name          n   none", "AAPL    トヨタ自動車  12"]
+    below = ["row 1", "symbol  AAPL", "name    トヨタ自動車", "n       12"]
+    assert [line.rstrip() for line in lines] == (beside if width == 80 else below)
+
+
+def test_a_wide_table_without_rows_names_its_columns(
+    ticks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asked for what there is none of sees what there could have been."""
+    monkeypatch.setenv("COLUMNS", "12")
+    run(ticks, "select symbol, price, size from trades where 0", "-o", tmp_path / "out", "--format", "table")
+    assert " ".join((tmp_path / "out").read_text().split()) == "no rows; the columns are symbol, price, size"
+
+
 def test_bars_are_built_from_trades(ticks: Path, tmp_path: Path) -> None:
     """Open, high, low, close, volume and the average by volume, by the venue's time; quiet minutes have no bar."""
     assert run(ticks, "--bars", "1m", "--symbol", "AAPL", "-o", tmp_path / "bars.csv").exit_code == 0

@@ -30,6 +30,7 @@ _SUFFIXES = {
 }
 TABLE_ROWS = 1000
 """Rows of a table on a terminal; more are for a file or a pipe."""
+COLUMN_GAP = 2
 
 
 def format_of(wanted: str | None, output: Path | None, *, is_terminal: bool) -> str:
@@ -94,16 +95,44 @@ async def _table(answer: Answer, send: Send) -> int:
         rows += batch
         if len(rows) > TABLE_ROWS:
             break
-    table = Table(*map(escape_controls, answer.columns), box=None, pad_edge=False)
-    for row in rows[:TABLE_ROWS]:
-        table.add_row(*("" if value is None else escape_controls(str(value)) for value in row))
-    console = Console(file=io.StringIO(), force_terminal=False, highlight=False)
-    console.print(table, markup=False)
+    cells = [["" if value is None else escape_controls(str(value)) for value in row] for row in rows[:TABLE_ROWS]]
+    names = [*map(escape_controls, answer.columns)]
+    console = Console(file=io.StringIO(), force_terminal=False, highlight=False, markup=False)
+    if _width_of([names, *cells]) <= console.width:
+        table = Table(*names, box=None, pad_edge=False)
+        for row in cells:
+            table.add_row(*row)
+        console.print(table)
+    elif not cells:
+        console.print(f"no rows; the columns are {', '.join(names)}")
+    else:
+        for number, row in enumerate(cells, 1):
+            console.print(_under_each_other(f"row {number:,}", names, row))
     if len(rows) > TABLE_ROWS:
         console.print(f"… the first {TABLE_ROWS:,} rows; --output FILE has them all")
     text: str = console.file.getvalue()  # type: ignore[attr-defined] # the console writes to a StringIO
     await send(text.encode())
     return len(rows)
+
+
+def _width_of(rows: Sequence[Sequence[str]]) -> int:
+    """Return the columns of a terminal that rows take as a table, where nothing is broken or cut."""
+    from rich.cells import cell_len
+
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    return sum(widths) + COLUMN_GAP * (len(widths) - 1)
+
+
+def _under_each_other(title: str, names: Sequence[str], row: Sequence[str]) -> Any:
+    """Return a row that is too wide for the terminal with a line for each of its columns that say something."""
+    from rich.table import Table
+
+    table = Table(title, "", box=None, pad_edge=False)
+    table.columns[1].overflow = "fold"
+    for name, cell in zip(names, row, strict=True):
+        if cell:
+            table.add_row(name, cell)
+    return table
 
 
 def write_arrow(answer: Answer, path: Path, wanted: str) -> int:
