@@ -422,6 +422,20 @@ def test_other_paths_and_stormy_handshakes_are_refused(run: Runner[None]) -> Non
     run(main())
 
 
+def test_a_refusal_of_no_status_is_none(run: Runner[None]) -> None:
+    """0 takes an earlier refusal back; whose stream is meant is said by a word that there is."""
+
+    async def main() -> None:
+        async with lively() as sim:
+            sim.refuse_handshakes(429, 5)
+            sim.refuse_handshakes(0)
+            async with talker_of(sim.trading_stream_url):
+                with pytest.raises(OptionError, match="trading, data or all, not 'tradng'"):
+                    sim.reset("tradng")
+
+    run(main())
+
+
 # --- the trading stream ---------------------------------------------------------------------------------------------------
 
 

@@ -140,13 +140,13 @@ class Commands(ABC):
         """Answer the next handshakes with an HTTP status.
 
         Parameters:
-            status: 400 to 599; 0 makes an answer that is no HTTP.
+            status: 400 to 599; 0 for none any more.
             count: how many handshakes, in place of what is left of an earlier call.
 
         Raises:
             OptionError: another status.
         """
-        self.streams.refusal = (check_status(status), count)
+        self.streams.refusal = (check_status(status), count if status else 0)
 
     def silent_auth(self, duration_s: float | None = None) -> None:
         """Answer nothing on new connections; for so many seconds, or until `answer_again`.
@@ -210,12 +210,12 @@ class Commands(ABC):
 
         Parameters:
             duration_s: how long, seconds of the simulator's clock.
-            status: HTTP status of the refusals, 400 to 599; 0 makes answers that are no HTTP.
+            status: HTTP status of the refusals, 400 to 599; 0 for no refusals.
 
         Raises:
             OptionError: another status.
         """
-        self.streams.refusal = (check_status(status), 1_000_000)
+        self.streams.refusal = (check_status(status), 1_000_000 if status else 0)
         self.streams.reset("all")
         self._undo_later("stop_streams", duration_s, lambda: setattr(self.streams, "refusal", (0, 0)))
 
@@ -270,13 +270,13 @@ class Commands(ABC):
         """Answer the next REST calls with an HTTP status and a page of HTML.
 
         Parameters:
-            status: 400 to 599; 0 makes an answer that is no HTTP.
+            status: 400 to 599; 0 for none any more.
             count: how many calls, in place of what is left of an earlier fault.
 
         Raises:
             OptionError: another status.
         """
-        self._http.fault = (check_status(status), count)
+        self._http.fault = (check_status(status), count if status else 0)
 
     def storm_429(self, duration_s: float) -> None:
         """Answer every REST call with 429 for so many seconds.

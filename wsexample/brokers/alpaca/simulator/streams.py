@@ -20,6 +20,7 @@ from wsexample.brokers.alpaca.simulator.switches import Switches
 from wsexample.brokers.alpaca.simulator.trading_socket import TradingSocket, Verdict
 from wsexample.brokers.alpaca.simulator.update_faults import UpdateFaults
 from wsexample.brokers.base.facts import Facts
+from wsexample.errors import OptionError
 from wsexample.ports import Clock
 from wsexample.wire.server import Reject, Request, ServerConnection
 
@@ -252,7 +253,13 @@ class Streams:
     # -- faults --------------------------------------------------------------------------------------------------
 
     def sockets(self, which: str) -> list[Socket]:
-        """Return the open sockets: "trading", "data" or "all"."""
+        """Return the open sockets: "trading", "data" or "all".
+
+        Raises:
+            OptionError: another word.
+        """
+        if which not in ("trading", "data", "all"):
+            raise OptionError(f"stream must be trading, data or all, not {which!r}", option="stream")
         chosen: list[Socket] = []
         if which in ("trading", "all"):
             chosen += self.trading
