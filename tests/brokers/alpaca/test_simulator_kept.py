@@ -168,6 +168,16 @@ def test_an_account_keeps_so_many_orders_events_and_executions() -> None:
     assert [one.id.partition("::")[2] for one in account.activities] == flow.execution_ids[-60:]
 
 
+def test_a_flow_names_its_newest_executions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest are let go, some at a time; how many there were is what was asked for."""
+    monkeypatch.setattr("wsexample.brokers.alpaca.simulator.flow.MOST_IDS", 50)
+    venue = Venue()
+    flow = venue.fill(1000)
+    assert 40 <= len(flow.execution_ids) <= 50
+    newest = [one.id.partition("::")[2] for one in venue.account.activities]
+    assert flow.execution_ids == newest[-len(flow.execution_ids) :]
+
+
 def test_legs_are_forgotten_with_their_parent_and_not_before() -> None:
     """A bracket whose legs still work is kept whole; once it is over it is forgotten whole."""
     venue = Venue()

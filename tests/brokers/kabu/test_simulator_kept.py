@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.conftest import Runner
 from wsexample.brokers.kabu.orders import cash_order
 from wsexample.brokers.kabu.simulator import KabuSimulator, Switches
+from wsexample.brokers.kabu.simulator.desk import Call
 from wsexample.brokers.kabu.simulator.listing import Listing
 from wsexample.brokers.kabu.simulator.market import Market
 from wsexample.brokers.kabu.simulator.reads import time_and_sales
@@ -63,6 +65,18 @@ def test_so_many_finished_orders_are_kept_and_all_open_ones() -> None:
     assert [row["ID"] for row in trader.get("orders")] == [waiting, *numbers[-6:]]
     (position,) = trader.get("positions")
     assert position["LeavesQty"] == 2000
+
+
+def test_methods_that_clients_make_up_are_counted_together(run: Runner[None]) -> None:
+    """So that a counter has as many entries as there are calls, not as many as somebody can think of."""
+
+    async def main() -> None:
+        simulator = KabuSimulator(instruments=instruments("9433"))
+        for number in range(50):
+            await simulator._answer(Call(method=f"BREW{number}", path="/kabusapi/orders"))
+        assert simulator.stats.requests == {"unknown": 50}
+
+    run(main())
 
 
 def test_counters_count_on() -> None:
