@@ -33,7 +33,7 @@ TERMS = 8
 """Changes of owner of which it is remembered where they were in each topic."""
 MOST_STRANGE = 1000
 """Topics that nobody knows here of which a reader's numbers are remembered."""
-LOOK_AT_ONCE = 1000
+LOOK_AT_ONCE = 500
 """Topics of which it is found out whether a reader wants them before others have their turn."""
 
 
@@ -321,7 +321,7 @@ class Desk:
             ConnectionClosed: the reader is gone.
         """
         heard = matcher(reader.patterns)
-        late = self._leave(reader)
+        late = self._begin_late(reader)
         new = dict.fromkeys(patterns)
         reader.patterns |= new
         if interval_ms is not None:
@@ -332,7 +332,8 @@ class Desk:
         resumed = [pattern for pattern in new if pattern in numbers]
         is_new, is_resumed = matcher(new), matcher(resumed)
         try:
-            async for name, topic in self._every_topic():
+            async for topic in self._every_topic():
+                name = topic.name
                 if not is_new(name) or not reader.rights.allow(name):
                     continue
                 seen = since if isinstance(since, int) else numbers.get(name)
@@ -371,16 +372,16 @@ class Desk:
                 ahead[name] = (term, seen)
         return seen
 
-    async def _every_topic(self) -> AsyncIterator[tuple[str, Topic]]:
+    async def _every_topic(self) -> AsyncIterator[Topic]:
         """Iterate over the topics that there are now, and let others have their turn now and then."""
-        for count, (name, topic) in enumerate(list(self.topics.items()), start=1):
-            yield name, topic
+        for count, topic in enumerate(list(self.topics.values()), start=1):
+            yield topic
             if not count % LOOK_AT_ONCE:
                 await asyncio.sleep(0)
 
     async def unsubscribe(self, reader: Reader, patterns: Sequence[str], *, first: Sequence[bytes] = ()) -> None:
         """Take topics from a reader; patterns that it has not got are passed over."""
-        late = self._leave(reader)
+        late = self._begin_late(reader)
         for pattern in patterns:
             reader.patterns.pop(pattern, None)
         late.notes += first
@@ -396,19 +397,24 @@ class Desk:
         self._ahead.pop(reader, None)
         reader.patterns.clear()
 
-    def _leave(self, reader: Reader) -> _Late:
-        """Take a reader out of its place; it is late from now on."""
+    def _begin_late(self, reader: Reader) -> _Late:
+        """Take a reader out of its place; it hears nothing live from now on."""
         positions = {name: topic.seq for name, topic in self.topics.items()} if reader.patterns else {}
-        late = self._late[reader] = _Late(positions, [], self._changes)
+        late = self._late[reader] = _Late(positions, self._leave(reader), self._changes)
+        return late
+
+    def _leave(self, reader: Reader) -> list[bytes]:
+        """Take a reader out of its place; returns what was kept for it there."""
+        waiting: list[bytes] = []
         if isinstance(reader.place, Group):
             group = reader.place
             group.leave(reader)  # which may find that it is slow
             self._drop_if_empty(group)
         if isinstance(reader.place, Straggler):
             straggler = reader.place
-            late.notes += self._kept_for(straggler)
+            waiting = self._kept_for(straggler)
             self._end_straggler(straggler)
-        return late
+        return waiting
 
     def _end_late(self, reader: Reader) -> None:
         self._late.pop(reader, None)

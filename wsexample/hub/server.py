@@ -385,6 +385,7 @@ class Hub:
                 await self._subscribe(reader, op)
             case Since():
                 self._remember(reader, op)
+                await asyncio.sleep(0)  # it may be one of many, each of thousands of numbers
             case Unsubscribe():
                 gone = [pattern for pattern in op.topics if pattern in reader.patterns]
                 await self.desk.unsubscribe(reader, gone, first=[reader.codec.encode(Ack(op.id, gone))])
