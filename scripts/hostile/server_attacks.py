@@ -271,9 +271,10 @@ async def long_status(call: Call) -> None:
 
 @_attack("long-place")
 async def long_place(call: Call) -> None:
-    """A redirect to a place of 60,000 letters."""
+    """A redirect to a place of 60,000 letters, by turns of another kind and none at all."""
     await call.asked()
-    await call.push(b"HTTP/1.1 302 There\r\nLocation: gopher://x/" + b"y" * 60_000 + b"\r\nContent-Length: 0\r\n\r\n")
+    place = (b"gopher://x/", b"ws://[")[call.aim.calls % 2] + b"y" * 60_000
+    await call.push(b"HTTP/1.1 302 There\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % place)
     await call.swallow()
 
 

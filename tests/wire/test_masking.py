@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from wsexample.wire.masking import (
@@ -118,3 +121,22 @@ def test_heads_are_masked_line_by_line() -> None:
         "Cookie: ***",
         "Location: ws://***@h/",
     ]
+
+
+HOSTILE = """
+from wsexample.wire.masking import mask_head, mask_log, mask_text, mask_url, url_trouble
+n = 200_000
+for text in (
+    "ws://[" + "y" * n, "ws://" + ":" * n, "ws://:" + "1" * n, "\\\\" * n, '"token": \\\\"' + "\\\\" * n,
+    "-" * n, '"' * n, "Bearer" + " " * n,
+):
+    for mask in (mask_head, mask_log, mask_text, mask_url, lambda text: url_trouble(text, ValueError(""))):
+        mask(text)
+print("masked")
+"""
+
+
+def test_long_words_of_a_peer_are_masked_at_all() -> None:
+    """A pattern that looked at each letter once for every other would need many minutes for these, and hold up a whole loop."""
+    done = subprocess.run([sys.executable, "-c", HOSTILE], capture_output=True, text=True, timeout=120)
+    assert done.stdout == "masked\n", done.stderr

@@ -42,12 +42,14 @@ _SECRET_KEYS = frozenset(
     }
 )  # fmt: skip
 
+# What is masked may be a peer's, and long: no pattern looks at anything but a constant number of times.
+
 # The name of a JSON member, and a value, which may be cut off; quotes are escaped where JSON stands inside JSON.
-_NAME = re.compile(r"""(?P<quote>\\*["'])(?P<name>[\w.-]+)(?P=quote)\s*:\s*""")
+_NAME = re.compile(r"""(?P<quote>\\{0,64}["'])(?P<name>[\w.-]+)(?P=quote)\s*:\s*""")
 _VALUE = re.compile(
     r"""
       "(?:[^"\\]|\\.)*"?              # a string
-    | \\+".*?(?:\\+"|$)               # a string inside a string
+    | \\+".*?(?:\\{1,64}"|$)          # a string inside a string
     | '(?:[^'\\]|\\.)*'?              # a string as Python prints it
     | \[[^\]]*\]?                     # a list
     | [^\s,}\]\[{"']+                 # a number or a word
@@ -58,11 +60,12 @@ _VALUE = re.compile(
 _HEADER = re.compile(
     r"(?:^|(?<=\\n))(?P<name>[A-Za-z][\w-]*)(?P<colon>:[ \t]*)(?P<value>.*?)(?=\\r\\n|\r|\n|$)", re.MULTILINE
 )
-_PAIR = re.compile(r"(?P<name>[A-Za-z][\w-]*)=(?P<value>[^&\s\"',;]+)")
+_PAIR = re.compile(r"(?<![\w-])(?P<lead>(?:(?![A-Za-z])[\w-])*)(?P<name>[A-Za-z][\w-]*)=(?P<value>[^&\s\"',;]+)")
 # User info where it is not found by taking a URL apart: without a scheme, or with a / ? # in it that should be escaped.
 _LOOSE_USER = re.compile(
     r"""
     ^(?!wss?\+unix:)                                      # where "@" begins an abstract name
+    (?=[^@]*@)
     (?:
       (?P<scheme>[\w.+-]*://)(?![^/?#]*@)                 # no user info as the rules have it,
       [^/?#\[\]]*:(?!\d*(?:[/?#]|$)).*                    # but a port that is none
@@ -159,7 +162,7 @@ def mask_text(text: str) -> str:
     """
 
     def pair(match: re.Match[str]) -> str:
-        return f"{match['name']}={MASK}" if is_secret_key(match["name"]) else match[0]
+        return f"{match['lead']}{match['name']}={MASK}" if is_secret_key(match["name"]) else match[0]
 
     text = _PAIR.sub(pair, _mask_members(text))
     return _SCHEME.sub(lambda match: f"{match['scheme']} {MASK}", text)
