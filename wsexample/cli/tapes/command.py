@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from wsexample.cli.options import CONTEXT, Command, debug_option, option, quiet_
 from wsexample.cli.output import Output
 from wsexample.cli.progress import bytes_text, progress_bar
 from wsexample.cli.running import Stop, run_command, say
+from wsexample.cli.tapes.aside import aside
 from wsexample.cli.tapes.options import span_ns, time_options
 from wsexample.cli.usage import Group
 from wsexample.tape.editing import cut as cut_tape
@@ -66,10 +69,12 @@ def info(files: tuple[str, ...], as_json: bool, quiet: bool, debug: bool) -> Non
     async def program(stop: Stop) -> int:
         for path in files:
             with Tape(path) as tape, progress_bar(f"reading {path}", is_quiet=quiet) as progress:
-                found = tape.info(progress)
+                found = await aside(tape.info, stop, progress)
+            if found is None:
+                break
             text = _as_json(found) if as_json else "\n".join(_lines(found))
             click.echo(text)
-        return ExitCode.OK
+        return stop.exit_code
 
     run_command(program, debug=debug)
 
@@ -108,18 +113,12 @@ def cut(
         with Tape(file) as tape:
             from_ns, to_ns = span_ns(tape, since, until)
         with progress_bar("cutting", is_quiet=quiet) as progress:
-            count = cut_tape(
-                file,
-                target,
-                from_ns=from_ns,
-                to_ns=to_ns,
-                source=source,
-                codec=codec,
-                replace=force,
-                progress=progress,
+            work = partial(
+                cut_tape, file, target, from_ns=from_ns, to_ns=to_ns, source=source, codec=codec, replace=force
             )
+            count = await aside(lambda told: work(progress=told), stop, progress)
         _tell(count, target, is_quiet=quiet)
-        return ExitCode.OK
+        return stop.exit_code
 
     run_command(program, debug=debug)
 
@@ -140,9 +139,10 @@ def merge(files: tuple[str, ...], output: str, codec: str, force: bool, quiet: b
 
     async def program(stop: Stop) -> int:
         with progress_bar("merging", is_quiet=quiet) as progress:
-            count = merge_tapes(files, output, codec=codec, replace=force, progress=progress)
+            work = partial(merge_tapes, files, output, codec=codec, replace=force)
+            count = await aside(lambda told: work(progress=told), stop, progress)
         _tell(count, output, is_quiet=quiet)
-        return ExitCode.OK
+        return stop.exit_code
 
     run_command(program, debug=debug)
 
@@ -237,6 +237,7 @@ async def _export_raw(
             if size >= CHUNK_BYTES:
                 await out.send(b"\n".join(lines) + b"\n")
                 lines, size = [], 0
+                await asyncio.sleep(0)  # a file is written without waiting; this is when Ctrl-C is heard
                 if stop.is_asked:
                     break
         if lines:
@@ -313,8 +314,10 @@ def _time(at_ns: int) -> str:
     return datetime.fromtimestamp(at_ns / 1e9, tz=UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _tell(count: int, target: str, *, is_quiet: bool) -> None:
-    if not is_quiet:
+def _tell(count: int | None, target: str, *, is_quiet: bool) -> None:
+    if count is None:
+        say(f"interrupted; {target} is not whole" if Path(target).exists() else "interrupted", color="yellow")
+    elif not is_quiet:
         size = bytes_text(Path(target).stat().st_size)
         say(f"{count_of(count, 'message')} and notes written to {target}, {size}")
 
