@@ -76,6 +76,10 @@ class Outbox:
 
     send_text = send
 
+    def send_nowait(self, payload: bytes | str) -> None:
+        """Keep a message of either kind."""
+        self.sent.append(payload.encode() if isinstance(payload, str) else payload)
+
 
 class Broadcast:
     """Stands in for the frames of a group."""
@@ -123,6 +127,7 @@ async def _converse(draw: Draw) -> None:
         for number in range(16):
             if draw.is_over:
                 break
+            hub.desk.begin_term(number // 3)
             hub.desk.publish(
                 [_quote(number), Order(venue="alpaca", symbol="AAPL", received_ns=1, order_id="o", account=ACCOUNT)]
             )
