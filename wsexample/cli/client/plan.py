@@ -15,7 +15,7 @@ from wsexample.cli.connect_flags import connect_options
 from wsexample.cli.terminal import wants_color
 from wsexample.cli.verbose import VerboseTrace
 from wsexample.errors import OptionError
-from wsexample.wire.connection import check_close
+from wsexample.wire.closing import check_close
 
 __all__ = ["conversation_plan", "interpreter", "pipe_source", "presenter", "says_what_to_send", "trace", "wants_prompt"]
 

@@ -120,7 +120,7 @@ class MarketDecoder:
         self._is_packed = codec == "msgpack"
         module: Any = msgspec.msgpack if self._is_packed else msgspec.json
         message = PackedMessage if self._is_packed else JsonMessage
-        self._decode_all: Callable[[bytes], list[Any]] = module.Decoder(list[message]).decode  # type: ignore[valid-type]
+        self._decode_all: Callable[[bytes], list[Any]] = module.Decoder(list[message]).decode  # type: ignore[valid-type] # chosen at run time
         self._decode_one: Callable[[Any], Any] = module.Decoder(message).decode
         self._split: Callable[[bytes], list[msgspec.Raw]] = module.Decoder(list[msgspec.Raw]).decode
         self._head: Callable[[Any], _Head] = module.Decoder(_Head).decode

@@ -122,7 +122,7 @@ class AlpacaDataRest:
             end_ns: before this moment; None for now.
         """
         async for page in self.history("trades", symbols, start_ns, end_ns):
-            yield page  # type: ignore[misc]
+            yield page  # type: ignore[misc] # what is asked for by this name
 
     async def fetch_quotes(
         self, symbols: Sequence[str], start_ns: int, end_ns: int | None = None
@@ -135,7 +135,7 @@ class AlpacaDataRest:
             end_ns: before this moment; None for now.
         """
         async for page in self.history("quotes", symbols, start_ns, end_ns):
-            yield page  # type: ignore[misc]
+            yield page  # type: ignore[misc] # what is asked for by this name
 
     async def fetch_bars(
         self, symbols: Sequence[str], start_ns: int, end_ns: int | None = None, *, timeframe: str = "1Min"
@@ -148,7 +148,7 @@ class AlpacaDataRest:
             end_ns: before this moment; None for now.
         """
         async for page in self.history("bars", symbols, start_ns, end_ns, timeframe=timeframe):
-            yield page  # type: ignore[misc]
+            yield page  # type: ignore[misc] # what is asked for by this name
 
     async def history(
         self, what: str, symbols: Sequence[str], start_ns: int, end_ns: int | None = None, *, timeframe: str = "1Min"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 from uuid import UUID, uuid5
 
 from wsexample.brokers.alpaca.messages.trading import AssetMessage
@@ -88,9 +89,9 @@ class Asset:
         return message
 
 
-def _stock(symbol: str, name: str, price: float, tape: str = "C", **more: object) -> Asset:
+def _stock(symbol: str, name: str, price: float, tape: str = "C", **more: Any) -> Asset:
     exchange = {"A": "NYSE", "B": "ARCA", "C": "NASDAQ"}[tape]
-    return Asset(symbol, name, "stock", exchange, price, tape=tape, **more)  # type: ignore[arg-type]
+    return Asset(symbol, name, "stock", exchange, price, tape=tape, **more)
 
 
 def _option(symbol: str, underlying: str, price: float) -> Asset:

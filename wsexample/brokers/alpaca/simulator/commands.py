@@ -24,7 +24,7 @@ from wsexample.brokers.alpaca.simulator.streams import Streams
 from wsexample.brokers.base.control import check_status
 from wsexample.errors import OptionError
 from wsexample.ports import Clock
-from wsexample.wire.connection import check_close
+from wsexample.wire.closing import check_close
 
 __all__ = ["Commands"]
 

@@ -144,7 +144,7 @@ class Market:
             by_ns: how much later, nanoseconds; negative for earlier.
         """
         self.now_ns += by_ns
-        self._due = [(time_ns + by_ns, count, *what) for time_ns, count, *what in self._due if what[0]]  # type: ignore[misc]
+        self._due = [(at_ns + by_ns, count, symbol, what) for at_ns, count, symbol, what in self._due if symbol]
         heapq.heapify(self._due)
         self._plan_minutes()
         for listing in self.listings.values():

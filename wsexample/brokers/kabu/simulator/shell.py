@@ -40,7 +40,7 @@ from wsexample.brokers.kabu.simulator.switches import Switches
 from wsexample.clock import SystemClock
 from wsexample.errors import ListenError, OptionError
 from wsexample.ports import Clock
-from wsexample.wire.connection import check_close
+from wsexample.wire.closing import check_close
 from wsexample.wire.server import Reject, Request, Server, serve
 
 __all__ = ["KabuSimulator", "run_simulator"]
