@@ -207,3 +207,18 @@ def test_the_prompt_ends_with_the_server(terminal: LaunchOnTerminal, home: dict[
         assert tool.finish() == 3
     for words in ("--- request header ---", "++Rcv decoded: fin=1 opcode=1", "< text: last words", "4001"):
         assert words in tool.shown
+
+
+def test_a_refusal_is_told_without_the_page_that_came_with_it() -> None:
+    """The status is enough; headers and body are for -v."""
+
+    def script(conn: Conn) -> None:
+        conn.read_head()
+        conn.answer("Content-Length: 12", status="403 Forbidden")
+        conn.raw(b"<html></html")
+
+    with peer(script) as server:
+        done = dump("-r", server.url)
+    assert done.returncode == 22
+    assert done.stderr.endswith(": the server did not open a WebSocket: HTTP 403 Forbidden\n")
+    assert done.stderr.count("\n") == 1

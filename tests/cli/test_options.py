@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import click
 import pytest
 from click.testing import CliRunner
 
-from wsexample.cli.options import ADDRESS, BYTES, SECONDS, Command, complete_url, option
+from wsexample.cli.options import ADDRESS, BYTES, DAY, MOMENT, SECONDS, SECONDS_OR_STAY, Command, complete_url, option
 
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("5", 5.0), ("0.5", 0.5), (".5", 0.5), ("500ms", 0.5), ("15s", 15.0), ("2m", 120.0), ("-1", -1.0)],
+    [("5", 5.0), ("0.5", 0.5), (".5", 0.5), ("500ms", 0.5), ("15s", 15.0), ("2m", 120.0)],
 )
 def test_times_have_units(text: str, seconds: float) -> None:
     """A plain number is seconds; units are understood."""
     assert SECONDS.convert(text, None, None) == seconds
+
+
+def test_a_time_below_zero_is_only_taken_where_it_means_something() -> None:
+    """A duration of -5 s is a mistake; a wait of -1 stays for ever."""
+    with pytest.raises(click.BadParameter, match="'-5' is below zero"):
+        SECONDS.convert("-5", None, None)
+    assert SECONDS_OR_STAY.convert("-1", None, None) == -1.0
+
+
+def test_a_moment_that_is_none_is_answered_with_one() -> None:
+    """People see how it is written, not how programs read it."""
+    assert MOMENT.convert("2026-01-05T09:30", None, None) == datetime(2026, 1, 5, 9, 30)  # noqa: DTZ001 - as typed
+    for kind, example in ((MOMENT, "2026-01-05T09:00"), (DAY, "2026-01-05")):
+        with pytest.raises(click.BadParameter, match=f"'yesterday' is no such time; write {example}$"):
+            kind.convert("yesterday", None, None)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ import click
 from wsexample.cli.exit_codes import NORMAL_CLOSE_CODES, ExitCode, exit_code_for, exit_status_help
 from wsexample.cli.options import CONTEXT, Command, debug_option, option
 from wsexample.cli.running import say_error
-from wsexample.errors import ConnectionClosed, WsExampleError
+from wsexample.errors import ConnectionClosed, HandshakeError, WsExampleError
 
 __all__ = ["main"]
 
@@ -119,7 +119,15 @@ def main(url: str, *, debug: bool = False, **settings: Any) -> None:
 
 
 def _our_own(error: Exception) -> BaseException:
-    """Return the error of the wire behind one with websocket-client's name; it knows the exit status."""
+    """Return the error of the wire behind one with websocket-client's name; it knows the exit status.
+
+    A refusal is told without the headers and the page that websocket-client puts into its sentence.
+    """
+    if isinstance(error, HandshakeError) and error.status not in (None, 101):
+        answer = f"HTTP {error.status} {error.reason or ''}".rstrip()
+        return HandshakeError(
+            f"the server did not open a WebSocket: {answer}", status=error.status, reason=error.reason
+        )
     cause = error.__cause__
     is_vague = exit_code_for(error) is ExitCode.INTERNAL
     return cause if is_vague and isinstance(cause, WsExampleError) else error

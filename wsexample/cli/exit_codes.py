@@ -54,7 +54,7 @@ class ExitCode(IntEnum):
     CONNECT = 7, "cannot connect: refused or unreachable"
     STRANGE_REPLY = 8, "the other side broke its own protocol"
     REFUSED = 22, "the server or broker refused (HTTP status on stderr)"
-    STORAGE = 23, "a file or store could not be written"
+    STORAGE = 23, "a file or store could not be read or written"
     TIMEOUT = 28, "something took too long, a missing pong included"
     TLS = 35, "the TLS handshake failed"
     LISTEN = 45, "the server's address is in use or not ours"

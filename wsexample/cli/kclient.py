@@ -186,6 +186,8 @@ def main(
         )
         return await run_stream(plan, feed, stop)
 
+    if rotate is not None and rotate <= 0:
+        raise click.UsageError("--rotate must be above zero")
     try:
         credentials = find_credentials(words, find_settings(env_file=env_file), wants_password=wants_password)
     except OptionError as error:

@@ -21,7 +21,10 @@ from wsexample.cli.usage import Plain
 __all__ = [
     "ADDRESS",
     "BYTES",
+    "DAY",
+    "MOMENT",
     "SECONDS",
+    "SECONDS_OR_STAY",
     "URL",
     "Command",
     "Flag",
@@ -142,19 +145,48 @@ class _FlagFromClick(Flag):
 
 
 class _Seconds(click.ParamType):  # type: ignore[type-arg] # generic since click 8.5
-    """A length of time: "5", "0.5", "500ms", "15s", "2m", "1h", "1d"."""
+    """A length of time: "5", "0.5", "500ms", "15s", "2m", "1h", "1d".
+
+    Parameters:
+        takes_negative: whether it may be below zero, which then means something of its own.
+    """
 
     name = "seconds"
     units: ClassVar = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+    def __init__(self, *, takes_negative: bool = False) -> None:
+        self._takes_negative = takes_negative
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return seconds."""
         if isinstance(value, int | float):
             return float(value)
+        if str(value).strip().startswith("-") and not self._takes_negative:
+            self.fail(f"{value!r} is below zero", param, ctx)
         found = re.fullmatch(r"(-?\d+(?:\.\d*)?|\.\d+)\s*(ms|s|m|h|d)?", str(value).strip())
         if found is None:
             self.fail(f"{value!r} is not a time; write 5, 0.5, 500ms, 15s, 2m or 1h", param, ctx)
         return float(found[1]) * self.units[found[2] or ""]
+
+
+class _Moment(click.DateTime):
+    """A date, or a date and a time.
+
+    Parameters:
+        formats: how it may be written, for `datetime.strptime`.
+        example: one that people are shown.
+    """
+
+    def __init__(self, *formats: str, example: str) -> None:
+        super().__init__(formats)
+        self._example = example
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the moment, without a zone."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"{value!r} is no such time; write {self._example}", param, ctx)
 
 
 class _Bytes(click.ParamType):  # type: ignore[type-arg] # generic since click 8.5
@@ -214,6 +246,12 @@ def complete_url(text: str) -> str:
 
 
 SECONDS = _Seconds()
+SECONDS_OR_STAY = _Seconds(takes_negative=True)
+"""The same, and -1 for as long as it goes."""
+DAY = _Moment("%Y-%m-%d", example="2026-01-05")
+MOMENT = _Moment(
+    "%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", example="2026-01-05T09:00"
+)
 BYTES = _Bytes()
 ADDRESS = _Address()
 URL = _Url()

@@ -16,6 +16,7 @@ from wsexample.cli.exit_codes import ExitCode, exit_status_help
 from wsexample.cli.options import (
     CONTEXT,
     SECONDS,
+    SECONDS_OR_STAY,
     URL,
     Command,
     color_options,
@@ -93,7 +94,7 @@ _FLAGS = (
     option("-1", "--one-message", "is_one_shot", is_flag=True, section=ENDING, help="Send one message, print one, end."),
     option("--max-messages", type=click.IntRange(1), section=ENDING, aliases=["--count"],
            help="End after this many received messages."),
-    option("-w", "--wait", type=SECONDS, section=ENDING, aliases=["--eof-wait"],
+    option("-w", "--wait", type=SECONDS_OR_STAY, section=ENDING, aliases=["--eof-wait"],
            help="Seconds to wait for messages after the input has ended; -1 stays. Default 2, or -1 with a count."),
     option("-E", "--exit-on-eof", is_flag=True, section=ENDING, help="The same as --wait 0."),
     option("--no-close", is_flag=True, section=ENDING, help="The same as --wait -1."),

@@ -111,7 +111,7 @@ def test_the_flags_make_the_kind_of_order(alpaca: SimulatedBroker, flags: tuple[
     ("arguments", "status", "words"),
     [
         (("buy", "AAPL"), 2, "give either SIZE or --money"),
-        (("buy", "AAPL", "-1"), 2, "No such option"),
+        (("buy", "AAPL", "-1"), 2, "no such option"),
         (("buy", "AAPL", "nothing"), 2, "'nothing' is not a number above zero"),
         (("buy", "AAPL", "1", "--trail", "1", "--limit", "2"), 2, "neither --limit nor --stop"),
         (("buy", "AAPL", "99999999"), 22, "insufficient buying power"),

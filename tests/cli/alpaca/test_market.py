@@ -187,3 +187,10 @@ def test_a_terminal_gets_a_table(
     assert command.finish() == 130
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", command.shown)
     assert "Traceback" not in plain
+
+
+def test_stocks_have_no_books(capfd: pytest.CaptureFixture[str]) -> None:
+    """Whoever asks for the book of a stock learns what has one."""
+    ended = run_here(capfd, "alpaca", "books", "BTC/USD", "AAPL", "--sim")
+    assert ended.status == 2
+    assert "AAPL has no order book here; books are of crypto pairs such as BTC/USD" in ended.err[-1]

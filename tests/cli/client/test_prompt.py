@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,14 @@ def test_a_conversation_is_recorded_and_shown_again(launch: Launch, echo_url: st
     assert "6 messages and notes recorded on" in client.err[-1]
     shown = launch("wseclient", "--replay", tape, "--speed", "max")
     assert (shown.finish(), shown.out) == (0, ["one", "two"])
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGTSTP"), reason="this system cannot stop a program")
+def test_ctrl_z_is_for_the_shell(echo_url: str, terminal: LaunchOnTerminal, home: dict[str, str]) -> None:
+    """It stops the client, as it stops every program, and is no character of the message; here no shell is there to do so."""
+    client = terminal("wseclient", echo_url, env=home)
+    client.wait_for(">", after=client.wait_for("connected to"))
+    client.type("hel\x1alo\r")
+    client.wait_for("hello", after=client.wait_for("< "))
+    client.type("\x04")
+    assert client.finish() == 0

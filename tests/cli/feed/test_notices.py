@@ -64,9 +64,10 @@ def test_what_is_final_is_left_to_the_end() -> None:
 
 def test_a_refused_topic_is_named() -> None:
     """A topic that the broker will not deliver is told with its reason."""
-    assert told([Refused(at_ns=1, topic="9998@1", error=NetworkError("unknown"))]) == [
-        "9998@1 is not delivered: unknown"
-    ]
+    for words in ("unknown", "9998@1: unknown"):
+        assert told([Refused(at_ns=1, topic="9998@1", error=NetworkError(words))]) == [
+            "9998@1 is not delivered: unknown"
+        ]
 
 
 def test_gaps_are_summed_up() -> None:

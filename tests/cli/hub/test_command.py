@@ -101,6 +101,15 @@ def test_tokens_are_made_listed_and_taken_away(tmp_path: Path) -> None:
     assert wsexample("hub-token", "revoke", path, "anna").returncode == 0
     again = wsexample("hub-token", "revoke", path, "anna")
     assert (again.returncode, "there is no token of 'anna'" in again.stderr) == (2, True)
+    none = wsexample("hub-token", "list", tmp_path / "none.json")
+    assert (none.returncode, "does not exist" in none.stderr) == (2, True)
+
+
+def test_a_file_of_tokens_that_holds_none_ends_the_hub(tmp_path: Path) -> None:
+    """Its owner learns it at once, not from the first reader."""
+    (tmp_path / "tokens.json").write_text("these are none")
+    done = wsexample("hub", "--listen", "0", "--tokens", tmp_path / "tokens.json", "x.jsonl")
+    assert (done.returncode, "is not a file of tokens" in done.stderr) == (23, True), done.stderr
 
 
 def test_a_reader_needs_its_token(launch: Callable[..., Running], day: Path, tmp_path: Path) -> None:  # noqa: F811
@@ -145,6 +154,7 @@ def test_what_happens_can_be_noted_as_json(launch: Callable[..., Running], day: 
         (["--tokens", "none.json", "x.jsonl"], "wsexample hub-token add"),
         (["--key", "KEY", "x.jsonl"], "--key needs --cert"),
         (["--", "watch", "localhost:1", "-q"], "prints no records"),
+        (["x.jsonl", "--speed", "max"], "--speed stands behind the source x.jsonl"),
         (["--tokens", "KEY", "--account", "x.jsonl"], "--account is for a hub without --tokens"),
     ],
 )

@@ -83,3 +83,9 @@ def test_modes_exclude_each_other(launch: Launch) -> None:
     server = launch("wseserver", "0", "--broadcast", "--reply", "x")
     assert server.finish() == 2
     assert "--broadcast and --reply exclude each other" in server.err[-1]
+
+
+def test_an_empty_command_is_none(launch: Launch) -> None:
+    """A variable of a script that is empty does not turn the server into an echo."""
+    server = launch("wseserver", "0", "--exec", " ")
+    assert (server.finish(), server.err) == (2, ["wseserver: --exec names no command"])

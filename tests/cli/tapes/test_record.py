@@ -32,3 +32,15 @@ def test_what_cannot_be_recorded_is_refused(tmp_path: Path) -> None:
     """A word that is neither a command nor a URL is named."""
     result = CliRunner().invoke(main, [str(tmp_path / "a.tape"), "nonsense"])
     assert (result.exit_code, "neither a URL nor one of" in result.output) == (2, True)
+
+
+def test_an_option_in_the_place_of_the_file_is_no_file(tmp_path: Path) -> None:
+    """Options of record itself are few; what is none of them is named."""
+    result = CliRunner().invoke(main, ["--overwrite", str(tmp_path / "a.tape"), "kclient"], prog_name="record")
+    assert (result.exit_code, result.stderr) == (2, "record: no such option '--overwrite' (help: record --help)\n")
+
+
+def test_a_group_alone_shows_what_there_is(tmp_path: Path) -> None:
+    """Whoever does not know yet what to record sees the list, and no word about --record."""
+    result = CliRunner().invoke(main, [str(tmp_path / "a.tape"), "alpaca"])
+    assert ("Market data:" in result.output, "--record" in result.output) == (True, False)

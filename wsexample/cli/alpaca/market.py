@@ -131,6 +131,9 @@ def bars(symbols: tuple[str, ...], updated: bool, daily: bool, **settings: Any) 
 @_market_flags
 def books(symbols: tuple[str, ...], levels: int, **settings: Any) -> None:
     """Stream order books of crypto pairs: whole, sorted, best first."""
+    stock = next((name for name in symbols if not {"/", "-", "*"} & set(name)), None)
+    if stock is not None:
+        raise click.UsageError(f"{stock} has no order book here; books are of crypto pairs such as BTC/USD")
     _run("orderbooks", symbols, lambda names: _books(names, levels), **settings)
 
 

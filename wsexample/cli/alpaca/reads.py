@@ -12,7 +12,7 @@ import click
 from wsexample.cli.alpaca.access import AlpacaAccess, account_access, market_access
 from wsexample.cli.help_text import CALL_STATUSES, epilog
 from wsexample.cli.listing import NONE, Column, list_flags, money, number, show, show_one, when
-from wsexample.cli.options import CONTEXT, SECONDS, Command, debug_option, option
+from wsexample.cli.options import CONTEXT, MOMENT, SECONDS, Command, debug_option, option
 from wsexample.cli.output import Output
 from wsexample.cli.running import Stop, say
 from wsexample.cli.symbols import by_feed, spelled
@@ -287,7 +287,6 @@ HISTORY: dict[str, tuple[Column, ...]] = {
         Column("Ask size", lambda item: number(item.ask_size), rank=1),
     ),
 }
-MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S"])
 
 
 @click.command(cls=Command, context_settings=CONTEXT, epilog=epilog(

@@ -54,7 +54,7 @@ class Prompt:
             _ = get_app_session().output
         self._interrupted = interrupted
         self._session: PromptSession[str] = PromptSession(
-            history=_history(history), enable_open_in_editor=False, complete_while_typing=False
+            history=_history(history), enable_open_in_editor=False, enable_suspend=True, complete_while_typing=False
         )
         self._session.default_buffer.accept_handler = self._accepted
         self._above = _Above(self._session.app)

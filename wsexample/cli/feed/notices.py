@@ -60,7 +60,7 @@ class Notices:
             case Gap():
                 return self._gap(event)
             case Refused(topic=topic, error=error):
-                return f"{topic} is not delivered: {self._explain(error)}", "red"
+                return f"{topic} is not delivered: {self._explain(error).removeprefix(f'{topic}: ')}", "red"
         return None
 
     def _trouble(self, event: Event, delay_s: float) -> Notice | None:

@@ -151,6 +151,9 @@ async def _run(source: Sequence[str], chosen: dict[str, Any], stop: Stop, *, is_
         raise OptionError("name a source, or pipe records in; --help has examples")
     if source and source[0] in COMMANDS and {"-q", "--quiet"} & set(source):
         raise OptionError("a source with --quiet prints no records; give --quiet to the hub")
+    late = next((word for word in source if word.startswith("--")), None)
+    if source and source[0] not in COMMANDS and late is not None:
+        raise OptionError(f"{late} stands behind the source {source[0]}; options of the hub stand before it")
     if not is_quiet:
         show_log(chosen["log_format"])
     host, port = chosen["listen"]
@@ -248,7 +251,9 @@ def _access(chosen: dict[str, Any], host: str) -> Access:
         path = Path(chosen["tokens"])
         if not path.is_file():
             raise OptionError(f"there is no {path}: wsexample hub-token add {path} NAME makes it")
-        return Access(TokenFile(path), anybody=None)
+        tokens = TokenFile(path)
+        tokens.names()  # a file that holds none says so now, not to the first reader
+        return Access(tokens, anybody=None)
     what = "orders and accounts" if chosen["account"] else "market data"
     words = exposure(host, f"read {what}", "--tokens")
     if words is not None:

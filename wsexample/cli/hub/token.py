@@ -21,6 +21,7 @@ __all__ = ["main"]
 
 STATUSES = (ExitCode.OK, ExitCode.USAGE, ExitCode.STORAGE, ExitCode.INTERNAL)
 FILE = click.argument("file", type=click.Path(dir_okay=False))
+FILE_THAT_IS = click.argument("file", type=click.Path(exists=True, dir_okay=False))
 
 
 @click.group(cls=Group, context_settings=CONTEXT)
@@ -66,7 +67,7 @@ def add(
     context_settings=CONTEXT,
     epilog=epilog("wsexample hub-token revoke tokens.json alice", statuses=STATUSES),
 )
-@FILE
+@FILE_THAT_IS
 @click.argument("name")
 @debug_option
 def revoke(file: str, name: str, debug: bool) -> None:
@@ -92,7 +93,7 @@ def revoke(file: str, name: str, debug: bool) -> None:
         statuses=STATUSES,
     ),
 )
-@FILE
+@FILE_THAT_IS
 @list_flags
 @debug_option
 def list_tokens(file: str, wants_json: bool, color: str, debug: bool) -> None:

@@ -15,7 +15,7 @@ import click
 
 from wsexample.cli.exit_codes import ExitCode, exit_status_help
 from wsexample.cli.feed.numbers import count_of
-from wsexample.cli.options import CONTEXT, SECONDS, Command, debug_option, option, quiet_option
+from wsexample.cli.options import CONTEXT, DAY, SECONDS, Command, debug_option, option, quiet_option
 from wsexample.cli.output import Output
 from wsexample.cli.query.asking import answered
 from wsexample.cli.query.bars import bars_query, prices_query
@@ -58,7 +58,8 @@ only read. A terminal shows a table, a pipe gets CSV, a file what its name says:
 @option("--symbol", section="Question", help="With --bars and --picture, only this symbol.")
 @option(
     "--day",
-    type=click.DateTime(["%Y-%m-%d"]),
+    type=DAY,
+    metavar="DAY",
     section="Question",
     help="With --bars and --picture, only this day in UTC; a picture takes the last one.",
 )

@@ -14,7 +14,7 @@ from wsexample.cli.server.modes import Bridge, Broadcast, Echo, Exec, Faults, Mo
 from wsexample.cli.server.status import StaticFile, Traffic
 from wsexample.cli.verbose import VerboseTrace
 from wsexample.errors import OptionError
-from wsexample.wire.connection import check_close
+from wsexample.wire.closing import check_close
 from wsexample.wire.options import ServeOptions
 from wsexample.wire.tls import server_context
 
@@ -59,7 +59,7 @@ def mode(given: Mapping[str, Any], traffic: Traffic, note: Callable[[str], None]
         for name, is_wanted in (
             (f"--{given['mode']}", given["mode"]),
             ("--reply", given["reply"] is not None),
-            ("--exec", given["command"]),
+            ("--exec", given["command"] is not None),
         )
         if is_wanted
     ]
@@ -67,7 +67,9 @@ def mode(given: Mapping[str, Any], traffic: Traffic, note: Callable[[str], None]
         raise OptionError(f"{' and '.join(wanted)} exclude each other", option="mode")
     if given["reply"] is not None:
         return Reply(Encoder(is_binary=given["binary"]).encode(given["reply"].encode()))
-    if given["command"]:
+    if given["command"] is not None:
+        if not given["command"].strip():
+            raise OptionError("--exec names no command", option="command")
         return Exec(given["command"], is_binary=given["binary"], note=note)
     if given["mode"] == "broadcast":
         return Broadcast(given["queue_len"], traffic)

@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 import click
 
 from wsexample.cli.exit_codes import ExitCode
-from wsexample.cli.options import debug_option, option, quiet_option
+from wsexample.cli.options import MOMENT, debug_option, option, quiet_option
 from wsexample.cli.running import Stop, say
 from wsexample.errors import OptionError
 
@@ -98,7 +98,7 @@ def session_options(hours: str, zone: str) -> Callable[[Decorated], Decorated]:
     def decorate(command: Decorated) -> Decorated:
         start = option(
             "--start",
-            type=click.DateTime(["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]),
+            type=MOMENT,
             metavar="TIME",
             section="Market",
             help=f"Market time to begin with, in {zone}; default now.",

@@ -19,6 +19,9 @@ COMMANDS = {
     "weex": "wsexample.cli.weex.command:main",
 }
 
+GROUPS = frozenset({"alpaca", "weex"})
+"""Those that do nothing without a command of their own."""
+
 EPILOG = """\b
 Examples:
   wsexample record day.tape kclient KEY 9433 7203
@@ -47,8 +50,10 @@ def main(file: str, command: str, words: tuple[str, ...]) -> Any:
 
     It is the same as the command's own --record; a URL stands for wseclient, which then stays until Ctrl-C.
     """
+    if file.startswith("-"):
+        raise click.NoSuchOption(file)
     if command in COMMANDS:
-        arguments = [*words, "--record", file]
+        arguments = [*words, "--record", file] if words or command not in GROUPS else []
     elif "://" in command or command.startswith(":"):
         arguments = [command, *words, "--record", file]
         if not {"-w", "--wait", "--max-messages", "-1", "--one-message"} & set(words):
