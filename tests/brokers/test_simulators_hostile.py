@@ -6,12 +6,13 @@ The full fire, with floods and the commands as processes of their own, is ``scri
 from __future__ import annotations
 
 import asyncio
+import io
 import itertools
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import pytest
@@ -24,6 +25,7 @@ from wsexample.brokers.alpaca.simulator.slow import send_or_drop
 from wsexample.brokers.alpaca.simulator.trading_socket import MAX_BEHIND_BYTES
 from wsexample.brokers.base import Secret
 from wsexample.brokers.base.control import LARGEST
+from wsexample.brokers.base.shell import MAX_MESSAGE_BYTES, read_body
 from wsexample.brokers.kabu.simulator import KabuSimulator
 from wsexample.brokers.kabu.simulator import Switches as KabuSwitches
 from wsexample.brokers.weex.dialect import sign
@@ -354,5 +356,54 @@ def test_weex_takes_as_many_symbols_as_it_lists(run: Runner[None]) -> None:
             while answer.get("id") != 5:
                 answer = json.loads(str(await ws.receive(5)))
             assert answer["result"] is False
+
+    run(main())
+
+
+async def _too_long() -> AsyncIterator[bytes]:
+    """A body in chunks that says nowhere how long it will be."""
+    for _ in range(17):
+        yield b" " * 65536
+
+
+@pytest.mark.parametrize("place", ["venue", "control"])
+@pytest.mark.parametrize("broker", MAKERS)
+def test_a_body_without_end_is_refused(run: Runner[None], broker: str, place: str) -> None:
+    """413 from the venue's calls and from the control endpoint, whether its length was said before or not."""
+    paths = {"alpaca": "/v2/orders", "kabu": "/kabusapi/sendorder", "weex": "/capi/v3/order"}
+
+    async def main() -> None:
+        async with MAKERS[broker]() as sim, aiohttp.ClientSession() as http:
+            path = paths[broker] if place == "venue" else "/simulator/mute"
+            for body in (_too_long(), io.BytesIO(b" " * (MAX_MESSAGE_BYTES + 1))):
+                async with http.post(f"http://localhost:{sim.port}{path}", data=body) as reply:
+                    assert reply.status == 413
+
+    run(main())
+
+
+class _Failing:
+    """A request whose client leaves in the middle of its body."""
+
+    content_length = None
+
+    def __init__(self) -> None:
+        self.content = self
+        self._parts = [b"x" * 65536, b"y" * 65536]
+
+    async def readany(self) -> bytes:
+        if not self._parts:
+            raise ConnectionResetError("it has left")
+        return self._parts.pop()
+
+
+def test_what_is_raised_while_a_body_is_read_does_not_hold_it(run: Runner[None]) -> None:
+    """Its traceback leads to an empty buffer, so that nothing waits for the garbage collector."""
+
+    async def main() -> None:
+        with pytest.raises(ConnectionResetError) as caught:
+            await read_body(cast("Any", _Failing()))
+        frames = [entry.frame.f_locals for entry in caught.traceback]
+        assert [names["body"] for names in frames if "body" in names] == [bytearray()]
 
     run(main())

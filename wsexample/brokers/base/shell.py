@@ -11,11 +11,13 @@ from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any
 
+from aiohttp import web
+
 from wsexample.errors import StateError
 from wsexample.wire.options import ServeOptions
 from wsexample.wire.server import Server
 
-__all__ = ["LIMITS", "MAX_MESSAGE_BYTES", "Background", "OnePort", "not_listening"]
+__all__ = ["LIMITS", "MAX_MESSAGE_BYTES", "Background", "OnePort", "not_listening", "read_body"]
 
 MAX_MESSAGE_BYTES = 1024 * 1024
 """Largest message that a simulator takes, and about how much it holds of a client that it has not answered yet; a list of every
@@ -28,6 +30,28 @@ LIMITS = ServeOptions(max_message_bytes=MAX_MESSAGE_BYTES, read_ahead_bytes=MAX_
 def not_listening() -> StateError:
     """Return the error of a simulator that was asked where it listens before it does."""
     return StateError("the simulator does not listen; use it in an `async with` block")
+
+
+async def read_body(request: web.BaseRequest, most_bytes: int = MAX_MESSAGE_BYTES) -> bytes | None:
+    """Read the body of a request to its end; returns None for one that is longer than it may be, read no further.
+
+    aiohttp's own reading raises there, and what is raised holds what was read until the garbage collector comes by.
+
+    Parameters:
+        request: what came.
+        most_bytes: longest body (default 1 MiB).
+    """
+    if (request.content_length or 0) > most_bytes:
+        return None
+    body = bytearray()
+    try:
+        while more := await request.content.readany():
+            if len(body) + len(more) > most_bytes:
+                return None
+            body += more
+        return bytes(body)
+    finally:
+        body.clear()  # whatever ends this early may be held for a while with its traceback
 
 
 class Background:

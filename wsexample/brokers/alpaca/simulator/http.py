@@ -17,11 +17,11 @@ from wsexample.brokers.alpaca.simulator.exchange import Exchange
 from wsexample.brokers.alpaca.simulator.ids import Ids
 from wsexample.brokers.alpaca.simulator.stats import Stats
 from wsexample.brokers.alpaca.simulator.switches import Switches
+from wsexample.brokers.base.shell import read_body
 from wsexample.ports import Clock
 
 __all__ = ["HttpSide"]
 
-MAX_BODY_BYTES = 1 << 20
 UNAUTHORIZED = {"message": "unauthorized."}
 
 
@@ -70,12 +70,10 @@ class HttpSide:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request."""
-        body = bytearray()
-        while more := await request.content.read(MAX_BODY_BYTES):
-            body += more
-            if len(body) > MAX_BODY_BYTES:
-                return self._dressed(Answer(413, {"message": "request is too large"}), None)
-        call = Call(request.method, request.raw_path.partition("?")[0], dict(request.query), bytes(body))
+        body = await read_body(request)
+        if body is None:
+            return self._dressed(Answer(413, {"message": "request is too large"}), None)
+        call = Call(request.method, request.raw_path.partition("?")[0], dict(request.query), body)
         if self.delay_s > 0:
             await self._clock.sleep(self.delay_s)
         account, has_credentials = account_by_headers(

@@ -24,7 +24,7 @@ from wsexample.brokers.alpaca.simulator.streams import Streams
 from wsexample.brokers.alpaca.simulator.switches import Switches
 from wsexample.brokers.base.control import CONTROL_PATH, answer_control
 from wsexample.brokers.base.facts import Facts, counted, totals
-from wsexample.brokers.base.shell import LIMITS, OnePort
+from wsexample.brokers.base.shell import LIMITS, OnePort, read_body
 from wsexample.clock import SystemClock
 from wsexample.errors import OptionError
 from wsexample.ports import Clock
@@ -262,9 +262,12 @@ class AlpacaSimulator(OnePort, Commands):
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if self._is_controlled and request.path.startswith(CONTROL_PATH):
+            body = await read_body(request)
+            if body is None:
+                return web.json_response({"error": "the body is too long"}, status=413)
             return await answer_control(
                 request,
-                await request.read(),
+                body,
                 faults=self.commands(),
                 stats=self.stats.as_dict,
                 start=self._in_background,

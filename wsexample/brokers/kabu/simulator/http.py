@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import msgspec
 from aiohttp import web
 
+from wsexample.brokers.base.shell import read_body
 from wsexample.brokers.kabu.simulator.desk import PREFIX, Answer, Call
 
 __all__ = [
@@ -97,21 +98,15 @@ def turn_away(host: str | None, path: str, *, is_strict: bool) -> int | None:
 
 async def read_call(request: web.BaseRequest, *, max_body_bytes: int) -> Call:
     """Read a request to its end, unless its body is too long."""
-    is_too_long = (request.content_length or 0) > max_body_bytes
-    body = b""
-    if not is_too_long:
-        body = await request.content.read(max_body_bytes + 1)
-        while body and len(body) <= max_body_bytes and (more := await request.content.read(max_body_bytes + 1)):
-            body += more
-        is_too_long = len(body) > max_body_bytes
+    body = await read_body(request, max_body_bytes)
     return Call(
         method=request.method,
         path=request.path,
         query=dict(request.query),
         token=request.headers.get("X-API-KEY"),
         media_type=request.content_type if "Content-Type" in request.headers else None,
-        body=b"" if is_too_long else body,
-        is_too_long=is_too_long,
+        body=body or b"",
+        is_too_long=body is None,
     )
 
 

@@ -17,7 +17,7 @@ import msgspec
 from aiohttp import web
 
 from wsexample.brokers.base.control import CONTROL_PATH, answer_control
-from wsexample.brokers.base.shell import LIMITS, OnePort
+from wsexample.brokers.base.shell import LIMITS, OnePort, read_body
 from wsexample.brokers.weex.codes import PRIVATE_PATH, PRIVATE_TOPICS, PUBLIC_PATH
 from wsexample.brokers.weex.simulator.desk import Desk
 from wsexample.brokers.weex.simulator.faults import Faults
@@ -316,7 +316,9 @@ class WeexSimulator(OnePort, Faults):
     # -- REST ----------------------------------------------------------------------------------------------------
 
     async def _http(self, request: web.BaseRequest) -> web.StreamResponse:
-        raw = await request.read()
+        raw = await read_body(request)
+        if raw is None:
+            return web.json_response({"code": -1000, "msg": "request is too large"}, status=413)
         body, path = raw.decode(errors="replace"), request.path
         if self._is_controlled and path.startswith(CONTROL_PATH):
             return await answer_control(
