@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -95,6 +97,28 @@ def test_a_server_stops_in_the_middle_of_tls_handshakes(run_grid: RunGrid, tls_c
                 await asyncio.sleep(0)
             await server.close()
             assert await peer.end() is None
+
+    run_grid(main())
+
+
+@pytest.mark.parametrize("http", [None, hello], ids=["bare", "with http"])
+@pytest.mark.parametrize("is_secure", [False, True], ids=["plain", "tls"])
+def test_who_arrives_while_a_server_stops_is_let_go(
+    run_grid: RunGrid, tls_contexts: Tls, is_secure: bool, http: Any
+) -> None:
+    """Whichever turn of the loop it is: a client is ended at once, though it has an hour for its request."""
+
+    async def main() -> None:
+        patient = ServeOptions(handshake_timeout_s=3600)
+        for turns in range(8):
+            async with serve(echo, tls=tls_contexts[0] if is_secure else None, http=http, options=patient) as server:
+                arriving = socket.create_connection(("127.0.0.1", server.port))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+            with arriving, suppress(ConnectionError):
+                arriving.setblocking(False)
+                async with asyncio.timeout(10):
+                    assert await asyncio.get_running_loop().sock_recv(arriving, 1) == b""
 
     run_grid(main())
 

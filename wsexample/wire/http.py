@@ -69,9 +69,16 @@ class _Readers(web.Server):
     def __init__(self, handler: Any, gone: Callable[[Any], None], **more: Any) -> None:
         super().__init__(handler, **more)
         self._gone = gone
+        self.is_shut = False
+        """Whether nobody may come any more."""
 
     def __call__(self) -> RequestHandler:
         return _Reader(self, loop=self._loop, **self._kwargs)
+
+    def connection_made(self, handler: Any, transport: asyncio.Transport) -> None:
+        super().connection_made(handler, transport)
+        if self.is_shut:
+            asyncio.get_running_loop().call_soon(transport.abort)  # aiohttp's task for it has to begin first
 
     def connection_lost(self, handler: Any, exc: BaseException | None = None) -> None:
         self._gone(handler)
@@ -118,6 +125,7 @@ class HttpServer:
 
     async def shutdown(self, timeout_s: float) -> None:
         """Close what is idle, wait for requests that are being answered, and cut them when they take too long."""
+        self._server.is_shut = True
         for timer in self._waiting.values():
             timer.cancel()
         self._waiting.clear()

@@ -7,6 +7,7 @@ when there is one. Records, topics and rights are the business of whoever passes
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import ssl
 from collections.abc import Awaitable, Callable, Generator
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 __all__ = ["Reject", "Request", "Server", "ServerConnection", "serve"]
 
 log = logging.getLogger("wsexample.server")
+
+ARRIVING_TURNS = 3
+"""Turns of the loop in which whom asyncio has accepted becomes a connection; it loses those whose listener is closed before."""
 
 Handler = Callable[["ServerConnection"], Awaitable[None]]
 HttpHandler = Callable[["web.BaseRequest"], Awaitable["web.StreamResponse"]]
@@ -184,7 +188,7 @@ class Server:
         check_close(code, reason)
         self._is_closing = True
         if self._listener is not None:
-            self._listener.close()
+            await self._stop_listening(self._listener)
             if self._unix is not None:
                 self._unix.remove()
         if self._gate is not None:
@@ -214,6 +218,16 @@ class Server:
                     await self._listener.wait_closed()
             except TimeoutError:
                 log.warning("a connection did not go away in time; leaving it behind")
+
+    async def _stop_listening(self, listener: asyncio.Server) -> None:
+        """Let those who were accepted become connections, which can be ended, before the listener is closed."""
+        loop = asyncio.get_running_loop()
+        for sock in listener.sockets:
+            with contextlib.suppress(NotImplementedError):  # asyncio on Windows accepts without a reader
+                loop.remove_reader(sock)
+        for _ in range(ARRIVING_TURNS):
+            await asyncio.sleep(0)
+        listener.close()
 
     async def _wait_for_links(self, timeout_s: float) -> None:
         if self._links:

@@ -42,16 +42,21 @@ class TlsGate:
         }
         self._failed = failed
         self._waiting: dict[asyncio.Task[None], asyncio.Transport] = {}
+        self._is_closed = False
 
     def __call__(self) -> asyncio.Protocol:
         return _Arriving(self._enter)
 
     def close(self) -> None:
-        """Cut those who are in the middle of their handshake."""
+        """Cut those who are in the middle of their handshake, and who arrive from now on."""
+        self._is_closed = True
         for transport in self._waiting.values():
             transport.abort()
 
     def _enter(self, transport: asyncio.Transport, hello: bytearray) -> None:
+        if self._is_closed:
+            transport.abort()
+            return
         task = asyncio.ensure_future(self._shake_hands(transport, hello))
         self._waiting[task] = transport
         task.add_done_callback(self._waiting.pop)
