@@ -40,6 +40,8 @@ OPEN = WebSocketProtocol.STATE_OPEN
 
 TURN_FRAMES = 64
 """Frames for Autobahn's parser, of ten to twenty microseconds each, that a connection has in one turn of the loop."""
+TURN_INFLATED_BYTES = 1024 * 1024
+"""What a connection may inflate in one turn, a millisecond or two; a kilobyte on the wire may be a megabyte."""
 PIECE_BYTES = 512
 """What Autobahn's parser gets at once where the lane has no part: it copies all that it has with each frame."""
 MOST_PIECES = 1024
@@ -119,6 +121,7 @@ class _Lane(_Core):
     lane_passes_over = False
     """Whether what comes after a failure is passed over; Autobahn reads it, and fails once more where that is wrong."""
     _slow_frames = 0
+    _inflated_bytes = 0
     _waiting = b""
     _is_held_back = False
     _gives_way = False
@@ -218,7 +221,7 @@ class _Lane(_Core):
 
     def _next_turn(self) -> None:
         self._gives_way = False
-        self._slow_frames = 0
+        self._slow_frames = self._inflated_bytes = 0
         if self._is_held_back:
             return
         self.lane_is_paused = False
@@ -389,6 +392,9 @@ class _Lane(_Core):
             pmce.start_decompress_message()
             message = pmce.decompress_message_data(payload, max_output_len=limit if limit > 0 else None)
             told.append(message)
+            self._inflated_bytes += len(message)
+            if self._inflated_bytes >= TURN_INFLATED_BYTES:
+                self._give_way()
             if 0 < limit < len(message):
                 raise PayloadExceededError("the message is too long")  # Autobahn's own check comes to the same
             pmce.end_decompress_message()

@@ -10,9 +10,11 @@ import sys
 import tracemalloc
 import types
 import weakref
+import zlib
 from typing import Any
 
 import pytest
+from autobahn.websocket.compress import PerMessageDeflateOfferAccept
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -106,7 +108,8 @@ class Opened:
         self.protocol.connection_made(self.transport)
         self.protocol.data_received(
             b"GET / HTTP/1.1\r\nHost: localhost:9000\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
         )
         await turns()
         self.transport.written.clear()
@@ -313,6 +316,28 @@ def test_both_directions_count_as_autobahn_does(module: Any, run: Runner[None]) 
         assert ours.stats["incomingWebSocketMessages"] == 2
 
     run(main())
+
+
+def test_bombs_of_one_read_take_turns(module: Any, run: Runner[None]) -> None:
+    """A megabyte is a kilobyte on the wire: what inflates to more than that waits for the next turn, and comes all the same."""
+
+    async def main() -> None:
+        stream = zlib.compressobj(wbits=-15)
+        packed = (stream.compress(bytes(400_000)) + stream.flush(zlib.Z_SYNC_FLUSH))[:-4]
+        async with Opened(
+            module, perMessageCompressionAccept=lambda offers: PerMessageDeflateOfferAccept(offers[0])
+        ) as end:
+            arrive(end.protocol, deflated(packed) * 9, through_buffer=True)
+            assert len(end.got) == 3
+            await turns()
+            assert [len(message) for message in end.got] == [400_000] * 9
+
+    run(main())
+
+
+def deflated(packed: bytes) -> bytes:
+    """Build a client's compressed frame, masked with zeros."""
+    return b"\xc2" + _lane_py.build_frame(2, packed, b"\0\0\0\0")[1:]
 
 
 def test_what_was_read_and_not_looked_at_ends_with_the_connection(module: Any, run: Runner[None]) -> None:
