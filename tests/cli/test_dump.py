@@ -222,3 +222,13 @@ def test_a_refusal_is_told_without_the_page_that_came_with_it() -> None:
     assert done.returncode == 22
     assert done.stderr.endswith(": the server did not open a WebSocket: HTTP 403 Forbidden\n")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+@pytest.mark.parametrize(("where", "status", "said"), [("> /dev/full", 23, 1), ("| :", 0, 0)])
+def test_an_output_that_takes_no_more_is_no_defect(where: str, status: int, said: int) -> None:
+    """A full disk is one line with its status, a reader who leaves is the end."""
+    with peer(saying_goodbye(*[frame_bytes(1, b"x" * 60_000)] * 20)) as server:
+        line = f'{{ "{sys.executable}" -m wsexample.cli.dump -r --eof-wait 20 {server.url}; echo $? >&3; }} {where}'
+        ended = subprocess.run(["bash", "-c", f"{{ {line}; }} 3>&1"], capture_output=True, text=True, timeout=30)
+    assert (ended.stdout, ended.stderr.count("\n")) == (f"{status}\n", said), ended.stderr

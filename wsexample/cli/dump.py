@@ -22,7 +22,7 @@ import click
 
 from wsexample.cli.exit_codes import NORMAL_CLOSE_CODES, ExitCode, exit_code_for, exit_status_help
 from wsexample.cli.options import CONTEXT, Command, debug_option, option
-from wsexample.cli.running import say_error
+from wsexample.cli.running import status_of_failure
 from wsexample.errors import ConnectionClosed, HandshakeError, WsExampleError
 
 __all__ = ["main"]
@@ -115,10 +115,10 @@ def main(url: str, *, debug: bool = False, **settings: Any) -> None:
     except KeyboardInterrupt:
         sys.exit(int(ExitCode.INTERRUPTED))
     except Exception as error:  # noqa: BLE001 - the outermost frame: everything ends here as one line
-        sys.exit(int(say_error(_our_own(error), debug=debug)))
+        sys.exit(int(status_of_failure(_our_own(error), debug=debug)))
 
 
-def _our_own(error: Exception) -> BaseException:
+def _our_own(error: Exception) -> Exception:
     """Return the error of the wire behind one with websocket-client's name; it knows the exit status.
 
     A refusal is told without the headers and the page that websocket-client puts into its sentence.
