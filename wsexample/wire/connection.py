@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from wsexample.errors import ConnectionClosed, DeadlineError, OptionError, StateError
 from wsexample.wire.closing import CLEAN_CODES, OPEN
-from wsexample.wire.closing import check_close as check_close
 from wsexample.wire.fragments import Fragment
 from wsexample.wire.heartbeat import Heartbeat
 from wsexample.wire.inflow import Arrival, Inflow
