@@ -66,6 +66,17 @@ def test_a_full_disk_under_standard_output_is_no_defect(
     )
 
 
+def test_bytes_that_are_no_text_on_the_command_line_are_no_defect(capsys: pytest.CaptureFixture[str]) -> None:
+    """A word that no shell of UTF-8 would pass on is the user's to mend."""
+
+    async def program(stop: Stop) -> int:
+        "\udcff".encode()
+        return 0
+
+    assert status_of(program) == ExitCode.USAGE
+    assert "bytes that are not UTF-8 text" in capsys.readouterr().err
+
+
 def test_a_defect_says_that_it_is_one(capsys: pytest.CaptureFixture[str]) -> None:
     """What is not ours names its kind and how to see more; with debug the traceback comes too."""
 

@@ -21,7 +21,7 @@ import click
 
 from wsexample.cli.exit_codes import ExitCode, exit_code_for
 from wsexample.cli.leash import watch_parent
-from wsexample.errors import StorageError, WsExampleError
+from wsexample.errors import OptionError, StorageError, WsExampleError
 from wsexample.wire.trace import printable
 
 __all__ = [
@@ -162,7 +162,12 @@ def status_of_failure(error: Exception, *, debug: bool = False) -> int:
 
 
 def _in_our_words(error: Exception) -> Exception:
-    """Return what to say of an error: a full disk under standard output is no defect; all else that is written says so itself."""
+    """Return what to say of an error that is no defect: a full disk under standard output, bytes that are no text as a word.
+
+    All else that is read or written says so itself.
+    """
+    if isinstance(error, UnicodeEncodeError) and "surrogates" in error.reason:
+        return OptionError("the command line holds bytes that are not UTF-8 text; what is not text comes from a file")
     if type(error) is not OSError or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return error
     _silence(sys.stdout)

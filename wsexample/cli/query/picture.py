@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
@@ -71,6 +72,7 @@ def draw_png(day: Day, path: Path, *, zone: tzinfo | None = None) -> None:
         MissingExtraError: the extra ``pictures`` is missing.
         StorageError: the file cannot be written.
     """
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # where it keeps what it knows of fonts is no news
     need("matplotlib", EXTRA, "drawing a PNG").use("agg")
     plots = need("matplotlib.pyplot", EXTRA, "drawing a PNG")
     dates = need("matplotlib.dates", EXTRA, "drawing a PNG")
