@@ -102,6 +102,8 @@ class HubDialect(Dialect):
         self._next_epoch: str | None = epoch
         self._begun_epoch = epoch
         """What the numbers were of that this connection began with: the hub judges each of them by that."""
+        self._late_epoch: str | None = None
+        """What the hub is at when it has not heard an owner yet whom we have heard: ours too, once it gives us anything."""
         self._former: dict[str, int] = {}
         """Numbers of the hub's life before, of topics that have not spoken in the new one."""
         self._count = 0
@@ -113,6 +115,7 @@ class HubDialect(Dialect):
         """Begin on a fresh connection; the hub speaks first."""
         self._asked.clear()
         self._begun_epoch = self.epoch
+        self._late_epoch = None
         self.has_all = True
         return NOTHING
 
@@ -202,6 +205,8 @@ class HubDialect(Dialect):
                     records.append(self._missed(Missed(message.topic, seen + 1, seen + 1, "epoch"), received_ns))
                 if message.seq > self.positions.get(message.topic, 0):
                     self.positions[message.topic] = message.seq
+                    if self._late_epoch is not None:
+                        self.epoch, self._late_epoch = self._late_epoch, None
                     records.append(message.record)
                 else:
                     self.doubled += 1
@@ -225,8 +230,7 @@ class HubDialect(Dialect):
                 else:
                     self._keep(JSON.encode(message))
             elif isinstance(message, Epoch):
-                if self.epoch is not None and life_and_term(message.epoch)[0] == life_and_term(self.epoch)[0]:
-                    self.epoch = message.epoch
+                self._note_epoch(message.epoch)
             elif isinstance(message, Conflated):
                 self.conflated += message.count
         return Step(records, replies, phase, failure, confirmed, refused)
@@ -242,6 +246,13 @@ class HubDialect(Dialect):
             error = CredentialsError("this hub wants a token", venue=self.venue, code="token")
             return None, [], Failure(error, is_final=True)
         return None, [JSON.encode(Auth(self._token, id="auth")).decode()], None
+
+    def _note_epoch(self, epoch: str) -> None:
+        """Take note of what a hub's numbers are of from here on."""
+        (life, term), (our_life, our_term) = life_and_term(epoch), life_and_term(self.epoch or epoch)
+        if life == our_life:
+            self._late_epoch = epoch if term < our_term else None
+            self.epoch = self.epoch if term < our_term else epoch
 
     def _enter_epoch(self) -> None:
         """Give up the numbers of another life, now that the hub was asked with them; topics it does not know yet have none."""
