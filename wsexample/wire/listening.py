@@ -116,8 +116,10 @@ def listen_error(error: OSError, *, host: str | None, port: int, unix_path: str 
         message = f"{address} is in use by another program; choose another path or stop that program"
     elif in_use:
         message = f"{address} is in use by another program; choose another port or stop that program"
-    elif isinstance(error, socket.gaierror):
+    elif isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
         message = f"cannot listen on {address}: {host} is no address of this machine"
+    elif error.errno in (errno.EACCES, errno.EPERM) and unix_path is not None:
+        message = f"cannot listen on {address}: not permitted; look at the permissions of its directory"
     elif error.errno in (errno.EACCES, errno.EPERM):
         message = f"cannot listen on {address}: not permitted; ports below 1024 may need special rights"
     else:
