@@ -125,9 +125,10 @@ def _our_own(error: Exception) -> Exception:
     """
     if isinstance(error, HandshakeError) and error.status not in (None, 101):
         answer = f"HTTP {error.status} {error.reason or ''}".rstrip()
-        return HandshakeError(
+        told = HandshakeError(
             f"the server did not open a WebSocket: {answer}", status=error.status, reason=error.reason
         )
+        return told.with_traceback(error.__traceback__)
     cause = error.__cause__
     is_vague = exit_code_for(error) is ExitCode.INTERNAL
     return cause if is_vague and isinstance(cause, WsExampleError) else error
