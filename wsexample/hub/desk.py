@@ -29,6 +29,8 @@ log = logging.getLogger("wsexample.hub")
 
 CATCH_UP = 500
 """Records sent to a reader that catches up before its socket is waited for, and others have their turn."""
+AT_ONCE = 8
+"""Readers who get on with catching up in one turn of the loop."""
 TERMS = 8
 """Changes of owner of which it is remembered where they were in each topic."""
 MOST_STRANGE = 1000
@@ -121,6 +123,7 @@ class Desk:
         self._changed: dict[str, int] = {}
         """Topics that have changed since readers were late, in the order of their last change, with what number that was."""
         self._changes = 0
+        self._turns = asyncio.Semaphore(AT_ONCE)
         self._due: list[Group] = []
         self._look: asyncio.TimerHandle | None = None
         self._listeners: list[Callable[[str, int, Record], None]] = []
@@ -375,9 +378,14 @@ class Desk:
     async def _every_topic(self) -> AsyncIterator[Topic]:
         """Iterate over the topics that there are now, and let others have their turn now and then."""
         for count, topic in enumerate(list(self.topics.values()), start=1):
-            yield topic
             if not count % LOOK_AT_ONCE:
-                await asyncio.sleep(0)
+                await self.breathe()
+            yield topic
+
+    async def breathe(self) -> None:
+        """Let others have their turn: of all who have much to do in small pieces a few get on in each turn of the loop."""
+        async with self._turns:
+            await asyncio.sleep(0)
 
     async def unsubscribe(self, reader: Reader, patterns: Sequence[str], *, first: Sequence[bytes] = ()) -> None:
         """Take topics from a reader; patterns that it has not got are passed over."""
@@ -430,7 +438,7 @@ class Desk:
                 break
             await send_all(reader, messages, self.options.stall_s)
             if len(messages) >= CATCH_UP:
-                await asyncio.sleep(0)  # a socket that takes everything is not waited for
+                await self.breathe()  # a socket that takes everything is not waited for
         if reader.patterns and reader.connection.is_open:
             self._join(reader)
 

@@ -384,8 +384,8 @@ class Hub:
             case Subscribe():
                 await self._subscribe(reader, op)
             case Since():
+                await self.desk.breathe()  # it may be one of many, each of thousands of numbers
                 self._remember(reader, op)
-                await asyncio.sleep(0)  # it may be one of many, each of thousands of numbers
             case Unsubscribe():
                 gone = [pattern for pattern in op.topics if pattern in reader.patterns]
                 await self.desk.unsubscribe(reader, gone, first=[reader.codec.encode(Ack(op.id, gone))])
