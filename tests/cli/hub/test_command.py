@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -179,3 +180,13 @@ def test_a_backplane_that_cannot_be_is_a_wrong_command_line(words: list[str], sa
     ended = wsexample("hub", "--listen", "0", *words)
     assert ended.returncode == 2, ended.stderr
     assert said in ended.stderr
+
+
+def test_ctrl_c_ends_the_wait_for_a_backplane(launch: Callable[..., Running]) -> None:  # noqa: F811
+    """A NATS server that says nothing is waited for, which is told, and given up at once when the user wants so."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hub = launch("main", "hub", "--listen", "0", "--backplane", f"nats://127.0.0.1:{silent.getsockname()[1]}")
+        hub.wait_for("waiting for the NATS servers of the backplane; Ctrl-C stops")
+        hub.interrupt()
+        assert hub.finish() == 130
+    assert len(hub.err) == 1

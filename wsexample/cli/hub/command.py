@@ -45,6 +45,8 @@ log = logging.getLogger("wsexample.hub")
 _UPSTREAMS = {"kabu": ("kclient",), "alpaca": ("alpaca",), "weex": ("weex",), "tape": ()}
 """What ``--from`` puts before the words of a source."""
 GOODBYE_S = 10.0
+PATIENCE_S = 1.0
+"""After how long somebody who waits is told for what."""
 READABLE = click.Path(exists=True, dir_okay=False)
 SERVING, READERS, OTHERS = "Serving", "Readers", "Other hubs"
 
@@ -171,7 +173,7 @@ async def _run(source: Sequence[str], chosen: dict[str, Any], stop: Stop, *, is_
         allowed_origins=origins,
     )
     desk = Desk(options.desk)
-    async with _backplane(chosen, desk) as backplane:
+    async with _backplane(chosen, desk, stop, is_quiet=is_quiet) as backplane:
         hub = Hub(
             host, port, access=access, tls=_tls(chosen), http=pages, options=options, desk=desk, epoch=backplane.epoch
         )
@@ -182,7 +184,7 @@ async def _run(source: Sequence[str], chosen: dict[str, Any], stop: Stop, *, is_
 
 
 @contextlib.asynccontextmanager
-async def _backplane(chosen: dict[str, Any], desk: Desk) -> AsyncIterator[Backplane]:
+async def _backplane(chosen: dict[str, Any], desk: Desk, stop: Stop, *, is_quiet: bool) -> AsyncIterator[Backplane]:
     """Join other hubs, if there are to be any."""
     from wsexample.hub.backplane import backplane_at
 
@@ -197,11 +199,24 @@ async def _backplane(chosen: dict[str, Any], desk: Desk) -> AsyncIterator[Backpl
         tls = _backplane_tls(chosen)
         options = NatsOptions(lease=chosen["lease"] or "hub", replicas=chosen["replicas"] or 1, tls=tls)
         backplane = backplane_at(chosen["backplane"], desk, options)
-    await backplane.open()
+    if not await stop.race(_reached(backplane, chosen["log_format"], is_quiet=is_quiet)):
+        raise asyncio.CancelledError
     try:
         yield backplane
     finally:
         await backplane.close()
+
+
+async def _reached(backplane: Backplane, form: str, *, is_quiet: bool) -> None:
+    """Open a backplane, and say so when that takes long."""
+    opening = asyncio.ensure_future(backplane.open())
+    try:
+        await asyncio.wait({opening}, timeout=PATIENCE_S)
+        if not opening.done() and not is_quiet:
+            _tell(form, "waiting for the NATS servers of the backplane; Ctrl-C stops", event="waiting")
+        await opening
+    finally:
+        opening.cancel()
 
 
 def _backplane_tls(chosen: dict[str, Any]) -> TlsOptions | None:
