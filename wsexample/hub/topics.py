@@ -74,13 +74,13 @@ def matches(pattern: str, topic: str) -> bool:
     """Whether a topic is one of those that a pattern means."""
     if pattern == topic:
         return True
-    words = topic.split(".")
-    for place, word in enumerate(pattern.split(".")):
+    words, wanted = topic.split("."), pattern.split(".")
+    for place, word in enumerate(wanted):
         if word == ">":
             return True
         if place >= len(words) or word not in ("*", words[place]):
             return False
-    return True
+    return len(words) == len(wanted)
 
 
 def matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
