@@ -56,5 +56,7 @@ def test_what_cannot_be_is_said(launch: Launch) -> None:
     assert (unknown.exit_code, "there is no 'earthquake'" in unknown.stderr) == (22, True)
     wrong = ask(port, "drop_updates", "count=many")
     assert (wrong.exit_code, "drop_updates: " in wrong.stderr) == (22, True)
+    mistyped = ask(port, "reset", "sream=data")
+    assert (mistyped.exit_code, "reset: there is no 'sream'; there are stream" in mistyped.stderr) == (22, True)
     nobody = ask("moon")
     assert (nobody.exit_code, "neither a port nor one of kabu, alpaca, weex" in nobody.stderr) == (2, True)

@@ -116,7 +116,11 @@ async def _words_of(
 
 def _arguments(call: Callable[..., Any], body: bytes) -> dict[str, Any]:
     given = msgspec.json.decode(body, type=dict[str, Any]) if body.strip() else {}
-    inspect.signature(call).bind(**given)
+    signature = inspect.signature(call)
+    for name in given:
+        if name not in signature.parameters:
+            raise TypeError(f"there is no {name!r}; there are {', '.join(signature.parameters) or 'no arguments'}")
+    signature.bind(**given)
     hints = get_type_hints(call)
     arguments = {name: msgspec.convert(value, hints[name], strict=False) for name, value in given.items()}
     for name, value in arguments.items():
