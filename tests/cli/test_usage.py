@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from wsexample.cli.exit_codes import ExitCode
 from wsexample.cli.options import Command, color_options, option
-from wsexample.cli.usage import Group
+from wsexample.cli.usage import Group, usage_line
 from wsexample.errors import StorageError
 
 FULL = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no disk that is always full")
@@ -64,6 +64,21 @@ def test_a_usage_error_is_one_line(words: tuple[str, ...], said: str) -> None:
     assert found.stderr.startswith("prog: ")
     assert found.stderr.endswith(f"{said}\n")
     assert found.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "No such option '--prot'. Did you mean '--port'?",
+        "No such option '--prot'. (Did you mean one of: '--port'?)",
+        "No such option: --prot Did you mean --port?",
+        "No such option: --prot (Possible options: --port)",
+    ],
+)
+def test_a_guess_reads_the_same_with_each_version_of_click(words: str) -> None:
+    """The sentence goes on with it."""
+    told = usage_line(click.ClickException(words)).replace("'", "").replace("option:", "option")
+    assert told == "no such option --prot; did you mean --port?"
 
 
 def test_a_group_without_a_command_shows_its_help() -> None:

@@ -20,7 +20,8 @@ __all__ = ["Group", "Plain", "suggestion", "usage_line"]
 
 _CLICKS_OWN = re.compile(r"(No such|Invalid|Missing|Got unexpected|Option|Did you) ")
 """Sentences of click's begin so; ours go on behind the program's name, without a capital."""
-_GUESS = re.compile(r"\. \(?Did you mean (?:one of: )?(.*?)\?\)?$")
+_GUESS = re.compile(r"\.? \(?(?:Did you mean|Possible options:)(?: one of:)? (.*?)\??\)?$")
+"""What click adds of options that look like the one that was written; other words before 8.2."""
 _IS_HELP: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
 """What a group without a command raises since click 8.2: its message is the whole help."""
 
