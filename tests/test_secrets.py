@@ -620,7 +620,11 @@ def test_commands_keep_secrets(
 
     for name, value in environment.items():
         monkeypatch.setenv(name, filled(value))
-    ended = run_here(capfd, *map(filled, arguments), "--debug")
+    try:
+        ended = run_here(capfd, *map(filled, arguments), "--debug")
+    finally:
+        sync.enableTrace(False)  # which `dump -v2` turns on for its process, and this one goes on
+        logging.getLogger("websocket").setLevel(logging.NOTSET)
     sweep.keep("\n".join(ended.out), "\n".join(ended.err), *files_of(Path.cwd()))
     assert len(files_of(Path.cwd())) >= (3 if KEEPING[0] in arguments else 0)
     assert ended.status not in (0, 2, 70)
