@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from wsexample.cli.exit_codes import ExitCode
 from wsexample.cli.terminal import color_choice
 
 __all__ = ["Group", "Plain", "suggestion", "usage_line"]
@@ -40,12 +41,10 @@ class Plain(click.Command):
         """Run the command and leave the process with its exit status, as click does; Ctrl-C ends it with 130."""
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
-        from wsexample.cli.exit_codes import ExitCode
-
-        _open_standard_streams()
         try:
+            _open_standard_streams()
             found = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
-        except click.Abort:
+        except (click.Abort, KeyboardInterrupt):
             sys.exit(int(ExitCode.INTERRUPTED))
         except click.ClickException as error:
             _tell(error)
