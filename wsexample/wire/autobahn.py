@@ -445,6 +445,7 @@ class WebSocketClientProtocol(_Lane, _autobahn.WebSocketClientProtocol):
     """Client side of a WebSocket: override the callbacks of Autobahn's class of the same name."""
 
     is_server = False  # Autobahn's own classes say so only since 26.10.2
+    serverConnectionDropTimeoutCall: Any
 
     def processHandshake(self) -> Any:
         """Read the head of an answer; one without an end is not waited for."""
