@@ -83,6 +83,19 @@ def test_from_names_the_command_whose_words_follow(upstream: str, words: list[st
     assert (done.returncode, "a source with --quiet prints no records" in done.stderr) == (2, True), done.stderr
 
 
+def test_watching_no_hub_ends_at_once_unless_one_is_patient(launch: Callable[..., Running], day: Path) -> None:  # noqa: F811
+    """A mistyped address is told with its status; with --patient a hub may come later."""
+    done = wsexample("watch", "127.0.0.1:1")
+    assert (done.returncode, len(done.stderr.splitlines())) == (7, 1), done.stderr
+    with socket.socket() as kept:  # nobody listens there, and nobody else takes it
+        kept.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{kept.getsockname()[1]}"
+        early = launch("main", "watch", place, "--patient", "--count", "1")
+        early.wait_for("refused")
+    launch("main", "hub", "--listen", place, "--no-page", str(day)).wait_for("readers connect")
+    assert early.finish() == 0
+
+
 def test_a_source_that_fails_ends_the_hub(launch: Callable[..., Running]) -> None:  # noqa: F811
     """With its status and one line; its own words stand above."""
     hub = launch("main", "hub", "--listen", "0", "--", "watch", "127.0.0.1:1", "--no-reconnect")

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from wsexample.cli.broker_access import patience_flag, retry_of
 from wsexample.cli.feed.flags import feed_flags
 from wsexample.cli.feed.plan import FeedPlan
 from wsexample.cli.help_text import epilog
@@ -39,9 +40,16 @@ __all__ = ["main"]
 @option("--token-file", type=click.File("r"), envvar="WSEXAMPLE_HUB_TOKEN_FILE", section="Hub",
         help="File with the token; also from WSEXAMPLE_HUB_TOKEN_FILE. WSEXAMPLE_HUB_TOKEN has the token itself.")  # fmt: skip
 @click.option("--token", envvar="WSEXAMPLE_HUB_TOKEN", hidden=True, show_envvar=False)
+@patience_flag("Hub")
 @feed_flags
 def main(
-    url: str, topics: tuple[str, ...], interval: int | None, token_file: Any, token: str | None, feed: FeedPlan
+    url: str,
+    topics: tuple[str, ...],
+    interval: int | None,
+    token_file: Any,
+    token: str | None,
+    is_patient: bool,
+    feed: FeedPlan,
 ) -> None:
     """Read a hub: a live table on a terminal, JSON lines in a pipe."""
     secret = token_file.read().strip() if token_file is not None else token
@@ -50,7 +58,6 @@ def main(
         from wsexample.cli.feed.run import Feed
         from wsexample.cli.feed.table import MarketTable
         from wsexample.doors.hub import connect_hub
-        from wsexample.session.options import Retry
         from wsexample.wire.masking import mask_url
 
         session = connect_hub(
@@ -58,7 +65,7 @@ def main(
             topics or (">",),
             token=secret,
             interval_ms=interval,
-            retry=Retry(max_attempts=None if feed.reconnects else 1),
+            retry=retry_of(feed, is_patient=is_patient),
         )
         view = MarketTable([])
         return await Feed(feed, {"hub": session}, stop, place=f"hub {mask_url(url)}", view=view).run()
