@@ -182,7 +182,7 @@ class NatsBackplane(Backplane):
         await hear(self.subject("live"), self._hear, pending_msgs_limit=1 << 20, pending_bytes_limit=1 << 28)
         await hear(self.subject("turn"), self._hear_takeover)
         await hear(self.subject("again"), self._hear_again)
-        await self.client.flush()
+        await self._link.settle()
         if self._link.denied is not None:
             raise self._link.denied
         state = await self.kept.open()

@@ -98,6 +98,11 @@ class NatsLink:
         self._wanted.append((subject, hear, limits))
         await self.client.subscribe(subject, cb=hear, **limits)
 
+    async def settle(self) -> None:
+        """Wait until the server has taken what it was told, and has said what it does not allow."""
+        await self.client.flush()  # its ping goes before what waits to be written, which goes out meanwhile
+        await self.client.flush()
+
     def jetstream(self, timeout_s: float) -> Any:
         """Return what the client asks JetStream with, the same for as long as there is this client.
 
