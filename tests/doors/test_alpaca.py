@@ -260,6 +260,27 @@ def test_disconnect_from_a_handler_and_connect_again(run: Runner[None], tmp_path
     run(main())
 
 
+def test_a_method_that_disconnects_while_connect_still_asks_is_no_error(run: Runner[None], tmp_path: Path) -> None:
+    """`connect` was done and so was its end; asking afterwards says so, however the threads meet."""
+
+    class Hasty(Watched):
+        def subscribe_to_trades(self) -> None:
+            life = self._life
+            assert life is not None
+            self.disconnect()
+            with pytest.raises(StateError, match="disconnected meanwhile"):
+                life.subscribe()
+            super().subscribe_to_trades()
+
+    async def main() -> None:
+        async with AlpacaSimulator(switches=SWITCHES) as sim:
+            client = client_of(sim, tmp_path, Hasty)
+            await asyncio.to_thread(client.connect)
+            assert not client.is_connected()
+
+    run(main())
+
+
 @pytest.mark.parametrize("is_another_run", [False, True])
 def test_a_client_goes_on_where_it_stopped(run: Runner[None], tmp_path: Path, is_another_run: bool) -> None:
     """What happened between two lives comes first and once, also to another run of the program with the same store."""

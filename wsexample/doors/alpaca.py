@@ -142,7 +142,11 @@ class AlpacaWebsocketClient:
             life.start()
         try:
             life.wait_live(timeout_s)
-            self.subscribe_to_trades()
+            try:
+                self.subscribe_to_trades()
+            except StateError:
+                if not life.is_ending:  # one of your methods has had enough already
+                    raise
         except BaseException:  # Ctrl-C too: nothing that was begun is left running
             life.end(timeout_s)
             raise

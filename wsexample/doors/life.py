@@ -13,6 +13,7 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import CancelledError as Cancelled
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotInTime
 from typing import Any
@@ -94,11 +95,34 @@ class Life:
         self._over.result()
         return True
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether it was asked to end."""
+        return self._stop.is_set()
+
     def subscribe(self) -> None:
-        """Ask for trade updates and wait for the answer, which has a deadline of its own."""
+        """Ask for trade updates and wait for the answer, which has a deadline of its own.
+
+        Raises:
+            StateError: it has ended meanwhile.
+            RequestError: Alpaca left the stream out.
+        """
         stream, loop = self.stream, self._loop
-        if stream is not None and loop is not None:
-            asyncio.run_coroutine_threadsafe(stream.subscribe(stream.topics), loop).result()
+        if stream is None or loop is None:
+            return
+        asking = stream.subscribe(stream.topics)
+        try:
+            answer = asyncio.run_coroutine_threadsafe(asking, loop)
+            while not _done(answer, LOOK_S):
+                if self.is_over:
+                    break
+            else:
+                answer.result()
+                return
+        except (RuntimeError, Cancelled):  # its loop is closed, or closing
+            pass
+        asking.close()
+        raise StateError("the client was disconnected meanwhile")
 
     def end(self, timeout_s: float) -> BaseException | None:
         """Ask for the end and wait for it; from one of its own threads it is only asked for.
