@@ -28,6 +28,12 @@ def test_a_url_is_taken_apart(url: str, address: str, host_header: str, resource
     assert (target.address, target.host_header, target.resource) == (address, host_header, resource)
 
 
+def test_a_host_has_no_capitals_however_they_are_written() -> None:
+    """Escaped ones and those behind an escape neither, so that a host is equal to itself; a zone keeps its own."""
+    assert Target.parse("ws://A%4a%2eORG/").host == "aj.org"
+    assert Target.parse("ws://[FE80::1%25Eth0]/").host == "fe80::1%Eth0"
+
+
 def test_user_info_is_decoded() -> None:
     """What is percent-encoded in the URL reaches the server as it was meant."""
     target = Target.parse("ws://me%40home:p%3Ass@localhost/")

@@ -137,7 +137,7 @@ def _ascii_host(host: str) -> str:
     except ValueError as error:
         words = f"{host!r} is not a name that the network can look up: {error}"
         raise OptionError(words, option="url") from None
-    return name
+    return address.lower() + percent + zone  # names of interfaces tell capitals apart, names of hosts do not
 
 
 def _resource(path: str, query: str) -> str:

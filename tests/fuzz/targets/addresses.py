@@ -8,6 +8,7 @@ and no error quotes the password.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from urllib.parse import unquote
 
 from wsexample.errors import HandshakeError, OptionError
 from wsexample.wire.masking import mask_head, mask_log, mask_url
@@ -60,6 +61,8 @@ HERE = "wss://user:" + SECRET + "@example.com/a/b?c=d"
 def one_input(data: bytes) -> None:
     """Read the text as each of these."""
     text = data.decode("utf-8", "replace")
+    if SECRET in unquote(text):  # atheris takes words from what is compared; where nobody expects one it is no secret
+        return
     for url in (text, f"ws://{text}", f"ws://user:{SECRET}@{text}", f"ws+unix:{text}"):
         _a_target(url)
     for url in (text, f"socks5h://user:{SECRET}@{text}"):

@@ -33,7 +33,6 @@ DATA = Path(__file__).parents[2] / "data" / "kabu"
 NOW_NS = 1_772_586_932 * 10**9
 RAW = [path.read_bytes().strip() for path in sorted(DATA.glob("*.json"))]
 BOARDS: list[Any] = [json.loads(raw) for raw in RAW]
-SECRET = "kabuPass1"
 TOPICS = (("9433@1",), ("101", "9433@3"), ("167060019@2",))
 DETAIL = {"SeqNum": 1, "ID": "a", "RecType": 8, "ExchangeID": "b", "State": 3, "TransactTime": "2026-03-04T10:15:32+09:00",
           "OrdType": 1, "Price": 1.5, "Qty": 100.0, "ExecutionID": "E1", "ExecutionDay": "2026-03-04T10:15:32+09:00",
