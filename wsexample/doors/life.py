@@ -113,10 +113,9 @@ class Life:
         asking = stream.subscribe(stream.topics)
         try:
             answer = asyncio.run_coroutine_threadsafe(asking, loop)
-            while not _done(answer, LOOK_S):
-                if self.is_over:
-                    break
-            else:
+            while not _done(answer, LOOK_S) and not self.is_over:
+                pass
+            if answer.done():
                 answer.result()
                 return
         except (RuntimeError, Cancelled):  # its loop is closed, or closing

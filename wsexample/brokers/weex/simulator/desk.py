@@ -8,8 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from wsexample.brokers.weex.simulator.market import Market
-from wsexample.brokers.weex.simulator.orders import KEPT_FILLS, KEPT_ORDERS, Changes, OrderDesk, Refused, text
+from wsexample.brokers.weex.simulator.orders import Changes, OrderDesk, Refused, text
 
 __all__ = ["Desk"]
 
@@ -24,21 +23,10 @@ class Desk(OrderDesk):
     """One account on the contract market.
 
     Parameters:
-        market: where its orders are filled.
-        splits_fills: as for `OrderDesk`: whether a crossing order is filled in two parts (default True).
-        kept_orders: as for `OrderDesk`: how many orders that are over are kept (default 2,000).
-        kept_fills: as for `OrderDesk`: how many executions are kept (default 5,000).
+        market, splits_fills, kept_orders, kept_fills: as for `OrderDesk`.
     """
 
-    def __init__(
-        self,
-        market: Market,
-        *,
-        splits_fills: bool = True,
-        kept_orders: int = KEPT_ORDERS,
-        kept_fills: int = KEPT_FILLS,
-    ) -> None:
-        super().__init__(market, splits_fills=splits_fills, kept_orders=kept_orders, kept_fills=kept_fills)
+    def _fund(self) -> None:
         self.amount = DEPOSIT
         """Collateral."""
         self.positions: dict[tuple[str, str], dict[str, Any]] = {}

@@ -89,6 +89,11 @@ class OrderDesk(ABC):
         self._kept_orders = kept_orders
         self._version = 500
         self._ids = 740_000_000_000_000_100 if not market.is_spot else 750_000_000_000_000_100
+        self._fund()
+
+    @abstractmethod
+    def _fund(self) -> None:
+        """Give the account what it begins with."""
 
     def next_id(self) -> str:
         """Return a number that no order, fill or position has."""
