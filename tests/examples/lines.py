@@ -163,8 +163,8 @@ def run_words(part: Part, facts: Mapping[str, str]) -> tuple[list[str], bool]:
         return [*words, *([] if "--count" in words else ["--count", "1"])], False
     if room == "dump":
         if "--eof-wait" in words:
-            return words, "-r" not in words
-        return [*words, *(["--eof-wait", "20"] if "-r" in words else [])], True  # at a terminal nothing ends it
+            return words, False
+        return [*words, "--eof-wait", "20"], True  # at a terminal nothing ends it, and no line that is piped in here
     return words, False
 
 

@@ -70,6 +70,7 @@ def be(module: str, words: list[str], folder: str, environment: dict[str, str], 
     try:
         import_module(f"wsexample.cli.{module}").main(args=words, prog_name=module)
     finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # how it ended is settled; a late Ctrl-C is not to change that
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):
                 stream.flush()
