@@ -105,12 +105,11 @@ class SimAccount:
             if too_many <= 0:
                 return
             top = order.parent or order
-            family = [top, *top.legs]
+            family = dict.fromkeys((top, *top.legs, order))  # a leg that was replaced is not among the legs any more
             if order.order_id in self.orders and all(one.is_closed for one in family):
                 for one in family:
-                    self.orders.pop(one.order_id, None)
+                    too_many -= self.orders.pop(one.order_id, None) is not None
                     self.by_client_id.pop(one.client_order_id, None)
-                too_many -= len(family)
 
     # -- what is held and free -----------------------------------------------------------------------------------
 

@@ -245,8 +245,8 @@ class TradingDesk:
     def _cancel_all(self, account: SimAccount, call: Call, parts: tuple[str, ...], now_ns: int) -> Answer:
         statuses = []
         for order in list(account.open_orders()):
-            if order.parent is not None:
-                continue
+            if order.parent is not None and not order.parent.is_closed:
+                continue  # it goes with its parent
             try:
                 self._exchange.cancel(account, order, now_ns)
                 statuses.append({"id": order.order_id, "status": 200})

@@ -146,7 +146,8 @@ class Exchange:
 
     def _cancel_now(self, account: SimAccount, order: SimOrder, before: str) -> None:
         if order.is_closed:
-            self.tell(account, order, "order_cancel_rejected", reason=TOO_LATE)
+            if order.status != "canceled":  # else another order of its group took it along
+                self.tell(account, order, "order_cancel_rejected", reason=TOO_LATE)
             return
         if order.status == "pending_cancel":
             order.status = before
@@ -178,19 +179,44 @@ class Exchange:
         before, order.status = order.status, "pending_replace"
         if self._switches.pending_cancel_events:
             self.tell(account, order, "pending_replace")
-        self._later(lambda: self._replace_now(account, order, new, before))
+        self._later(lambda: self._replace_now(account, order, new, size, before))
         return new
 
-    def _replace_now(self, account: SimAccount, old: SimOrder, new: SimOrder, before: str) -> None:
-        if old.is_closed:
+    def _replace_now(
+        self, account: SimAccount, old: SimOrder, new: SimOrder, size: Decimal | None, before: str
+    ) -> None:
+        wanted = old.size if size is None else size  # what has been filled or changed on the way counts
+        new.size = None if wanted is None else wanted - old.filled_size
+        if old.is_closed or (new.size is not None and new.size <= 0):
             new.status, new.failed_ns = "rejected", self.now_ns
+            if not old.is_closed:
+                old.status = "partially_filled"
             self.tell(account, old, "order_replace_rejected", reason=TOO_LATE)
             return
+        self._take_place(old, new)
         old.status = before
         old.replaced_by = new.order_id
         shown = new if self._switches.replaced_carries == "new" else old
+        is_waiting = old.order_id in self._waiting
         self.end(account, old, "replaced", shown=shown)
-        self._open(account, new)
+        if is_waiting:
+            self._begin(account, new)
+        elif before == "held" and old.parent is not None and not old.parent.is_closed:
+            new.status = "held"
+        else:
+            self._open(account, new)
+
+    @staticmethod
+    def _take_place(old: SimOrder, new: SimOrder) -> None:
+        """Put the new order into the group of the old one: the legs follow their parent, and grow or shrink with it."""
+        if old.parent is not None:
+            old.parent.legs[old.parent.legs.index(old)] = new
+            return
+        new.legs, old.legs = old.legs, []
+        for leg in new.legs:
+            leg.parent = new
+            if leg.size is not None and new.size is not None:
+                leg.size += new.size - old.remaining
 
     # -- the life of an order ------------------------------------------------------------------------------------
 
@@ -217,7 +243,7 @@ class Exchange:
         for leg in order.legs:
             if order.order_class == "mleg":
                 leg.status = "new"
-            elif self._switches.held_events:
+            elif self._switches.held_events and order.replaces is None:
                 self.tell(account, leg, "held")
         order.submitted_ns = self.now_ns
         self.tell(account, order, "new", execution_id=self.ids.uuid())
@@ -255,7 +281,7 @@ class Exchange:
                 self._waiting[order.order_id] = account, order
         for account, order in list(self._working.values()):
             is_crypto = order.asset is not None and order.asset.kind == "crypto"
-            if order.time_in_force in ("day", "opg", "cls") and not is_crypto:
+            if order.time_in_force in ("day", "opg", "cls") and not is_crypto and not order.is_closed:
                 self.end(account, order, "expired")
 
     def end(self, account: SimAccount, order: SimOrder, status: str, *, shown: SimOrder | None = None) -> None:
@@ -265,20 +291,37 @@ class Exchange:
         self._working.pop(order.order_id, None)
         self._waiting.pop(order.order_id, None)
         self.tell(account, order, status, shown=shown)
-        for leg in order.legs:
-            if not leg.is_closed and not order.filled_size:
-                self.end(account, leg, "canceled")
-        self._end_sibling(account, order)
+        self._end_group(account, order)
 
-    def _end_sibling(self, account: SimAccount, order: SimOrder) -> None:
-        """Of two orders that exclude each other, the end of one is the end of the other."""
-        parent = order.parent if order.parent is not None else order if order.order_class == "oco" else None
-        if parent is None or parent.order_class == "mleg" or order.status == "replaced":
+    def _end_group(self, account: SimAccount, order: SimOrder) -> None:
+        """End what depends on an order that ended without being filled.
+
+        The documentation has it for a cancel of any order of a group: whatever of it is open is canceled, however much the
+        parent has been filled. An expiry and a rejection are taken the same way, for nothing would end those that are left.
+        """
+        is_entry = order.parent is None and order.order_class in ("bracket", "oto")
+        if is_entry and order.filled_size and self._switches.partly_filled_parent == "release_legs":
+            for leg in order.legs:
+                if leg.size is not None:
+                    leg.size -= order.remaining
+            self._release_children(account, order)
             return
-        group = [*parent.legs, parent] if parent.order_class == "oco" else parent.legs
-        for other in group:
-            if other is not order and not other.is_closed:
-                self.end(account, other, "canceled")
+        parent = order.parent or order
+        for other in order.legs if order.status == "replaced" else (parent, *parent.legs):
+            if not other.is_closed:
+                is_over = order.status == "expired" and other.status != "held"
+                self.end(account, other, "expired" if is_over else "canceled")
+
+    def _others(self, order: SimOrder) -> list[SimOrder]:
+        """Return the open orders that exclude an order: of them and it, only one is to be filled."""
+        if order.order_class == "oco":
+            parent = order.parent or order
+            group = [*parent.legs, parent]
+        elif order.order_class in ("bracket", "oto") and order.parent is not None:
+            group = order.parent.legs
+        else:
+            return []
+        return [other for other in group if other is not order and not other.is_closed]
 
     # -- filling -------------------------------------------------------------------------------------------------
 
@@ -390,10 +433,13 @@ class Exchange:
             qty=text_of(size),
             position_qty=text_of(account.held(order.symbol)),
         )
-        if is_whole:
-            if order.order_class in ("bracket", "oto") and order.parent is None:
-                self._release_children(account, order)
-            self._end_sibling(account, order)
+        for other in self._others(order):
+            if is_whole:
+                self.end(account, other, "canceled")
+            elif other.size is not None:  # as documented, the other exit is for what is left
+                other.size -= size
+        if is_whole and order.order_class in ("bracket", "oto") and order.parent is None:
+            self._release_children(account, order)
         return execution_id
 
     def _note_execution(

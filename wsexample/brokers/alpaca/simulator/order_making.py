@@ -127,4 +127,5 @@ def make_replacement(order: SimOrder, request: ReplaceSubmission, client_id: str
         order_class=order.order_class,
         status="accepted",
         replaces=order.order_id,
+        parent=order.parent,
     )

@@ -89,6 +89,9 @@ class Switches:
     """Milliseconds from an order to its ``new``, and from a cancel or a replace to its result."""
     partial_fill_chance: float = 0.1
     """How often an order that could be filled is filled in part."""
+    partly_filled_parent: Literal["cancel_legs", "release_legs"] = "cancel_legs"
+    """What becomes of the exits when the entry of a bracket or an oto ends after a part of it was filled: canceled, which is
+    documented for cancels, or put to work for that part."""
     start_cash: int = 100_000
     """Cash of a new account, dollars."""
     bar_of_every_minute: bool = True
