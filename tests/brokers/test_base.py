@@ -346,6 +346,27 @@ def test_an_answer_that_breaks_off_keeps_the_credentials_out(run: Runner[None], 
     run(main())
 
 
+@pytest.mark.parametrize(("method", "times"), [("GET", 2), ("DELETE", 1), ("PUT", 1), ("POST", 1), ("PATCH", 1)])
+def test_only_reads_are_sent_again_when_the_answer_is_lost(run: Runner[None], method: str, times: int) -> None:
+    """What a server has heard may have been done: a position must not be closed twice because a connection ended."""
+
+    async def main() -> None:
+        heard = []
+
+        async def lose(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            heard.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.close()
+
+        async with await asyncio.start_server(lose, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            async with HttpCaller(f"http://127.0.0.1:{port}") as http:
+                with pytest.raises(NetworkError, match="broke off"):
+                    await http.call(method, "/v2/positions/AAPL", query={"qty": "5"})
+        assert len(heard) == times
+
+    run(main())
+
+
 def test_closed_is_closed(run: Runner[None]) -> None:
     """A call after closing is the caller's mistake; closing twice is none."""
 

@@ -200,6 +200,8 @@ class HttpCaller:
     ) -> Reply:
         """Make one call and return the answer, whatever its status; redirects are not followed.
 
+        A read whose connection ends before an answer begins is sent once more; nothing else is ever sent twice.
+
         Parameters:
             method: "GET", "PUT", ...
             path: what follows the base URL, with its slash, already quoted.
@@ -221,15 +223,23 @@ class HttpCaller:
         limit_s = timeout_s or self._timeout_s
         url = URL(self._base_url + path, encoded=True)
         address = f"{url.host}:{url.port}"
-        try:
-            async with (
-                asyncio.timeout(limit_s),
-                session.request(
-                    method, url, params=query, headers=headers, data=body, allow_redirects=False, ssl=self._tls or True
-                ) as response,
-            ):
+        is_read = method in ("GET", "HEAD")
+
+        async def once() -> Reply:
+            async with session.request(
+                method, url, params=query, headers=headers, data=body, allow_redirects=False, ssl=self._tls or True
+            ) as response:
                 content = await self._read(response.content, address)
                 return Reply(response.status, {k.lower(): v for k, v in response.headers.items()}, content)
+
+        try:
+            async with asyncio.timeout(limit_s):
+                try:
+                    return await once()
+                except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+                    if not is_read or isinstance(error, aiohttp.ClientConnectorError):
+                        raise
+                    return await once()  # most likely a kept connection that the peer has just closed
         except TimeoutError:
             raise DeadlineError(
                 f"{address} did not answer {method} {url.path} within {limit_s:g} s", step="reply", timeout_s=limit_s
@@ -277,6 +287,9 @@ class HttpCaller:
                 timeout=aiohttp.ClientTimeout(total=None),  # every call has its own deadline
                 headers={"User-Agent": _user_agent()},
             )
+            # aiohttp sends a DELETE or a PUT once more when the connection ends without an answer. What was heard twice may
+            # have been done twice, such as closing a part of a position: here only reads are sent again.
+            self._session._retry_connection = False
         return self._session
 
     async def close(self) -> None:
