@@ -261,6 +261,54 @@ def test_an_order_of_unknown_fate_says_so(run: Runner[None]) -> None:
     run(main())
 
 
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, b"<html>"),
+        (401, b'{"message":"unauthorized."}'),
+        (403, b'{"code":40310000,"message":"insufficient buying power"}'),
+        (422, b'{"code":40010001,"message":"client_order_id must be unique"}'),
+    ],
+)
+def test_an_order_that_stands_is_never_called_refused(run: Runner[None], status: int, body: bytes) -> None:
+    """After a lost answer the order itself may be what refuses its repetition; an answer that cannot be read loses it too."""
+    posts = 0
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        nonlocal posts
+        if request.method == "POST":
+            posts += 1
+            if posts == 1 and status != 200:
+                return web.Response(status=504)
+            return web.Response(status=status, body=body, content_type="application/json")
+        if posts == 1 and status != 200:  # the first one is slow to appear
+            return web.json_response({"code": 40410000, "message": "order not found"}, status=404)
+        return web.json_response({"id": "o-1", "status": "new"})
+
+    async def main() -> None:
+        async with answering(answer, clock=HurriedClock()) as rest:
+            assert (await rest.submit_order(order_of())).order_id == "o-1"
+
+    run(main())
+
+
+@pytest.mark.parametrize(("status", "body"), [(401, b'{"message":"unauthorized."}'), (200, b"<html>"), (404, b"{}")])
+def test_what_asking_brings_does_not_hide_that_an_order_was_sent(run: Runner[None], status: int, body: bytes) -> None:
+    """Whatever keeps a lost order from being found, the error says that it may stand, and under which identifier."""
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        if request.method == "POST":
+            return web.Response(status=504)
+        return web.Response(status=status, body=body, content_type="application/json")
+
+    async def main() -> None:
+        async with answering(answer, clock=HurriedClock()) as rest:
+            with pytest.raises(OrderUnknownError, match="identifier mine-1"):
+                await rest.submit_order(order_of(client_order_id="mine-1"))
+
+    run(main())
+
+
 def test_an_order_that_nobody_heard_is_no_riddle(run: Runner[None]) -> None:
     """A refused connection is raised as such: nothing was placed."""
 

@@ -33,6 +33,7 @@ from wsexample.brokers.alpaca.messages.trading import (
 )
 from wsexample.brokers.alpaca.rest.calls import Calls
 from wsexample.errors import (
+    BrokerError,
     BrokerUnavailableError,
     ConnectError,
     DialectError,
@@ -40,9 +41,9 @@ from wsexample.errors import (
     OptionError,
     OrderRejectedError,
     OrderUnknownError,
-    RateLimitError,
     RequestError,
     UnknownSymbolError,
+    WsExampleError,
 )
 from wsexample.ports import Clock
 from wsexample.records.market import Record
@@ -187,33 +188,37 @@ class AlpacaTradingRest:
         Raises:
             OptionError: neither a size nor a notional, or both; or something that Alpaca's orders do not have.
             OrderRejectedError: refused, with the vendor's words and figures.
-            OrderUnknownError: the answer was lost, and Alpaca cannot be asked either; names the client's identifier.
+            OrderUnknownError: no answer came, and Alpaca cannot be asked or does not show it; names the client's identifier.
         """
         client_id = request.client_order_id or str(uuid4())
         body = _submission(request, client_id)
-        for attempt in range(1, SUBMIT_ATTEMPTS + 1):
+        lost: WsExampleError | None = None
+        for _ in range(SUBMIT_ATTEMPTS):
+            refusal: BrokerError | None = None
             try:
                 reply = await self.calls.made("POST", "/v2/orders", body=body)
                 return self._order(self.calls.read(reply, OrderMessage, "POST /v2/orders"))
-            except (BrokerUnavailableError, NetworkError) as error:
-                if isinstance(error, ConnectError) and error.refused:
+            except (BrokerUnavailableError, NetworkError, DialectError) as error:
+                if lost is None and isinstance(error, ConnectError) and error.refused:
                     raise  # nobody heard it
-                # Whether it was heard is not known: it stands under its own identifier, or it may be sent again.
-                found = await self._submitted(client_id)
-                if found is not None:
-                    return found
-                if attempt == SUBMIT_ATTEMPTS:
-                    raise
-            except (RequestError, UnknownSymbolError) as error:
-                # A repetition that meets the first one: it was heard, only later than asked for.
-                if attempt > 1 and "unique" in error.words:
-                    return await self.fetch_order_by_client_id(client_id)
-                raise OrderRejectedError(
-                    str(error), venue=VENUE, code=error.code, words=error.words, http_status=error.http_status
-                ) from error
-        raise AssertionError("unreachable")
+                lost = error
+            except BrokerError as error:
+                if lost is None:
+                    raise _rejected(error) from None
+                refusal = error  # it may be the first one that is in the way of its repetition
+            # Whether it was heard is not known: it stands under its own identifier, or it may be sent again.
+            found = await self._submitted(client_id, lost)
+            if found is not None:
+                return found
+            if refusal is not None:
+                raise _rejected(refusal) from None
+        raise OrderUnknownError(
+            f"an order was sent to Alpaca {SUBMIT_ATTEMPTS} times and never answered ({lost}); Alpaca shows none by the"
+            f" client's identifier {client_id}, so it was most likely not taken; look for it before sending it again",
+            venue=VENUE,
+        ) from lost
 
-    async def _submitted(self, client_id: str) -> Order | None:
+    async def _submitted(self, client_id: str, lost: WsExampleError) -> Order | None:
         """Return an order by its own identifier; None when there is none.
 
         Raises:
@@ -221,14 +226,12 @@ class AlpacaTradingRest:
         """
         try:
             return await self.fetch_order_by_client_id(client_id)
-        except RequestError as error:
-            if error.http_status != 404:
-                raise
-            return None
-        except (BrokerUnavailableError, NetworkError, RateLimitError) as error:
+        except (BrokerError, NetworkError) as error:
+            if isinstance(error, BrokerError) and error.http_status == 404:
+                return None
             raise OrderUnknownError(
-                f"an order was sent to Alpaca and its answer was lost ({error}); look for it by the client's identifier"
-                f" {client_id} before sending it again",
+                f"an order was sent to Alpaca and its answer was lost ({lost}); it cannot be asked for either ({error});"
+                f" look for it by the client's identifier {client_id} before sending it again",
                 venue=VENUE,
             ) from error
 
@@ -449,6 +452,15 @@ class AlpacaTradingRest:
     async def fetch_asset(self, symbol: str) -> AssetMessage:
         """Return one asset by symbol or id; raises `UnknownSymbolError` when there is none."""
         return await self.calls.fetch(f"/v2/assets/{_quoted(symbol)}", AssetMessage)
+
+
+def _rejected(error: BrokerError) -> BrokerError:
+    """Return the error of an order that was refused; what concerns more than this order stays what it is."""
+    if not isinstance(error, RequestError | UnknownSymbolError):
+        return error
+    return OrderRejectedError(
+        str(error), venue=VENUE, code=error.code, words=error.words, http_status=error.http_status
+    )
 
 
 def _quoted(text: str) -> str:
