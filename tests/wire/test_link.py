@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.wire.conftest import hold, pair
-from wsexample.errors import DeadlineError, HandshakeError, OptionError
+from wsexample.errors import ConnectionClosed, DeadlineError, HandshakeError, OptionError
 from wsexample.wire.connection import connect
 from wsexample.wire.scripted import Script, accept
 
@@ -85,3 +85,23 @@ def test_interim_answers_are_bounded(run: Run) -> None:
         return str(caught.value)
 
     assert "interim answers are longer" in run(scenario())
+
+
+def test_what_was_read_before_a_break_is_delivered_whole(run: Run) -> None:
+    """Frames that have to wait for further turns of the loop come before the news that the connection is over."""
+
+    async def scenario() -> tuple[int, BaseException | None]:
+        ws = await connect("ws://x/", opener=Script([accept()]), ping_interval_s=0)
+        ws._link.data_received(b"\x01\x01a\x80\x01b" * 1000)  # messages in two fragments, which take a turn for every few
+        ws._link.connection_lost(ConnectionResetError())
+        received = 0
+        while True:
+            try:
+                await ws.receive(5)
+            except ConnectionClosed as error:
+                return received, error.__cause__
+            received += 1
+
+    received, cause = run(scenario())
+    assert received == 1000
+    assert isinstance(cause, ConnectionResetError)

@@ -110,6 +110,9 @@ class _Link(Autobahn):
     def connection_lost(self, exc: BaseException | None) -> None:
         self.lost_with = self.lost_with or exc
         super().connection_lost(exc)
+
+    def _end(self, exc: BaseException | None) -> None:
+        super()._end(exc)
         if self.connection is not None:  # Autobahn tells of a close only once; the connection always wants to know
             self.connection.lost()
 
@@ -414,8 +417,8 @@ class ServerLink(_Link, WebSocketServerProtocol):
             self.tracer.head(SENT, response)
         self.sendData(response)
 
-    def connection_lost(self, exc: BaseException | None) -> None:
-        super().connection_lost(exc)
+    def _end(self, exc: BaseException | None) -> None:
+        super()._end(exc)
         if self._late is not None:
             self._late.cancel()
         self.server.link_lost(self)
