@@ -340,6 +340,57 @@ def test_a_revoked_token_ends_its_readers(run: Run, tmp_path: Path) -> None:
     run(main())
 
 
+def test_a_new_token_for_a_name_does_not_keep_the_revoked_one(run: Run, tmp_path: Path) -> None:
+    """A token that leaked and was made anew with the same rights ends its connections all the same."""
+    path = tmp_path / "tokens.json"
+    leaked = TokenFile(path).add("anna")
+
+    async def main() -> None:
+        options = HubOptions(rights_look_s=0.05)
+        async with Hub(access=Access(TokenFile(path), anybody=None), options=options) as made:
+            reader = await Client.to(made, headers={"Authorization": f"Bearer {leaked}"})
+            TokenFile(path).revoke("anna")
+            TokenFile(path).add("anna")
+            with pytest.raises(ConnectionClosed) as caught:
+                await reader.take()
+            assert caught.value.code == 1008
+
+    run(main())
+
+
+def test_while_the_file_of_tokens_cannot_be_read_no_token_holds(run: Run, tmp_path: Path) -> None:
+    """Readers end and are told to come again; once it is mended a revoked token still ends its own."""
+    path = tmp_path / "tokens.json"
+    token = TokenFile(path).add("anna")
+    whole = path.read_text()
+    bearer = {"Authorization": f"Bearer {token}"}
+
+    async def main() -> None:
+        options = HubOptions(rights_look_s=0.05)
+        async with Hub(access=Access(TokenFile(path), anybody=None), options=options) as made:
+            reader = await Client.to(made, headers=bearer)
+            path.write_text("{")
+            with pytest.raises(ConnectionClosed) as caught:
+                await reader.take()
+            assert caught.value.code == 1011
+            with pytest.raises(HandshakeError) as refused:
+                await connect(made.url, headers=bearer)
+            assert refused.value.status == 503
+            late = await Client.to(made)
+            await late.say(op="auth", token=token)
+            with pytest.raises(ConnectionClosed) as ended:
+                await late.take()
+            assert (ended.value.code, made.refused) == (1011, {"tokens": 3})
+            path.write_text(whole)
+            reader = await Client.to(made, headers=bearer)
+            TokenFile(path).revoke("anna")
+            with pytest.raises(ConnectionClosed) as revoked:
+                await reader.take()
+            assert revoked.value.code == 1008
+
+    run(main())
+
+
 @pytest.mark.parametrize("has_page", [True, False])
 def test_connections_that_ask_for_nothing_are_dropped_and_noted(
     run: Run, caplog: pytest.LogCaptureFixture, has_page: bool

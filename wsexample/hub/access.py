@@ -13,7 +13,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -41,6 +41,8 @@ class Rights:
     """Whether account numbers stand in them; they are left out otherwise."""
     expires_ns: int | None = None
     """When they end, UTC epoch nanoseconds; None for never."""
+    token_hash: str = field(default="", repr=False)
+    """Of the token that gives them: a new token for the same name does not keep a revoked one's connections."""
 
     def allow(self, topic: str) -> bool:
         """Whether a topic may be had."""
@@ -182,7 +184,7 @@ class TokenFile:
             return
         try:
             rows = json.loads(self.path.read_text(encoding="utf-8"))["tokens"]
-            self._known = {_text(row, "sha256"): _rights(row) for row in rows}
+            self._known = {rights.token_hash: rights for rights in map(_rights, rows)}
         except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
             raise StorageError(f"{self.path} is not a file of tokens: {type(error).__name__} {error}") from error
         self._stamp = stamp
@@ -222,6 +224,7 @@ def _rights(row: dict[str, Any]) -> Rights:
         _flag(row, "account"),
         _flag(row, "personal"),
         None if expires is None else round(datetime.fromisoformat(expires).timestamp() * 1e9),
+        _text(row, "sha256"),
     )
 
 

@@ -15,7 +15,14 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from wsexample.errors import ConnectionClosed, CredentialsError, DeadlineError, OptionError, RequestError
+from wsexample.errors import (
+    ConnectionClosed,
+    CredentialsError,
+    DeadlineError,
+    OptionError,
+    RequestError,
+    StorageError,
+)
 from wsexample.hub.access import Access, Rights
 from wsexample.hub.desk import MOST_STRANGE, Desk, DeskOptions
 from wsexample.hub.notes import Notes
@@ -55,6 +62,8 @@ REFUSED = {
     "tls": "its TLS handshake failed or took too long",
     "limit": "there are too many readers",
 }
+NO_TOKENS = "tokens cannot be looked up at present"
+"""What readers are told while the file of tokens cannot be read; its name is for the log."""
 FRAMES_PER_OP = 50
 """Pings and fragments that a reader may send for each op that it may send."""
 HttpHandler = Callable[["web.BaseRequest"], Awaitable["web.StreamResponse"]]
@@ -248,6 +257,9 @@ class Hub:
                 self.access.rights_of(token, time.time_ns())
             except CredentialsError as error:
                 return self._refused("token", Reject(401, str(error)), request)
+            except StorageError as error:
+                self._note_refusal("tokens", str(error), remote=request.remote)
+                return Reject(503, NO_TOKENS)
         return None
 
     def _knows_origin(self, request: Request) -> bool:
@@ -298,6 +310,9 @@ class Hub:
                 self._notes.note(logging.INFO, "gone", "%s has gone (%s)", name, code, **who, code=code)
         except ConnectionClosed:
             return
+        except StorageError as error:
+            self._note_refusal("tokens", str(error), remote=connection.request.remote, reader=name)
+            connection.start_close(1011, NO_TOKENS)
         except (TimeoutError, DeadlineError):
             self.desk.stats.closed_slow += 1
             connection.start_close(1013, "too slow")
@@ -442,7 +457,13 @@ class Hub:
             await asyncio.sleep(self.options.rights_look_s)
             now_ns = time.time_ns()
             for connection, reader in list(self.readers.items()):
-                if not self.access.still_allows(reader.rights, now_ns):
+                try:
+                    holds = self.access.still_allows(reader.rights, now_ns)
+                except StorageError as error:  # a token that may have been revoked gives no rights
+                    self._count_refusal("tokens", reader, str(error))
+                    connection.start_close(1011, NO_TOKENS)
+                    continue
+                if not holds:
                     self._count_refusal("token", reader, "the token does not hold any more")
                     connection.start_close(1008, "the token does not hold any more")
 
