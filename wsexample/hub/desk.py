@@ -185,7 +185,7 @@ class Desk:
         for _, counts in self._terms:
             counts[name] = min(counts.get(name, 0), seq - 1)
         for place in self._index.readers_of(name):
-            place.offer(name, place.codec.encode(told), is_lossless=True)
+            place.offer(name, place.codec.encode(told), is_lossless=True, is_void=True)
         for reader, late in self._late.items():
             if late.positions.get(name, 0) >= seq and reader.wants(name):
                 late.positions[name] = seq - 1

@@ -114,10 +114,15 @@ class Group:
         if reader.place is self:
             reader.place = None
 
-    def offer(self, topic: str, data: bytes, *, is_lossless: bool) -> None:
-        """Take one encoded record; it goes out at the end of this turn of the loop, or of the interval."""
-        if is_lossless:  # of a topic that is conflated otherwise it is word that what was said of it counts no more
-            self._newest.pop(topic, None)
+    def offer(self, topic: str, data: bytes, *, is_lossless: bool, is_void: bool = False) -> None:
+        """Take one encoded record; it goes out at the end of this turn of the loop, or of the interval.
+
+        Of a topic that is conflated otherwise something lossless is word of its numbers: what waits goes before it, or not at
+        all where the word is that it counts no more (``is_void``).
+        """
+        waiting = self._newest.pop(topic, None) if is_lossless else None
+        if waiting is not None and not is_void:
+            self._rows.append((topic, waiting, False))
         if not self._interval_s or is_lossless:
             self._rows.append((topic, data, is_lossless))
         else:
@@ -189,12 +194,13 @@ class Straggler:
         for topic, data, is_lossless in rows:
             self.offer(topic, data, is_lossless=is_lossless)
 
-    def offer(self, topic: str, data: bytes, *, is_lossless: bool) -> None:
-        """Keep one encoded record: all that may not be conflated, the newest of the others."""
+    def offer(self, topic: str, data: bytes, *, is_lossless: bool, is_void: bool = False) -> None:
+        """Keep one encoded record: all that may not be conflated, the newest of the others. See `Group.offer`."""
         if is_lossless:
-            self._newest.pop(topic, None)  # see `Group.offer`
-            self._lossless.append(data)
-            self._lossless_bytes += len(data)
+            waiting = self._newest.pop(topic, None)
+            kept = [data] if waiting is None or is_void else [waiting, data]
+            self._lossless += kept
+            self._lossless_bytes += sum(map(len, kept))
             self.is_lost = self.is_lost or self._lossless_bytes > self._most_bytes
             return
         if topic in self._newest:
