@@ -24,7 +24,7 @@ def test_an_update_is_new_once() -> None:
     known = KnownUpdates()
     assert known.take(fill(1))
     assert not known.take(fill(1))
-    assert not known.take(fill(1, fill_id="listed otherwise"))
+    assert not known.take(fill(1, fill_id="listed otherwise", is_backfilled=True))
     assert known.take(Order(**KNOWN, status="new", event="new", exchange_ns=5))
     assert not known.take(Order(**KNOWN, status="new", event="new", exchange_ns=5))
     assert known.until_ns == 5

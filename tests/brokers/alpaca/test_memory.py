@@ -26,7 +26,8 @@ def order(status: str = "new", updated_ns: int = 1, filled: int = 0, **facts: An
 def test_an_execution_is_known_by_either_name() -> None:
     """The same quantity of the same order is the same execution, whatever a list calls it."""
     memory = TradingMemory()
-    assert memory.key(fill("stream-1", 4)) == memory.key(fill("list-1", 4))
+    assert memory.key(fill("stream-1", 4)) == memory.key(fill("list-1", 4, is_backfilled=True))
+    assert memory.key(fill("list-8", 8, is_backfilled=True)) == memory.key(fill("stream-8", 8))
     assert memory.key(fill("stream-2", 6)) != memory.key(fill("stream-1", 4))
     assert memory.key(fill("stream-1", 4)) != memory.key(fill("other", 4, order_id="p"))
     assert memory.key(fill("x", None)) == memory.key(fill("x", None))
@@ -38,6 +39,16 @@ def test_after_an_execution_was_taken_back_the_quantity_may_come_again() -> None
     first = memory.key(fill("a", 4))
     memory.key(fill("b", 0, correction="bust", corrects="a"))
     assert memory.key(fill("c", 4)) != first
+
+
+def test_two_executions_that_were_pushed_are_two() -> None:
+    """The quantity may come again although nobody told that the first one was taken back; each is known when it is doubled."""
+    memory = TradingMemory()
+    first, second = memory.key(fill("a", 4)), memory.key(fill("b", 4))
+    assert first != second
+    assert [memory.key(fill(name, 4)) for name in "abab"] == [first, second, first, second]
+    listed = memory.key(fill("list-8", 8, is_backfilled=True))
+    assert [memory.key(fill(name, 8)) for name in "cdcd"] == [listed, ("fill", "d"), listed, ("fill", "d")]
 
 
 def test_old_news_of_an_order_is_no_news() -> None:

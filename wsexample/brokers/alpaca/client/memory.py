@@ -26,8 +26,10 @@ class TradingMemory:
 
     def __init__(self, keep: int = 200_000) -> None:
         self._keep = keep
-        self._fills: OrderedDict[tuple[str, Decimal], str] = OrderedDict()
-        self._fill_ids: OrderedDict[str, None] = OrderedDict()
+        self._fills: OrderedDict[tuple[str, Decimal], tuple[str, str | None]] = OrderedDict()
+        """Order and quantity filled -> the name by which the session knows the execution, and by which it was pushed."""
+        self._fill_ids: OrderedDict[str, str] = OrderedDict()
+        """Identifier -> the name by which the session knows that execution."""
         self._orders: OrderedDict[str, Known] = OrderedDict()
         self._open: dict[str, None] = {}
         self.complete_until_ns: int | None = None
@@ -57,18 +59,31 @@ class TradingMemory:
         if fill.cumulative_size is not None and fill.correction is None and not fill.is_backfilled:
             self._check(fill.order_id, fill.cumulative_size - fill.size)
         self._advance(fill)
-        self._fill_ids[fill.fill_id] = None
+        name = self._fill_ids.get(fill.fill_id) or self._new_name(fill)
+        self._fill_ids[fill.fill_id] = name
         if len(self._fill_ids) > self._keep:
             self._fill_ids.popitem(last=False)
         if fill.correction is not None:
             self._forget_fills_of(fill.order_id)
             return ("correction", fill.fill_id)
-        fill_id = fill.fill_id
-        if fill.cumulative_size is not None:
-            fill_id = self._fills.setdefault((fill.order_id, fill.cumulative_size), fill_id)
-            if len(self._fills) > self._keep:
-                self._fills.popitem(last=False)
-        return ("fill", fill_id)
+        return ("fill", name)
+
+    def _new_name(self, fill: Fill) -> str:
+        """Return the name of an execution whose identifier is new: that of the same one by another source, or its own.
+
+        Two that were both pushed are two, whatever quantity they name: one between them may have been taken back unseen.
+        """
+        if fill.cumulative_size is None or fill.correction is not None:
+            return fill.fill_id
+        key = (fill.order_id, fill.cumulative_size)
+        name, pushed_id = self._fills.get(key, (fill.fill_id, None))
+        if not fill.is_backfilled:
+            name = name if pushed_id is None else fill.fill_id
+            pushed_id = fill.fill_id
+        self._fills[key] = name, pushed_id
+        if len(self._fills) > self._keep:
+            self._fills.popitem(last=False)
+        return name
 
     def _forget_fills_of(self, order_id: str) -> None:
         """An execution was taken back: the same quantity may be filled again, and that is another execution."""
