@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from tests.brokers.alpaca.payloads import KEY, RECEIVED_NS, SECRET, ns, on_wire, plain, raw
 from wsexample.brokers.alpaca.codes import EVENTS, STATUSES
@@ -221,6 +222,18 @@ def test_an_execution_that_is_taken_back_names_the_first() -> None:
     corrected = told("update_correct").records[0]
     assert isinstance(corrected, Fill)
     assert (corrected.correction, corrected.price) == ("correct", Decimal("187.1"))
+
+
+@pytest.mark.parametrize("name", ["update_bust", "update_correct"])
+def test_a_correction_needs_no_identifier_of_its_own(name: str) -> None:
+    """None is documented for it: it is named after what it corrects, the same by every source, and never left out."""
+    message: dict[str, Any] = plain(name)
+    with_id = records(message)[0]
+    del message["data"]["execution_id"]
+    without_id = records(message)[0]
+    assert without_id.fill_id.startswith(f"{with_id.corrects}/trade_")
+    assert records({**message, "data": {**message["data"], "event_id": "01K"}})[0].fill_id == without_id.fill_id
+    assert structs.replace(without_id, fill_id=with_id.fill_id) == with_id
 
 
 def test_each_leg_has_an_execution_of_its_own() -> None:

@@ -16,7 +16,7 @@
 | ``order.filled_qty`` | ``Fill.cumulative_size`` | |
 | ``position_qty``, ``position_qtys`` | ``Fill.position_size`` | negative is short |
 | ``legs`` (executions) | one ``Fill`` each | orders of several legs |
-| ``event`` trade_bust, trade_correct | ``Fill.correction`` | with ``previous_execution_id`` in ``corrects`` |
+| ``event`` trade_bust, trade_correct | ``Fill.correction`` | ``previous_execution_id`` in ``corrects``, also where it has no id |
 
 Every digit is kept: decimal texts become `Decimal`, times nanoseconds.
 """
@@ -113,9 +113,11 @@ class OrderReader:
         legs = _said(update.legs) or ()
         if legs:
             return [self._leg_fill(leg, update, order) for leg in legs if leg.execution_id]
-        size, fill_id = decimal_of(update.qty), _said(update.execution_id)
+        size, price = decimal_of(update.qty), decimal_of(update.price)
         correction = _CORRECTIONS.get(update.event)
-        price = decimal_of(update.price)
+        fill_id = _said(update.execution_id)
+        if correction is not None and not fill_id:
+            fill_id = _name_of_correction(update, order, price)
         if size is None or not fill_id or (price is None and correction != "bust"):
             return []
         position = decimal_of(update.position_qty)
@@ -315,6 +317,12 @@ class OrderReader:
             asset_class=m.asset_class or None,
             currency="USD",
         )
+
+
+def _name_of_correction(update: TradeUpdateMessage, order: Order, price: Decimal | None) -> str:
+    """Return an identifier for a correction without one, which is not documented to have any; the same by every source."""
+    corrected = _said(update.previous_execution_id) or f"{order.order_id}/{order.exchange_ns}"
+    return f"{corrected}/{update.event}" + ("" if price is None else f"/{price.normalize():f}")
 
 
 def _corrected(fill: Fill, correction: str, corrects: str | None) -> Fill:
