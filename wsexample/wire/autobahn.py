@@ -23,7 +23,7 @@ from wsexample.wire.lane import LaneCore, LaneCounters, is_utf8
 from wsexample.wire.remainder import Remainder
 from wsexample.wire.retold import Retold
 from wsexample.wire.scratch import ReadsIntoScratch
-from wsexample.wire.transports import BufferedPort, Nobody, is_uvloops, socket_of
+from wsexample.wire.transports import BufferedPort, Nobody, is_closing, is_uvloops, socket_of
 
 __all__ = [
     "WebSocketClientFactory",
@@ -113,6 +113,7 @@ class _Lane(_Core):
     frame_data: Any
     message_data: Any
     wasNotCleanReason: str | None
+    http_status_line: str | None = None
     lane_is_open = False
     lane_shares: frozenset[str] = frozenset()
     """Receive hooks that a class overrides for fragments only: a message in one frame still goes by the lane."""
@@ -202,12 +203,12 @@ class _Lane(_Core):
     def _stop_reading(self) -> None:
         self.lane_is_paused = True
         transport = self.transport
-        if transport is not None and not transport.is_closing():
+        if transport is not None and not is_closing(transport):
             transport.pause_reading()
 
     def _read_on(self) -> None:
         transport = self.transport
-        if transport is not None and not transport.is_closing():
+        if transport is not None and not is_closing(transport):
             transport.resume_reading()
 
     # -- turns ---------------------------------------------------------------------------------------------------
@@ -255,8 +256,8 @@ class _Lane(_Core):
     def consumeData(self) -> None:
         if self.state != OPEN:
             super().consumeData()
-        elif not self.lane_is_open:
-            pass  # frames that came before onOpen ran wait in self.data
+        elif not self.lane_is_open and self.http_status_line is not None:
+            pass  # frames that came before onOpen ran wait in self.data; a test that sets the state by hand has no onOpen
         elif self.lane_receives:
             self.lane_resume()
         else:
@@ -306,7 +307,7 @@ class _Lane(_Core):
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
         """Write what the lane has no part in; nothing to a socket that broke and has not said so yet."""
         transport = self.transport
-        if transport is None or not transport.is_closing():
+        if transport is None or not is_closing(transport):
             try:
                 super().sendData(data, sync, chopsize)
             except RuntimeError:

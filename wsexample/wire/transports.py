@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-__all__ = ["BufferedPort", "Nobody", "is_uvloops", "socket_of"]
+__all__ = ["BufferedPort", "Nobody", "is_closing", "is_uvloops", "socket_of"]
 
 
 class Nobody(asyncio.Transport):
@@ -44,6 +44,12 @@ class BufferedPort:
     def __init__(self, protocol: Any) -> None:
         for name in self.__slots__[1:]:
             setattr(self, name, getattr(protocol, name))
+
+
+def is_closing(transport: Any) -> bool:
+    """Tell whether a transport says that it is closing; what stands for one in a program's tests says nothing, or anything."""
+    ask = getattr(transport, "is_closing", None)
+    return ask is not None and ask() is True
 
 
 def is_uvloops(transport: Any) -> bool:

@@ -12,6 +12,7 @@ import types
 import weakref
 import zlib
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from autobahn.websocket.compress import PerMessageDeflateOfferAccept
@@ -438,3 +439,46 @@ def test_a_protocol_knows_its_role_from_us() -> None:
     """Autobahn's classes say since 26.10.2 only which end they are; who masks depends on it, so ours say so themselves."""
     said = [role.__dict__["is_server"] for role in (WebSocketClientProtocol, WebSocketServerProtocol)]
     assert said == [False, True]
+
+
+class Bare:
+    """A transport that a program's own test makes up: it keeps what is written and can nothing else."""
+
+    def __init__(self) -> None:
+        self.written = b""
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+
+@pytest.mark.parametrize("role", ["Client", "Server"])
+def test_a_transport_that_a_test_made_up_is_written_to_and_read_from(module: types.ModuleType, role: str) -> None:
+    """A state set by hand and a transport that cannot say whether it is closing are as good as they are to Autobahn."""
+    factory = getattr(module, f"WebSocket{role}Factory")("ws://localhost:9000", loop=asyncio.new_event_loop())
+    factory.setProtocolOptions(openHandshakeTimeout=0)
+    got: list[bytes] = []
+    protocol = factory()
+    protocol.onMessage = lambda payload, is_binary: got.append(payload)
+    protocol.transport = Bare()
+    protocol._connectionMade()
+    protocol.state, protocol.websocket_version = protocol.STATE_OPEN, 13
+    protocol.inside_message, protocol.current_frame = False, None
+    key = b"\x01\x02\x03\x04" if role == "Server" else None
+    protocol.data_received(_lane_py.build_frame(1, b"hello", key) + _lane_py.build_frame(9, b"?", key))
+    assert got == [b"hello"]
+    assert frames_of(protocol.transport.written) == [(0x8A, b"?")]
+    factory.loop.close()
+
+
+def test_a_mock_for_a_transport_is_not_one_that_is_closing(module: types.ModuleType, run: Runner[None]) -> None:
+    """Whatever a Mock answers to `is_closing`, what the protocol has to say is written to it."""
+
+    async def main() -> None:
+        opened = Opened(module)
+        opened.protocol.connection_made(transport := Mock())
+        opened.protocol.state = opened.protocol.STATE_OPEN
+        opened.protocol.sendPing(b"?")
+        assert transport.write.call_args.args == (b"\x89\x01?",)
+        opened.protocol.connection_lost(None)
+
+    run(main())
