@@ -37,6 +37,8 @@ __all__ = [
 CLOSED = WebSocketProtocol.STATE_CLOSED
 CLOSING = WebSocketProtocol.STATE_CLOSING
 OPEN = WebSocketProtocol.STATE_OPEN
+PONG = 10
+"""Opcode of a pong (RFC 6455 section 11.8)."""
 
 TURN_FRAMES = 64
 """Frames for Autobahn's parser, of ten to twenty microseconds each, that a connection has in one turn of the loop."""
@@ -112,6 +114,8 @@ class _Lane(_Core):
     current_frame: Any
     frame_data: Any
     message_data: Any
+    control_frame_data: Any
+    autoPingPending: bytes | None
     wasNotCleanReason: str | None
     http_status_line: str | None = None
     lane_is_open = False
@@ -122,6 +126,7 @@ class _Lane(_Core):
     lane_passes_over = False
     """Whether what comes after a failure is passed over; Autobahn reads it, and fails once more where that is wrong."""
     _slow_frames = 0
+    _unasked_pongs = 0
     _inflated_bytes = 0
     _waiting = b""
     _is_held_back = False
@@ -168,6 +173,8 @@ class _Lane(_Core):
 
     def _end(self, exc: BaseException | None) -> None:
         self.lane_is_open = False
+        if self._unasked_pongs > 1:
+            self.log.warn("Auto ping/pong: received {count} non-pending pongs in all", count=self._unasked_pongs)
         super().connection_lost(exc)
         # A protocol and its future is_closed hold each other until the collector comes by; what is large need not wait for it.
         pmce = self._perMessageCompress
@@ -325,6 +332,18 @@ class _Lane(_Core):
     def _rest_passed_over(self) -> None:
         if self.state == CLOSING and self.data and not self._waiting:
             self.lane_resume()
+
+    def processControlFrame(self) -> Any:
+        """Process a control frame; the first pong that does not answer Autobahn's ping is logged, others are counted."""
+        if self.current_frame.opcode == PONG and self.autoPingPending:
+            payload = b"".join(self.control_frame_data)
+            if payload != self.autoPingPending:
+                self._unasked_pongs += 1
+                if self._unasked_pongs > 1:
+                    self.control_frame_data = None
+                    self._onPong(payload)
+                    return True
+        return super().processControlFrame()
 
     def onMessageFrameData(self, payload: bytes) -> None:
         """A part of a frame came; nothing is kept of empty ones, and many small ones become one."""

@@ -482,3 +482,25 @@ def test_a_mock_for_a_transport_is_not_one_that_is_closing(module: types.ModuleT
         opened.protocol.connection_lost(None)
 
     run(main())
+
+
+def test_a_flood_of_pongs_is_two_lines(module: types.ModuleType, run: Runner[None]) -> None:
+    """Of pongs that answer no ping, each one is handed over, the first one is told, and at the end how many there were."""
+
+    async def main() -> None:
+        async with Opened(module) as opened:
+            protocol, got = opened.protocol, []
+            protocol.log = log = Mock()
+            protocol.onPong = got.append
+            protocol._sendAutoPing()
+            pending = protocol.autoPingPending
+            protocol.data_received(_lane_py.build_frame(10, b"x", b"\x01\x02\x03\x04") * 100)
+            await turns(20)
+            assert (got, protocol.autoPingPending) == ([b"x"] * 100, pending)
+            assert log.warn.call_count == 1
+            protocol.data_received(_lane_py.build_frame(10, pending, b"\x01\x02\x03\x04"))
+            await turns()
+            assert (got[-1], protocol.autoPingPending) == (pending, None)
+        assert [call.kwargs for call in log.warn.call_args_list] == [{}, {"count": 100}]
+
+    run(main())
