@@ -307,6 +307,17 @@ def test_control_messages_are_handed_over(codec: str) -> None:
 
 
 @pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize(
+    ("name", "key"), [("bar", "n"), ("trade", "i"), ("cancel", "i"), ("correction", "oi"), ("news", "id")]
+)
+def test_whole_numbers_may_be_written_with_a_point(codec: str, name: str, key: str) -> None:
+    """The vendor writes the same field as an integer or not: 97.0 is 97, and no message is lost for it."""
+    message = plain(name)[0]
+    (record,) = decoded([message], codec)
+    assert decoded([message | {key: float(message[key])}], codec) == [record]
+
+
+@pytest.mark.parametrize("codec", CODECS)
 def test_numbers_may_be_integers_and_keys_may_stand_in_any_order(codec: str) -> None:
     """An integer where a fraction is usual and other orders of keys make no difference, nor do new keys."""
     message = dict(reversed(plain("trade")[0].items())) | {"p": 187, "r": "2026-03-02T14:30:00.002Z", "new": {"a": [1]}}

@@ -302,7 +302,7 @@ class MarketDecoder:
             close=m.c,
             volume=m.v,
             vwap=m.vw,
-            trade_count=m.n,
+            trade_count=None if m.n is None else int(m.n),
             state=state,
             exchange_ns=self._ns(m.t),
             received_ns=received_ns,
@@ -409,7 +409,7 @@ class MarketDecoder:
         return News(
             venue=VENUE,
             symbol=symbols[0] if symbols else "",
-            news_id=str(m.id),
+            news_id=_text_of(m.id) or "",
             headline=m.headline or "",
             symbols=symbols,
             source=m.source,
@@ -431,7 +431,7 @@ def _trade(m: Any, exchange_ns: int | None, received_ns: int) -> Trade:
         symbol=m.S,
         price=m.p,
         size=m.s,
-        trade_id=None if m.i is None else str(m.i),
+        trade_id=str(number) if (number := m.i).__class__ is int else _text_of(number),
         aggressor=_SIDES.get(m.tks),
         exchange=m.x,
         conditions=codes if codes.__class__ is tuple else _codes(codes),
@@ -450,5 +450,6 @@ def _codes(codes: tuple[str, ...] | str | None) -> tuple[str, ...]:
     return (codes,) if isinstance(codes, str) else codes
 
 
-def _text_of(identifier: int | str | None) -> str | None:
-    return None if identifier is None else str(identifier)
+def _text_of(identifier: float | str | None) -> str | None:
+    """Return an identifier as a text; a whole number may be written with a point as well."""
+    return f"{identifier:.0f}" if isinstance(identifier, float) else None if identifier is None else str(identifier)

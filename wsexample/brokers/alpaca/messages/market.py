@@ -42,11 +42,12 @@ Time = TypeVar("Time")
 Value = Annotated[float, Meta(ge=-1e300, le=1e300)]
 """A number: MessagePack can carry NaN and infinity too, and those are none."""
 Number = Value | None
-Count = Annotated[int, Meta(ge=0, le=2**63 - 1)] | None
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)] | Annotated[float, Meta(ge=0, le=2.0**53, multiple_of=1)] | None
+"""A whole number, which may be written with a point as well."""
 Text = str | None
 Conditions = tuple[str, ...] | str | None
 """An array of codes for stocks, one text for options."""
-Identifier = int | str | None
+Identifier = int | Annotated[float, Meta(ge=-(2.0**53), le=2.0**53, multiple_of=1)] | str | None
 
 
 class TradeMessage(msgspec.Struct, Generic[Time], tag_field="T", tag="t", gc=False, omit_defaults=True, kw_only=True):
