@@ -11,6 +11,7 @@ import pytest
 from tests.brokers.alpaca.simulator_calls import WHOLE
 from tests.conftest import Runner
 from wsexample.brokers.alpaca import AlpacaStream
+from wsexample.brokers.alpaca.client.data import market_key
 from wsexample.brokers.alpaca.simulator import DEFAULT_KEY, DEFAULT_SECRET, AlpacaSimulator, Switches
 from wsexample.errors import CredentialsError, OptionError, PlanError, SubscriptionLimitError, UnknownSymbolError
 from wsexample.ports import Gap, Record
@@ -33,6 +34,20 @@ def stream_of(sim: AlpacaSimulator, **options: Any) -> AlpacaStream:
 
 async def some(stream: AlpacaStream, count: int) -> list[Record]:
     return [await stream.receive(10) for _ in range(count)]
+
+
+@pytest.mark.parametrize("change", [{"bid_exchange": "Q"}, {"ask_exchange": "Q"}, {"conditions": ("H",)}])
+def test_quotes_that_say_different_things_are_no_doubles(change: dict[str, Any]) -> None:
+    """Two exchanges may quote the same price and size in the same nanosecond: neither is left out when gaps are filled."""
+    facts: dict[str, Any] = {"venue": "alpaca", "symbol": "A", "exchange_ns": 5, "received_ns": 9, "bid_price": 1.0}
+    assert market_key(Quote(**facts)) != market_key(Quote(**facts | change))
+    assert market_key(Quote(**facts)) == market_key(Quote(**facts | {"received_ns": 10}))
+
+
+def test_trades_without_an_identifier_are_told_apart_by_what_they_say() -> None:
+    """One nanosecond may have several."""
+    facts: dict[str, Any] = {"venue": "alpaca", "symbol": "A", "exchange_ns": 5, "received_ns": 9, "price": 1.0}
+    assert market_key(Trade(**facts, size=1.0)) != market_key(Trade(**facts, size=2.0))
 
 
 @pytest.mark.parametrize("codec", ["json", "msgpack"])

@@ -150,7 +150,8 @@ class AlpacaStream(Session):
 def market_key(record: Record) -> Hashable | None:
     """Return what tells that a point has come before; None for what may repeat."""
     if isinstance(record, Trade):
-        return ("t", record.symbol, record.trade_id, record.exchange_ns, record.exchange)
+        name = record.trade_id or (record.price, record.size)
+        return ("t", record.symbol, name, record.exchange_ns, record.exchange)
     if isinstance(record, Quote):
         return (
             "q",
@@ -160,6 +161,9 @@ def market_key(record: Record) -> Hashable | None:
             record.bid_size,
             record.ask_price,
             record.ask_size,
+            record.bid_exchange,
+            record.ask_exchange,
+            record.conditions,
         )
     if isinstance(record, Bar) and record.state == "final":
         return ("b", record.symbol, record.interval_s, record.exchange_ns)
