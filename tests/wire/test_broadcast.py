@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import AsyncIterator
+
+import pytest
 
 from tests.conftest import Runner
 from wsexample.wire.broadcast import Broadcaster
@@ -43,6 +46,38 @@ def test_every_reader_gets_every_message_in_order(run_grid: Runner[None]) -> Non
                 await reader.close()
 
     run_grid(main())
+
+
+@pytest.mark.parametrize("compression", [False, True])
+def test_a_message_never_lands_between_fragments(run: Runner[None], compression: bool) -> None:
+    """A reader that is being sent a message in fragments gets the broadcast behind it (RFC 6455 section 5.4)."""
+
+    async def main() -> None:
+        broadcaster, go_on = Broadcaster(), asyncio.Event()
+
+        async def parts() -> AsyncIterator[str]:
+            yield "a"
+            yield "b"
+            await go_on.wait()
+            yield "c"
+
+        async def handler(ws: ServerConnection) -> None:
+            broadcaster.add(ws)
+            await ws.send_fragments(parts())
+            await ws.wait_closed()
+
+        async with (
+            serve(handler, options=ServeOptions(compression=compression)) as server,
+            connect(server.url, compression=compression) as reader,
+        ):
+            await joined(broadcaster, 1)
+            assert broadcaster.send("tick") == broadcaster.send(b"tock") == 1
+            go_on.set()
+            assert [await reader.receive(5) for _ in range(3)] == ["abc", "tick", b"tock"]
+            assert broadcaster.send("after") == 1
+            assert await reader.receive(5) == "after"
+
+    run(main())
 
 
 def test_a_reader_that_left_is_forgotten(run: Runner[None]) -> None:

@@ -401,6 +401,52 @@ def test_a_message_that_cannot_be_finished_ends_the_connection(run: RunGrid) -> 
     assert run(scenario()) == 1011
 
 
+@pytest.mark.parametrize(("parts", "codes"), [(["a", "b"], [1011]), (["a"], [])])
+def test_a_cancelled_wait_leaves_no_half_message(run: RunGrid, parts: list[str], codes: list[int]) -> None:
+    """Who is cancelled while the write buffer is full leaves a whole message behind, or the end of the connection."""
+
+    async def scenario() -> list[int]:
+        script = Script([accept()])
+        ws = await connect("ws://x/", opener=script, ping_interval_s=0)
+        ws.writing_paused()
+        sending = asyncio.ensure_future(ws.send_fragments(parts))
+        await until(lambda: script.frames)
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+        told = [int.from_bytes(frame.payload[:2], "big") for frame in script.frames if frame.opcode == 8]
+        ws.abort()
+        await ws.wait_closed()
+        return told
+
+    assert run(scenario()) == codes
+
+
+def test_nobody_waits_for_fragments_of_a_connection_that_is_over(run: RunGrid) -> None:
+    """Other messages wait for the end of one in fragments no longer than the connection lasts."""
+
+    async def scenario() -> int:
+        go_on = asyncio.Event()
+
+        async def parts() -> AsyncIterator[str]:
+            yield "a"
+            yield "b"
+            await go_on.wait()
+
+        script = Script([accept()])
+        ws = await connect("ws://x/", opener=script, ping_interval_s=0)
+        fragments = asyncio.ensure_future(ws.send_fragments(parts()))
+        await until(lambda: script.frames)
+        waiting = [asyncio.ensure_future(ws.send("x")), asyncio.ensure_future(ws.send_fragments(["x"]))]
+        await asyncio.sleep(0)
+        ws.abort()
+        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+        go_on.set()
+        await asyncio.gather(fragments, return_exceptions=True)
+        return sum(isinstance(outcome, ConnectionClosed) for outcome in outcomes)
+
+    assert run(scenario()) == 2
+
+
 def test_fragments_are_delivered_one_by_one_if_asked(run_grid: RunGrid) -> None:
     """Each with its opcode and whether it is the last; whole messages are fragments too."""
 

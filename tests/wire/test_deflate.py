@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.wire.conftest import echo, pair
+from tests.wire.conftest import echo, hold, pair
 from wsexample.errors import HandshakeError, OptionError
 from wsexample.wire.connection import connect
 from wsexample.wire.deflate import DeflateOptions, usable_offers
@@ -87,6 +87,18 @@ def test_short_messages_may_stay_as_they_are(run: Run) -> None:
     """What is below the bound is not worth compressing."""
     _, _, sizes = run(agree(DeflateOptions(min_bytes=len(TEXT) + 1), True))
     assert min(sizes) > len(TEXT)
+
+
+def test_what_stays_uncompressed_may_be_larger_than_what_is_accepted(run: Run) -> None:
+    """``max_message_bytes`` bounds what comes, not what is sent, whatever is compressed."""
+
+    async def scenario() -> str | bytes:
+        limits = {"compression": DeflateOptions(min_bytes=1000), "max_message_bytes": 100}
+        async with pair(hold, server={"options": ServeOptions(compression=True)}, **limits) as (serving, ws):
+            await ws.send("x" * 200)
+            return await next(iter(serving.connections)).receive(5)
+
+    assert run(scenario()) == "x" * 200
 
 
 @pytest.mark.parametrize(

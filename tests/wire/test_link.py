@@ -92,7 +92,7 @@ def test_what_was_read_before_a_break_is_delivered_whole(run: Run) -> None:
 
     async def scenario() -> tuple[int, BaseException | None]:
         ws = await connect("ws://x/", opener=Script([accept()]), ping_interval_s=0)
-        ws._link.data_received(b"\x01\x01a\x80\x01b" * 1000)  # messages in two fragments, which take a turn for every few
+        ws._link.data_received(b"\x01\x01a\x80\x01b" * 1000)  # messages in two fragments: a turn for every few
         ws._link.connection_lost(ConnectionResetError())
         received = 0
         while True:

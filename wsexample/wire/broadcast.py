@@ -81,7 +81,10 @@ class Broadcaster:
         return sent
 
     def _send_alone(self, connection: ServerConnection, message: str | bytes) -> int:
-        """Send to a reader that needs a frame of its own, because it compresses or traces; forget one that is gone."""
+        """Send to a reader that cannot have the frame that all get: it compresses, traces, or is sent a message in fragments.
+
+        One that is gone is forgotten.
+        """
         if not connection.is_open:
             self.discard(connection)
             return 0
@@ -89,5 +92,5 @@ class Broadcaster:
             self.skipped += 1
             self._too_slow(connection)
             return 0
-        connection.send_nowait(message)
+        connection.send_soon(message)
         return 1

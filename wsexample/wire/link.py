@@ -51,6 +51,7 @@ class _Link(Autobahn):
     tracer: Tracer | None = None
     _plain: bytes | None = None
     _owed_pong: bytes | None = None
+    _holds_back = False
 
     # -- what Autobahn tells -------------------------------------------------------------------------------------
 
@@ -138,6 +139,16 @@ class _Link(Autobahn):
     def fail(self, code: int, reason: str) -> None:
         """Close a connection whose peer broke a limit; what it still sends is passed over."""
         self._fail_connection(code, reason)
+
+    def hold_back(self, is_on: bool) -> None:
+        """Let nobody send a frame that was built for many while a message in fragments is being sent."""
+        self._holds_back = is_on
+        self.lane_refresh()
+
+    def lane_refresh(self) -> None:
+        super().lane_refresh()
+        if self._holds_back:
+            self.lane_sends = False
 
     def deliver_fragments(self) -> None:
         """Hand over fragments one by one; the lane leaves a link with hooks of its own to Autobahn's parser."""

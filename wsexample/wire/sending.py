@@ -32,6 +32,7 @@ class Sending(Closing):
         super().__init__(link, options, inflow)
         self._drain: asyncio.Future[None] | None = None
         self._fragmenting: asyncio.Future[None] | None = None
+        self._postponed: list[str | bytes] = []
         deflate = options.compression
         self._compress_from = deflate.min_bytes if not isinstance(deflate, bool) else 0
         self._largest = -1 if self._compress_from else options.max_message_bytes or sys.maxsize
@@ -44,8 +45,8 @@ class Sending(Closing):
         Raises:
             ConnectionClosed: the connection is over or being closed.
         """
-        while self._fragmenting is not None:
-            await asyncio.shield(self._fragmenting)
+        if self._fragmenting is not None:
+            await self._own_turn()
         self.send_nowait(message)
         if self._drain is not None:
             await self._drained()
@@ -72,8 +73,8 @@ class Sending(Closing):
         Parameters:
             payload: the message.
         """
-        while self._fragmenting is not None:
-            await asyncio.shield(self._fragmenting)
+        if self._fragmenting is not None:
+            await self._own_turn()
         payload = payload if type(payload) is bytes else bytes(payload)
         if self._link.state == OPEN and len(payload) <= self._plain_bytes:
             self._link.sendMessage(payload, False)
@@ -89,17 +90,17 @@ class Sending(Closing):
             raise self._closing_error()
         if self._fragmenting is not None:
             raise StateError("a message in fragments is being sent; await send() to wait for its end")
-        if len(payload) < self._compress_from:
-            link.sendMessage(payload, is_binary, doNotCompress=True)
-        elif 0 < link.maxMessagePayloadSize < len(payload):
+        if 0 < link.maxMessagePayloadSize < len(payload):
             self._send_large(payload, is_binary)
+        elif len(payload) < self._compress_from:
+            link.sendMessage(payload, is_binary, doNotCompress=True)
         else:
             link.sendMessage(payload, is_binary)
 
     def _send_large(self, payload: bytes, is_binary: bool) -> None:
         """Send what is larger than this side would accept; Autobahn holds its limit against both directions."""
         link = self._link
-        if link._perMessageCompress is None:
+        if link._perMessageCompress is None or len(payload) < self._compress_from:
             link.sendFrame(opcode=2 if is_binary else 1, payload=payload)
         else:
             link.beginMessage(is_binary)
@@ -119,26 +120,58 @@ class Sending(Closing):
         Raises:
             ConnectionClosed: the connection is over or being closed.
         """
-        while self._fragmenting is not None:
-            await asyncio.shield(self._fragmenting)
+        await self._own_turn()
+        if self._link.state != OPEN:
+            raise self._closing_error()
         turn = self._fragmenting = self._loop.create_future()
         self._plain_bytes = -1
+        self._link.hold_back(True)
         opcode: int | None = None
+        is_begun = False
         try:
             async for part, is_last in with_last(parts):
                 if opcode is None:
                     opcode = 2 if (not isinstance(part, str) if is_binary is None else is_binary) else 1
                 payload = part.encode() if isinstance(part, str) else bytes(part)
-                await self.send_frame(opcode, payload, fin=is_last)
-                opcode = 0
+                self._send_one_frame(opcode, payload, fin=is_last)
+                opcode, is_begun = 0, not is_last
+                if self._drain is not None:
+                    await self._drained()
         except BaseException:  # cancelled too: a message begun must be ended
-            if opcode == 0:
+            if is_begun:
                 self.start_close(1011, "a message was not finished")
             raise
         finally:
             self._fragmenting = None
             self._plain_bytes = self._largest
+            self._link.hold_back(False)
             turn.set_result(None)
+            self._send_postponed()
+
+    async def _own_turn(self) -> None:
+        """Wait until no message in fragments is being sent; no longer than the connection lasts."""
+        while self._fragmenting is not None and not self.over.done():
+            await asyncio.wait({self._fragmenting, self.over}, return_when=asyncio.FIRST_COMPLETED)
+
+    def send_soon(self, message: str | bytes) -> None:
+        """Send one message as `send_nowait` does, but behind a message in fragments that is being sent.
+
+        Parameters:
+            message: str is sent as text, bytes as binary.
+
+        Raises:
+            ConnectionClosed: the connection is over or being closed.
+        """
+        if self._fragmenting is None or self._link.state != OPEN:
+            self.send_nowait(message)
+        else:
+            self._postponed.append(message)
+
+    def _send_postponed(self) -> None:
+        postponed, self._postponed = self._postponed, []
+        for message in postponed:
+            if self._link.state == OPEN:
+                self.send_nowait(message)
 
     async def send_frame(self, opcode: int, payload: bytes = b"", *, fin: bool = True, rsv: int = 0) -> None:
         """Send one frame as it is, valid or not; for protocols of your own and for testing servers.
@@ -157,11 +190,14 @@ class Sending(Closing):
             raise OptionError(
                 f"a frame has an opcode of 0 to 15 and bits of 0 to 7, not {opcode} and {rsv}", option="opcode"
             )
-        if self._link.state != OPEN:
-            raise self._closing_error()
-        self._link.sendFrame(opcode=opcode, payload=bytes(payload), fin=fin, rsv=rsv)
+        self._send_one_frame(opcode, bytes(payload), fin=fin, rsv=rsv)
         if self._drain is not None:
             await self._drained()
+
+    def _send_one_frame(self, opcode: int, payload: bytes, *, fin: bool, rsv: int = 0) -> None:
+        if self._link.state != OPEN:
+            raise self._closing_error()
+        self._link.sendFrame(opcode=opcode, payload=payload, fin=fin, rsv=rsv)
 
     async def _drained(self) -> None:
         assert self._drain is not None
@@ -171,9 +207,10 @@ class Sending(Closing):
 
     @property
     def write_buffer_bytes(self) -> int:
-        """Bytes that wait to be written to the socket."""
+        """Bytes that wait to be written to the socket, or for the end of a message in fragments."""
         transport = self._link.transport
-        return transport.get_write_buffer_size() if transport is not None else 0
+        waiting = transport.get_write_buffer_size() if transport is not None else 0
+        return waiting + sum(map(len, self._postponed))
 
     @property
     def is_writing_paused(self) -> bool:
