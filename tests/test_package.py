@@ -156,15 +156,20 @@ def test_whatever_is_imported_is_required() -> None:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheel of this clone without the compiled parts, built with the setuptools of this environment."""
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What this clone is built from, without the compiled parts, at a place where a build may leave its own."""
     tree = tmp_path_factory.mktemp("tree")
     shutil.copytree(
         ROOT / "wsexample", tree / "wsexample", ignore=shutil.ignore_patterns("__pycache__", "*.so", "*.pyd")
     )
     for name in ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, tree)
-    build = "import sys; from setuptools import build_meta; print(build_meta.build_wheel(sys.argv[1]))"
+    return tree
+
+
+def built(tree: Path, kind: str) -> Path:
+    """The wheel that the setuptools of this environment make of a tree: ``build_wheel``, ``build_editable``."""
+    build = f"import sys; from setuptools import build_meta; print(build_meta.{kind}(sys.argv[1]))"
     done = subprocess.run(
         [sys.executable, "-c", build, str(tree)],
         cwd=tree,
@@ -176,6 +181,25 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert done.returncode == 0, done.stderr
     return tree / done.stdout.split()[-1]
+
+
+@pytest.fixture(scope="module")
+def wheel(tree: Path) -> Path:
+    """A wheel of this clone without the compiled parts."""
+    return built(tree, "build_wheel")
+
+
+def test_type_checkers_find_an_editable_install(tree: Path) -> None:
+    """What ``pip install -e`` leaves behind is a path to the clone, which they follow, and no import hook, which they do not."""
+    with zipfile.ZipFile(built(tree, "build_editable")) as archive:
+        (left,) = [name for name in archive.namelist() if ".dist-info/" not in name]
+        assert (Path(left).suffix, archive.read(left).decode().split()) == (".pth", [str(tree)])
+
+
+def test_every_room_is_a_package() -> None:
+    """A folder with modules says so, or tools that walk through packages, and some type checkers, pass over it."""
+    rooms = {path.parent for path in (ROOT / "wsexample").rglob("*.py")}
+    assert [room for room in sorted(rooms) if not (room / "__init__.py").exists()] == []
 
 
 def test_a_wheel_holds_the_whole_package_and_nothing_else(wheel: Path, matrix: Matrix) -> None:
