@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import threading
 from collections.abc import Callable, Coroutine
 from contextlib import closing
 from decimal import Decimal
@@ -17,6 +19,7 @@ from wsexample.errors import MissingExtraError, OptionError, StateError, Storage
 from wsexample.records.journal import Gap
 from wsexample.records.market import Board, Book, Level, Quote, Record
 from wsexample.records.orders import Fill, Order
+from wsexample.sinks import parquet_archive
 from wsexample.sinks.base import open_sink
 from wsexample.sinks.parquet import ParquetOptions, ParquetSink, read_archive
 
@@ -89,6 +92,93 @@ def test_a_late_record_goes_to_its_own_day(tmp_path: Path, run: Run) -> None:
     run(keep(tmp_path, [quote(1, day=1), quote(2, day=0)]))
     assert files(tmp_path) == ["quotes/day=2024-10-04", "quotes/day=2024-10-05"]
     assert [one.received_ns - FIRST for one in read_archive(tmp_path)] == [DAY_NS + 1, 2]
+
+
+def test_records_of_before_1970_are_archived_too(tmp_path: Path, run: Run) -> None:
+    """A clock that was never set loses nothing: days before the epoch are days."""
+    early = [quote(1, day=-20_000), quote(-1, day=-20_000), quote(5)]
+    run(keep(tmp_path, early))
+    assert files(tmp_path) == ["quotes/day=1969-12-31", "quotes/day=1970-01-01", "quotes/day=2024-10-04"]
+    assert list(read_archive(tmp_path)) == early
+
+
+def test_a_program_that_dies_while_it_removes_a_journal_loses_nothing(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a reader keeps the journal's log from being folded into it: the next program finds what is whole."""
+    remove = Path.unlink
+
+    class Killed(BaseException):
+        pass
+
+    def dying(path: Path, missing_ok: bool = False) -> None:
+        remove(path, missing_ok=missing_ok)
+        raise Killed
+
+    async def main() -> None:
+        sink = ParquetSink(tmp_path)
+        await sink.write([quote(number) for number in range(10)])
+        await sink.flush()
+        reader = read_archive(tmp_path)
+        next(reader)
+        monkeypatch.setattr(Path, "unlink", dying)
+        with pytest.raises(Killed):
+            await sink.close()
+        monkeypatch.undo()
+        await keep(tmp_path, [])
+        assert len(list(read_archive(tmp_path))) == len([*reader]) + 1 == 10
+
+    run(main())
+
+
+def test_a_journal_that_is_archived_while_it_is_read_is_read(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether that happens before the files are looked up or after, a reader gets every record once."""
+
+    async def main(lookup: str) -> None:
+        async with ParquetSink(tmp_path / lookup) as sink:
+            await sink.write(mixed())
+            await sink.flush()
+            real = getattr(parquet_archive, lookup)
+
+            def late(*place: Any) -> Any:
+                monkeypatch.undo()
+                found = real(*place)
+                archiving.submit(sink._finish_journal).result()
+                return found
+
+            archiving = sink._thread._thread
+            assert archiving is not None
+            monkeypatch.setattr(parquet_archive, lookup, late)
+            assert list(read_archive(tmp_path / lookup)) == mixed()
+
+    for lookup in ("journals_in", "_files_of"):
+        run(main(lookup))
+
+
+def test_whoever_gives_up_opening_leaves_the_directory_to_others(tmp_path: Path, run: Run) -> None:
+    """An opening that is cancelled while it archives what a killed program left holds no lock, nor a thread."""
+
+    async def main() -> None:
+        sink, may_end = ParquetSink(tmp_path), threading.Event()
+        set_up = sink._set_up
+        sink._set_up = lambda: (set_up(), may_end.wait(10))  # type: ignore[method-assign, assignment, func-returns-value]
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await sink.open()
+        sink._set_up = set_up  # type: ignore[method-assign]
+        may_end.set()
+        await sink.write([quote(1)])
+        await sink.close()
+        await keep(tmp_path, [quote(2)])
+
+    before = set(threading.enumerate())
+    run(main())
+    for thread in set(threading.enumerate()) - before:
+        thread.join(timeout=10)
+    assert [one.bid_price for one in read_archive(tmp_path)] == [0.5, 1.0]
+    assert set(threading.enumerate()) <= before
 
 
 def test_an_archive_that_was_interrupted_is_finished_once(tmp_path: Path, run: Run) -> None:

@@ -8,12 +8,10 @@ is archived by the next one. How files are laid out and read is in `wsexample.si
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sqlite3
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +23,7 @@ from wsexample.sinks.extras import need
 from wsexample.sinks.parquet_archive import FEATURE, JOURNALS, archive, day_of, journals_in, read_archive
 from wsexample.sinks.sqlite import SqliteOptions, SqliteWriter
 from wsexample.sinks.sqlite_file import storage_errors
+from wsexample.sinks.store_thread import StoreThread
 
 __all__ = ["ParquetOptions", "ParquetSink", "read_archive", "sink_at"]
 
@@ -72,7 +71,7 @@ class ParquetSink(BatchingSink):
         super().__init__(self._chosen)
         self.stats.extra["archived"] = 0
         self.directory = Path(directory)
-        self._thread: ThreadPoolExecutor | None = None
+        self._thread = StoreThread("parquet-sink")
         self._lock: sqlite3.Connection | None = None
         self._journal: SqliteWriter | None = None
         self._journal_path: Path | None = None
@@ -82,23 +81,13 @@ class ParquetSink(BatchingSink):
         return f"<ParquetSink {self.directory}, {self.stats.stored} stored, {self.waiting} waiting>"
 
     async def _open(self) -> None:
-        thread = ThreadPoolExecutor(1, thread_name_prefix="parquet-sink")
-        try:
-            await asyncio.get_running_loop().run_in_executor(thread, self._set_up)
-        except BaseException:  # whatever it was, the thread is given back
-            thread.shutdown(wait=False)
-            raise
-        self._thread = thread
+        await self._thread.open(self._set_up, self._give_up)
 
     async def _store(self, batch: Sequence[Record], is_durable: bool) -> Sequence[Refusal]:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._keep, batch, is_durable)
+        return await self._thread.run(self._keep, batch, is_durable)
 
     async def _release(self) -> None:
-        if self._thread is not None:
-            try:
-                await asyncio.get_running_loop().run_in_executor(self._thread, self._finish_all)
-            finally:
-                self._thread.shutdown(wait=False)
+        await self._thread.close(self._finish_all)
 
     # --- in the thread ----------------------------------------------------------------------------------------------
 
@@ -159,8 +148,12 @@ class ParquetSink(BatchingSink):
             for path in journals_in(self.directory):
                 self._archive(path)
         finally:
-            if self._lock is not None:
-                self._lock.close()
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """Let another writer have the directory."""
+        if self._lock is not None:
+            self._lock.close()
 
 
 def _locked(directory: Path) -> sqlite3.Connection:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from heapq import merge
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -90,13 +91,19 @@ def archive(journal: Path, directory: Path, *, row_group_records: int, level: in
         raise StorageError(
             f"{journal} cannot be archived: {reason}; its records stay in it and are archived when the store is opened again"
         ) from error
-    for name in (f"{journal}-wal", f"{journal}-shm", str(journal)):
-        Path(name).unlink(missing_ok=True)
+    # The journal before its log, which a reader may have kept from being folded into it: a journal without its log would be
+    # archived again by the next program, over what is whole.
+    journal.unlink(missing_ok=True)
+    _sync(journal.parent)
+    for end in ("-wal", "-shm"):
+        Path(f"{journal}{end}").unlink(missing_ok=True)
     return count
 
 
 def _days(connection: sqlite3.Connection, shape: RecordShape) -> list[int]:
-    sql = f"SELECT DISTINCT received_ns / {_DAY_NS} FROM {quoted(shape.table)} ORDER BY 1"
+    # SQLite divides towards zero; days before 1970 are counted as `day_of` does.
+    remainder = f"(received_ns % {_DAY_NS} + {_DAY_NS}) % {_DAY_NS}"
+    sql = f"SELECT DISTINCT (received_ns - {remainder}) / {_DAY_NS} FROM {quoted(shape.table)} ORDER BY 1"
     return [day for (day,) in connection.execute(sql)]
 
 
@@ -207,14 +214,9 @@ def _read(
     start_ns: int | None,
     end_ns: int | None,
 ) -> Iterator[Record]:
-    files: dict[str, list[tuple[Path, RecordShape]]] = {}
-    for shape in shapes:
-        for day in _names_in(place / shape.table):
-            if day.name.startswith("day="):
-                for path in _names_in(day):
-                    if path.suffix == ".parquet":
-                        files.setdefault(path.stem, []).append((path, shape))
+    # Journals before files: one that is archived meanwhile is then seen twice, and not at all the other way round.
     running = {path.stem: path for path in journals_in(place)}
+    files = _files_of(place, shapes)
     conditions = [
         None if symbol is None else ("symbol", "==", symbol),
         None if start_ns is None else ("received_ns", ">=", start_ns),
@@ -223,10 +225,40 @@ def _read(
     wanted = [one for one in conditions if one is not None]
     for stem in sorted({*files, *running}):
         if stem in running:  # archived in part or not at all: the journal has everything
-            yield from read_records(running[stem], kind, symbol, start_ns, end_ns)
-            continue
+            records = _of_journal(running[stem], kind, symbol, start_ns, end_ns)
+            if records is not None:
+                yield from records
+                continue
+            files[stem] = _files_of(place, shapes).get(stem, [])
         for row, shape in merge(*(_rows(path, shape, wanted) for path, shape in files[stem]), key=_number):
             yield shape.decode_row(row)
+
+
+def _files_of(place: Path, shapes: list[RecordShape]) -> dict[str, list[tuple[Path, RecordShape]]]:
+    """Return the files of each journal that was archived."""
+    files: dict[str, list[tuple[Path, RecordShape]]] = {}
+    for shape in shapes:
+        for day in _names_in(place / shape.table):
+            if day.name.startswith("day="):
+                for path in _names_in(day):
+                    if path.suffix == ".parquet":
+                        files.setdefault(path.stem, []).append((path, shape))
+    return files
+
+
+def _of_journal(
+    journal: Path, kind: str | None, symbol: str | None, start_ns: int | None, end_ns: int | None
+) -> Iterator[Record] | None:
+    """Return the records of a journal, which stays to be read once it is open; None where it was archived meanwhile."""
+    records = read_records(journal, kind, symbol, start_ns, end_ns)
+    try:
+        return chain((next(records),), records)
+    except StopIteration:
+        return iter(())
+    except StorageError:
+        if journal.exists():
+            raise
+        return None
 
 
 def _rows(

@@ -6,11 +6,9 @@ The file's tables are in `wsexample.sinks.sqlite_file`, reading them back is `ws
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain, count, starmap
 from pathlib import Path
@@ -23,6 +21,7 @@ from wsexample.sinks.base import SinkAddress
 from wsexample.sinks.batching import BatchingSink, Refusal, SinkOptions
 from wsexample.sinks.sqlite_file import migrate, prepare_table, quoted, storage_errors
 from wsexample.sinks.sqlite_reader import read_records
+from wsexample.sinks.store_thread import StoreThread
 
 __all__ = ["SqliteOptions", "SqliteSink", "SqliteWriter", "read_records", "sink_at"]
 
@@ -90,7 +89,7 @@ class SqliteSink(BatchingSink):
             raise OptionError("a database in memory does not keep records; name a file", option="url")
         self.path = Path(path)
         self._writer = SqliteWriter(self.path, chosen)
-        self._thread: ThreadPoolExecutor | None = None
+        self._thread = StoreThread("sqlite-sink")
 
     def __repr__(self) -> str:
         state = (
@@ -99,23 +98,13 @@ class SqliteSink(BatchingSink):
         return f"<SqliteSink {self.path} {state}, {self.stats.stored} stored, {self.waiting} waiting>"
 
     async def _open(self) -> None:
-        thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-sink")
-        try:
-            await asyncio.get_running_loop().run_in_executor(thread, self._writer.open)
-        except BaseException:  # whatever it was, the thread is given back
-            thread.shutdown(wait=False)
-            raise
-        self._thread = thread
+        await self._thread.open(self._writer.open, self._writer.close)
 
     async def _store(self, batch: Sequence[Record], is_durable: bool) -> Sequence[Refusal]:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.store, batch, is_durable)
+        return await self._thread.run(self._writer.store, batch, is_durable)
 
     async def _release(self) -> None:
-        if self._thread is not None:
-            try:
-                await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.close)
-            finally:
-                self._thread.shutdown(wait=False)
+        await self._thread.close(self._writer.close)
 
 
 @dataclass(frozen=True, slots=True)
