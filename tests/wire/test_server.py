@@ -26,6 +26,7 @@ from wsexample.errors import (
     StateError,
     TlsError,
 )
+from wsexample.wire.admission import RateLimit
 from wsexample.wire.connection import Connection, connect
 from wsexample.wire.options import ServeOptions, TlsOptions
 from wsexample.wire.server import Reject, Request, ServerConnection, serve
@@ -750,3 +751,103 @@ def test_an_address_that_cannot_be_one_is_refused(address: dict[str, Any], optio
     with pytest.raises(OptionError) as caught:
         serve(echo, **address)
     assert caught.value.option == option
+
+
+def test_a_handler_may_stop_the_server(run_grid: RunGrid) -> None:
+    """``close()`` from inside a handler waits for everybody else, and the handler goes on after it."""
+
+    async def scenario() -> tuple[int | None, bool]:
+        is_past = asyncio.get_running_loop().create_future()
+
+        async def stop(ws: ServerConnection) -> None:
+            await ws.receive(5)
+            await server.close()
+            is_past.set_result(True)
+
+        async with pair(stop) as (server, ws):
+            await ws.send("stop")
+            await ws.wait_closed()
+            return ws.close_code, await is_past
+
+    assert run_grid(scenario()) == (1001, True)
+
+
+def test_who_is_told_of_refusals_cannot_keep_them_from_happening(
+    run: RunGrid, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A client that says nothing is dropped also when ``refused`` raises, and the log tells of that."""
+
+    def refused(reason: str, remote: str) -> None:
+        raise ZeroDivisionError(reason)
+
+    async def scenario() -> bytes:
+        async with serve(hold, refused=refused, options=ServeOptions(handshake_timeout_s=0.05)) as server:
+            return await raw_request(server.port, b"GET / HTTP/1.1\r\n")
+
+    assert run(scenario()) == b""
+    assert "refused failed" in caplog.text
+
+
+def test_a_refusal_cannot_begin_another_line(run: RunGrid, caplog: pytest.LogCaptureFixture) -> None:
+    """Headers of a `Reject` into which a client has smuggled a line break are not sent."""
+
+    async def accept(request: Request) -> Reject:
+        return Reject(302, headers={"Location": request.query["to"][0]})
+
+    async def scenario() -> HandshakeError:
+        async with serve(hold, accept=accept) as server:
+            return await refusal(f"{server.url}/?to=/%0d%0aSet-Cookie:%20a=b")
+
+    error = run(scenario())
+    assert (error.status, "set-cookie" in error.headers) == (500, False)
+    assert "line break" in caplog.text
+
+
+def test_a_rate_may_be_set_again(run: RunGrid) -> None:
+    """The last one counts."""
+
+    async def scenario() -> str | bytes:
+        async def limited(ws: ServerConnection) -> None:
+            ws.limit_rate(RateLimit(1000, 1000))
+            await echo(ws)
+
+        async with pair(limited, server={"options": ServeOptions(max_messages_per_s=1)}) as (_, ws):
+            for _ in range(10):
+                await ws.send("x")
+            return [await ws.receive(5) for _ in range(10)][-1]
+
+    assert run(scenario()) == "x"
+
+
+def test_the_rate_holds_for_messages_in_fragments_too(run: RunGrid) -> None:
+    """``max_messages_per_s`` counts messages, also where their fragments are delivered one by one."""
+
+    async def scenario() -> int | None:
+        options = ServeOptions(max_messages_per_s=2, deliver_fragments=True)
+        async with pair(hold, server={"options": options}) as (_, ws):
+            for _ in range(10):
+                ws.send_nowait("x")
+            await ws.wait_closed()
+            return ws.close_code
+
+    assert run(scenario()) == 1008
+
+
+@posix
+def test_a_socket_that_cannot_be_removed_stops_nothing(
+    run: RunGrid, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Connections are closed also when the unix socket is out of reach by then."""
+
+    async def scenario() -> int | None:
+        folder = tmp_path / "run"
+        folder.mkdir()
+        async with serve(hold, unix_path=str(folder / "s")) as server:
+            ws = await connect(server.url)
+            folder.rename(tmp_path / "elsewhere")
+            folder.touch()
+            await server.close()
+            return ws.close_code
+
+    assert run(scenario()) == 1001
+    assert "left behind" in caplog.text

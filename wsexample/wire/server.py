@@ -15,7 +15,7 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from wsexample.errors import ConnectionClosed, StateError
+from wsexample.errors import ConnectionClosed, OptionError, StateError
 from wsexample.wire.admission import Census, RateLimit, origin_is_allowed
 from wsexample.wire.closing import check_close
 from wsexample.wire.connection import Connection
@@ -57,9 +57,10 @@ class ServerConnection(Connection):
         Parameters:
             rate: what is allowed of this client.
         """
+        if self._rate is None:
+            self._take = self._link.onMessage
+            self._link.onMessage = self._limited
         self._rate = rate
-        self._take = self._link.onMessage
-        self._link.onMessage = self._limited
 
     def play_dead(self) -> None:
         """Send no sign of life any more, neither pings nor pongs: what a half-open connection looks like from the other end."""
@@ -67,12 +68,21 @@ class ServerConnection(Connection):
         if self._heartbeat is not None:
             self._heartbeat.stop()
 
+    def fragment_received(self, payload: bytes, is_binary: bool, opcode: int, is_last: bool) -> None:
+        if opcode == 0 or self._is_within_rate():
+            super().fragment_received(payload, is_binary, opcode, is_last)
+
     def _limited(self, payload: bytes, is_binary: bool) -> None:
-        assert self._rate is not None
-        if self._rate.allows(self._loop.time()):
+        if self._is_within_rate():
             self._take(payload, is_binary)
-        elif self.is_open:
+
+    def _is_within_rate(self) -> bool:
+        """Count a message; returns False when that is one too many, and the connection is closed for it."""
+        if self._rate is None or self._rate.allows(self._loop.time()):
+            return True
+        if self.is_open:
             self._link.fail(1008, "too many messages")
+        return False
 
 
 class Server:
@@ -177,6 +187,8 @@ class Server:
     async def close(self, code: int = 1001, reason: str = "server stopping", *, grace_s: float = 0.0) -> None:
         """Stop listening, close every connection and wait for handlers; stragglers are cut in time.
 
+        A handler may call it too: all others are waited for.
+
         Parameters:
             code: close code that clients get.
             reason: its words.
@@ -190,22 +202,25 @@ class Server:
         if self._listener is not None:
             await self._stop_listening(self._listener)
             if self._unix is not None:
-                self._unix.remove()
+                try:
+                    self._unix.remove()
+                except OSError as error:
+                    log.warning("the unix socket %s is left behind: %s", self._unix.path, error.strerror or error)
         if self._gate is not None:
             self._gate.close()
         for link in list(self._links):
             if link.state == CONNECTING and not link.is_asked and link.transport is not None:
                 link.transport.abort()  # it has not even asked yet
-        if grace_s and self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=grace_s)
+        if grace_s and self._others():
+            await asyncio.wait(self._others(), timeout=grace_s)
         for connection in list(self.connections):
             connection.start_close(code, reason)
         await self._wait_for_links(self._options.close_timeout_s)
         for link in list(self._links):
             if link.transport is not None:
                 link.transport.abort()
-        if self._tasks:
-            _, late = await asyncio.wait(set(self._tasks), timeout=self._options.close_timeout_s)
+        if self._others():
+            _, late = await asyncio.wait(self._others(), timeout=self._options.close_timeout_s)
             for task in late:
                 task.cancel()
             if late:
@@ -218,6 +233,10 @@ class Server:
                     await self._listener.wait_closed()
             except TimeoutError:
                 log.warning("a connection did not go away in time; leaving it behind")
+
+    def _others(self) -> set[asyncio.Task[None]]:
+        """Return the tasks of handlers, without that of the handler that asks."""
+        return {task for task in self._tasks if task is not asyncio.current_task()}
 
     async def _stop_listening(self, listener: asyncio.Server) -> None:
         """Let those who were accepted become connections, which can be ended, before the listener is closed."""
@@ -304,7 +323,10 @@ class Server:
 
     def _tell_refused(self, reason: str, remote: str) -> None:
         if self._refused is not None:
-            self._refused(reason, remote)
+            try:
+                self._refused(reason, remote)
+            except Exception:  # whatever it raises, the client is to be dropped all the same
+                log.exception("refused failed for %s", remote)
 
     async def link_asked(self, link: ServerLink, request: Any) -> str | None:
         """Decide about an opening handshake; called by the link.
@@ -369,6 +391,12 @@ class Server:
         if isinstance(answer, str) and answer not in asked.subprotocols:
             log.error("accept chose the subprotocol %r, which %s does not offer", answer, asked.remote)
             return Reject(500)
+        if isinstance(answer, Reject):
+            try:
+                checked_headers(answer.headers)
+            except OptionError as error:  # a request's own words may be in them
+                log.error("accept refused %s with what cannot be sent: %s", asked.remote, error)
+                return Reject(500)
         return answer
 
     def _refuse(self, link: ServerLink, answer: Reject) -> str | None:
