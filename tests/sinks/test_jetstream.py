@@ -55,6 +55,24 @@ def test_records_come_back_as_they_were(server: str, run: Run) -> None:
     run(main())
 
 
+def test_an_opening_that_is_given_up_leaves_no_connection(server: str, run: Run) -> None:
+    """Whoever stops waiting for the stream is not connected any more."""
+
+    async def main() -> None:
+        sink = JetStreamSink(server, "LEFT", options("left"))
+
+        async def never(api: Any) -> None:
+            await asyncio.Event().wait()
+
+        sink._prepare = never  # type: ignore[method-assign]
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await sink.open()
+        assert sink._client.is_closed
+
+    run(main())
+
+
 def test_messages_hold_many_records(server: str, run: Run) -> None:
     """Records are packed, a message never mixes venues, and subjects name the venue."""
 

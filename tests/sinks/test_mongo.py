@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from decimal import Decimal
 from typing import Any
 
+import pymongo
 import pytest
 from bson import Decimal128
 
@@ -52,6 +53,33 @@ def test_a_record_becomes_a_document_of_its_kind(double: MongoDouble, run: Run) 
     assert tables["fills"][0]["size"] == Decimal128("0.10")
     assert tables["boards"][0]["bids"] == [[1.0, 2.0]]
     assert all(command["writeConcern"] == {"w": "majority", "j": True} for command in double.commands)
+
+
+def test_an_opening_that_is_given_up_leaves_no_connection(
+    double: MongoDouble, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever stops waiting for the server's first answer is not connected any more."""
+    closed = []
+    close = pymongo.AsyncMongoClient.close
+
+    async def noted(client: Any) -> None:
+        closed.append(client)
+        await close(client)
+
+    async def never(database: Any, command: str) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(pymongo.AsyncMongoClient, "close", noted)
+    monkeypatch.setattr("pymongo.asynchronous.database.AsyncDatabase.command", never)
+
+    async def main() -> None:
+        sink = sink_for(double)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await sink.open()
+        assert closed == [sink._client]
+
+    run(main())
 
 
 def test_an_answer_that_is_lost_doubles_nothing(double: MongoDouble, run: Run) -> None:

@@ -118,9 +118,9 @@ class JetStreamSink(BatchingSink):
         try:
             self._stream = self._client.jetstream(timeout=self._chosen.timeout_s)
             await self._prepare(api)
-        except Exception as error:  # nats-py's, the system's, a defect: whatever it was, the connection is given back
+        except BaseException as error:  # nats-py's, a cancellation: whatever it was, the connection is given back
             await self._client.close()
-            if isinstance(error, StorageError):
+            if isinstance(error, StorageError) or not isinstance(error, Exception):
                 raise
             raise self._failed("cannot be prepared", error) from error
 

@@ -110,12 +110,14 @@ class MongoSink(BatchingSink):
                 retryWrites=False,  # this sink repeats by itself, longer and with the same identifiers
             )
             await self._client.admin.command("ping")
-        except Exception as error:  # pymongo's, the system's, a defect: whatever it was, the connection is given back
+        except BaseException as error:  # pymongo's, a cancellation: whatever it was, the connection is given back
             if self._client is not None:
                 # Its monitors have just been told to connect once more; pymongo 4.20 would leave the socket of one that
                 # is closed meanwhile to the garbage collector.
                 await asyncio.sleep(MONITOR_S)
                 await self._client.close()
+            if not isinstance(error, Exception):
+                raise
             raise self._failed("cannot be opened", error) from error
 
     async def _store(self, batch: Sequence[Record], is_durable: bool) -> Sequence[Refusal]:
