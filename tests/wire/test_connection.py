@@ -52,6 +52,21 @@ def test_any_buffer_is_sent_as_binary(run: RunGrid, message: Any) -> None:
     assert run(scenario()) == b"ab"
 
 
+@pytest.mark.parametrize("message", [{"op": "subscribe"}, [1, 2], 3], ids=lambda m: type(m).__name__)
+def test_what_is_no_message_is_refused_by_its_name(run: RunGrid, message: Any) -> None:
+    """A dict is not JSON by itself and a number is not so many zeros: nothing is sent, and the connection goes on."""
+
+    async def scenario() -> str | bytes:
+        async with pair(echo) as (_, ws):
+            for send in (ws.send, ws.send_text, lambda part: ws.send_fragments([part])):
+                with pytest.raises(TypeError, match=f"str, or like bytes, not {type(message).__name__}"):
+                    await send(message)
+            await ws.send("hello")
+            return await ws.receive(5)
+
+    assert run(scenario()) == "hello"
+
+
 def test_encoded_text_is_sent_as_text(run: RunGrid) -> None:
     """JSON that an encoder made as bytes needs no detour over str."""
 

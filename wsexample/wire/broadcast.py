@@ -11,6 +11,7 @@ from typing import Any
 from wsexample.errors import OptionError
 from wsexample.wire.connection import Connection
 from wsexample.wire.lane import build_frame, send_to_all
+from wsexample.wire.sending import octets_of
 from wsexample.wire.server import ServerConnection
 
 __all__ = ["Broadcaster"]
@@ -66,7 +67,7 @@ class Broadcaster:
             The number of readers whose socket or buffer took the message.
         """
         is_text = isinstance(message, str)
-        return self.send_encoded(message.encode() if isinstance(message, str) else bytes(message), is_text=is_text)
+        return self.send_encoded(message.encode() if isinstance(message, str) else octets_of(message), is_text=is_text)
 
     def send_encoded(self, payload: bytes, *, is_text: bool) -> int:
         """Send what is encoded already, as text or as binary; text must be UTF-8. Otherwise like `send`."""

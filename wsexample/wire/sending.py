@@ -16,7 +16,19 @@ from wsexample.wire.fragments import with_last
 from wsexample.wire.inflow import Inflow
 from wsexample.wire.options import ConnectOptions, ServeOptions
 
-__all__ = ["Sending"]
+__all__ = ["Sending", "octets_of"]
+
+
+def octets_of(message: bytes | bytearray | memoryview) -> bytes:
+    """Return a binary message as bytes; ``bytes()`` alone would make as many zeros of a number, and something of any list.
+
+    Raises:
+        TypeError: it is nothing like bytes.
+    """
+    try:
+        return bytes(memoryview(message))
+    except TypeError:
+        raise TypeError(f"a message is str, or like bytes, not {type(message).__name__}") from None
 
 
 class Sending(Closing):
@@ -44,6 +56,7 @@ class Sending(Closing):
 
         Raises:
             ConnectionClosed: the connection is over or being closed.
+            TypeError: the message is neither.
         """
         if self._fragmenting is not None:
             await self._own_turn()
@@ -61,7 +74,7 @@ class Sending(Closing):
         if isinstance(message, str):
             payload, is_binary = message.encode(), False
         else:
-            payload, is_binary = (message if type(message) is bytes else bytes(message)), True
+            payload, is_binary = (message if type(message) is bytes else octets_of(message)), True
         if self._link.state == OPEN and len(payload) <= self._plain_bytes:
             self._link.sendMessage(payload, is_binary)
         else:
@@ -75,7 +88,7 @@ class Sending(Closing):
         """
         if self._fragmenting is not None:
             await self._own_turn()
-        payload = payload if type(payload) is bytes else bytes(payload)
+        payload = payload if type(payload) is bytes else octets_of(payload)
         if self._link.state == OPEN and len(payload) <= self._plain_bytes:
             self._link.sendMessage(payload, False)
         else:
@@ -132,7 +145,7 @@ class Sending(Closing):
             async for part, is_last in with_last(parts):
                 if opcode is None:
                     opcode = 2 if (not isinstance(part, str) if is_binary is None else is_binary) else 1
-                payload = part.encode() if isinstance(part, str) else bytes(part)
+                payload = part.encode() if isinstance(part, str) else octets_of(part)
                 self._send_one_frame(opcode, payload, fin=is_last)
                 opcode, is_begun = 0, not is_last
                 if self._drain is not None:
@@ -190,7 +203,7 @@ class Sending(Closing):
             raise OptionError(
                 f"a frame has an opcode of 0 to 15 and bits of 0 to 7, not {opcode} and {rsv}", option="opcode"
             )
-        self._send_one_frame(opcode, bytes(payload), fin=fin, rsv=rsv)
+        self._send_one_frame(opcode, octets_of(payload), fin=fin, rsv=rsv)
         if self._drain is not None:
             await self._drained()
 
