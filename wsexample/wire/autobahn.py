@@ -36,6 +36,7 @@ __all__ = [
 
 CLOSED = WebSocketProtocol.STATE_CLOSED
 CLOSING = WebSocketProtocol.STATE_CLOSING
+CONNECTING = WebSocketProtocol.STATE_CONNECTING
 OPEN = WebSocketProtocol.STATE_OPEN
 PONG = 10
 """Opcode of a pong (RFC 6455 section 11.8)."""
@@ -199,7 +200,7 @@ class _Lane(_Core):
             return
         self.lane_is_paused = False
         if self.lane_held or self._waiting:  # what was read already goes first, and may fill the reader up again
-            asyncio.get_running_loop().call_soon(self._held_delivered)
+            self._loop().call_soon(self._held_delivered)
         else:
             self._read_on()
 
@@ -225,7 +226,7 @@ class _Lane(_Core):
         if not self._gives_way and self.lane_takes_turns:
             self._gives_way = True
             self._stop_reading()
-            asyncio.get_running_loop().call_soon(self._next_turn)
+            self._loop().call_soon(self._next_turn)
 
     def _next_turn(self) -> None:
         self._gives_way = False
@@ -273,7 +274,7 @@ class _Lane(_Core):
     def _dataReceived(self, data: bytes) -> None:
         """Have Autobahn parse what the lane has no part in; what a connection may not have at once waits for its next turn."""
         if self.state not in (OPEN, CLOSING):
-            super()._dataReceived(data)
+            self._handshake_received(data)
             return
         if self._waiting:
             self._waiting += data
@@ -301,6 +302,16 @@ class _Lane(_Core):
                 self.wasNotCleanReason = "the peer went on sending after the connection was failed"
                 self.dropConnection(abort=True)
 
+    def _handshake_received(self, data: bytes) -> None:
+        if self.state == CONNECTING and asyncio._get_running_loop() is None:
+            self.factory.loop.call_soon(super()._dataReceived, data)  # a program's own test, and onConnect may need the loop
+        else:
+            super()._dataReceived(data)
+
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        loop: asyncio.AbstractEventLoop = asyncio._get_running_loop() or self.factory.loop
+        return loop
+
     def _pass_over(self, data: bytes) -> None:
         if self._remainder is None:
             frame = self.current_frame
@@ -327,7 +338,7 @@ class _Lane(_Core):
         if self.inside_message:
             self.message_data, self.frame_data = [], []
         if self.lane_passes_over and self.lane_takes_turns:  # a close frame may be in what was read already
-            asyncio.get_running_loop().call_soon(self._rest_passed_over)
+            self._loop().call_soon(self._rest_passed_over)
 
     def _rest_passed_over(self) -> None:
         if self.state == CLOSING and self.data and not self._waiting:
@@ -432,8 +443,8 @@ class _Lane(_Core):
         return bytes(pmce.compress_message_data(payload) + pmce.end_compress_message())
 
     def lane_returned(self, result: Any) -> None:
-        if asyncio.isfuture(result) or asyncio.iscoroutine(result):
-            asyncio.ensure_future(result)  # noqa: RUF006 - as Autobahn does with what callbacks return
+        if asyncio.iscoroutine(result):
+            self._loop().create_task(result)  # a future is under way already; nobody waits for either, as with Autobahn
 
     def lane_failed(self, error: Exception) -> None:
         self.log.error(
@@ -444,7 +455,7 @@ class _Lane(_Core):
             self._closeConnection(abort=True)
 
     def lane_call_later(self) -> None:
-        asyncio.get_running_loop().call_soon(self.lane_turn_ended)
+        self._loop().call_soon(self.lane_turn_ended)
 
 
 def _gather(pieces: list[Any]) -> None:

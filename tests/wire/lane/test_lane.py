@@ -87,6 +87,13 @@ def test_transports_of_a_thread_read_into_one_place(lane: Any) -> None:
     assert len(first) >= 64 * 1024
 
 
+OPENING = (
+    b"GET / HTTP/1.1\r\nHost: localhost:9000\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+)
+
+
 class Opened:
     """A server's protocol, opened in memory."""
 
@@ -107,11 +114,7 @@ class Opened:
 
     async def __aenter__(self) -> Opened:
         self.protocol.connection_made(self.transport)
-        self.protocol.data_received(
-            b"GET / HTTP/1.1\r\nHost: localhost:9000\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-            b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
-        )
+        self.protocol.data_received(OPENING)
         await turns()
         self.transport.written.clear()
         return self
@@ -482,6 +485,32 @@ def test_a_mock_for_a_transport_is_not_one_that_is_closing(module: types.ModuleT
         opened.protocol.connection_lost(None)
 
     run(main())
+
+
+def test_a_test_may_call_outside_of_its_loop(module: types.ModuleType) -> None:
+    """What a program's own test hands over between two runs of its loop opens, sends and receives as with Autobahn."""
+    loop, got = asyncio.new_event_loop(), []
+
+    async def on_message(payload: bytes, is_binary: bool) -> None:
+        assert asyncio.get_running_loop() is loop
+        got.append(payload)
+
+    async def made() -> Any:
+        return Opened(module).protocol
+
+    protocol, transport = loop.run_until_complete(made()), Mock()
+    protocol.onMessage = on_message
+    protocol.connection_made(transport)
+    protocol.data_received(OPENING)
+    loop.run_until_complete(turns())
+    protocol.sendMessage(b"a")
+    protocol.sendMessage(b"b")
+    protocol.data_received(text(b"c") * 100)
+    loop.run_until_complete(turns())
+    written = b"".join(call.args[0] for call in transport.write.call_args_list[1:])
+    assert (got, frames_of(written)) == ([b"c"] * 100, [(0x81, b"a"), (0x81, b"b")])
+    protocol.connection_lost(None)
+    loop.close()
 
 
 def test_a_flood_of_pongs_is_two_lines(module: types.ModuleType, run: Runner[None]) -> None:
