@@ -85,6 +85,29 @@ def test_a_book_that_never_comes_costs_the_connection() -> None:
     assert not failure.is_final
 
 
+def test_a_first_book_that_never_comes_is_asked_for_anew() -> None:
+    """Changes without a whole book before them are no reason to be silent for ever: after ten seconds it is asked for."""
+    dialect = subscribed(PUBLIC)
+    assert tell(dialect, "change") is NOTHING
+    change = on_wire(plain("change"))
+    assert dialect.receive(change, False, RECEIVED_NS + 9 * 10**9) is NOTHING
+    step = dialect.receive(change, False, RECEIVED_NS + 11 * 10**9)
+    assert [m["method"] for m in sent(step)] == ["UNSUBSCRIBE", "SUBSCRIBE"]
+    gap, _ = dialect.receive(raw("snapshot"), False, RECEIVED_NS + 12 * 10**9).records
+    assert isinstance(gap, Gap)
+    assert gap.from_ns == RECEIVED_NS
+
+
+def test_changes_on_their_way_before_a_book_ask_for_nothing() -> None:
+    """Who subscribes again may get old changes first; the clock of the next time begins anew."""
+    dialect = subscribed(PUBLIC)
+    tell(dialect, "change")
+    assert isinstance(only(tell(dialect, "snapshot")), Book)
+    dialect.unsubscribe(["BTCUSDT@depth15"])
+    dialect.subscribe(["BTCUSDT@depth15"])
+    assert dialect.receive(raw("change"), False, RECEIVED_NS + 60 * 10**9) is NOTHING
+
+
 def test_a_snapshot_before_its_answer_counts() -> None:
     """The venue may send the first book before it confirms the stream."""
     dialect = WeexDialect()

@@ -98,6 +98,8 @@ class WeexDialect(Dialect):
         self._asked: dict[int, tuple[str, ...]] = {}
         self._missing: dict[str, tuple[int, int]] = {}
         self._crossed: dict[str, int] = {}
+        self._late: dict[str, int] = {}
+        """Stream -> when the first change came of a book that never was whole."""
         self._operations: deque[int] = deque(maxlen=MAX_OPERATIONS)
         self._last_id = 0
 
@@ -157,7 +159,7 @@ class WeexDialect(Dialect):
         known = [topic for topic in topics if topic in self._topics]
         self._topics.difference_update(known)
         for topic in known:
-            for kept in (self.books, self._missing, self._crossed):
+            for kept in (self.books, self._missing, self._crossed, self._late):
                 kept.pop(topic, None)
         return Step(replies=[self._message("UNSUBSCRIBE", known)]) if known else NOTHING
 
@@ -241,9 +243,10 @@ class WeexDialect(Dialect):
         known = self.books.get(topic)
         if known is None and not is_whole:
             self.orphans += 1
-            return NOTHING
+            return self._orphaned(topic, received_ns)
         try:
             if is_whole:
+                self._late.pop(topic, None)
                 self.books[topic] = known = self._book_of(frame.b, frame.a, frame.u)
             elif known is None or not known.change(frame.b, frame.a, frame.U, frame.u):
                 return self._resync(topic, received_ns)
@@ -252,6 +255,16 @@ class WeexDialect(Dialect):
             return self._resync(topic, received_ns)
         exchange_ns = None if frame.E is None else frame.E * MS_NS
         return self._book_step(topic, book_record(frame.s, known, exchange_ns, received_ns))
+
+    def _orphaned(self, topic: str, received_ns: int) -> Step:
+        """Ask for a book anew of which changes come and no whole one: its documentation does not promise one."""
+        if topic in self._missing:  # it was asked for, and `heartbeat` looks after it
+            return NOTHING
+        since_ns = self._late.setdefault(topic, received_ns)
+        if received_ns - since_ns < SNAPSHOT_TIMEOUT_S * 1e9:
+            return NOTHING
+        del self._late[topic]
+        return self._resync(topic, since_ns, now_ns=received_ns)
 
     def _book_step(self, topic: str, record: Book) -> Step:
         """Hand a book over, unless it cannot be right."""
