@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Mapping
+from itertools import count
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
@@ -38,6 +39,9 @@ from wsexample.errors import (
 from wsexample.ports import Clock
 
 __all__ = ["WeexRest"]
+
+ROWS_PER_PAGE = 100
+"""Most rows of a page of waiting orders."""
 
 
 class WeexRest:
@@ -192,12 +196,21 @@ class WeexRest:
         return _listed(await self._get("positions"))
 
     async def fetch_open_orders(self, symbol: str | None = None) -> list[dict[str, Any]]:
-        """Fetch orders that still wait.
+        """Fetch orders that still wait: all of them, page by page (of the spot market what one call gives).
 
         Parameters:
             symbol: only those of one symbol; None (default) for all.
         """
-        return _listed(await self._get("open orders", symbol=symbol))
+        if self._is_spot:
+            return _listed(await self._get("open orders", symbol=symbol))
+        found: dict[Any, dict[str, Any]] = {}
+        for page in count():
+            rows = _listed(await self._get("open orders", symbol=symbol, limit=ROWS_PER_PAGE, page=page))
+            new = {row.get("orderId"): row for row in rows if row.get("orderId") not in found}
+            found |= new
+            if len(rows) < ROWS_PER_PAGE or not new:  # orders that are over meanwhile move others to a page before
+                break
+        return list(found.values())
 
     async def fetch_past_orders(
         self, symbol: str | None = None, *, start_ms: int | None = None, limit: int = 100

@@ -15,7 +15,7 @@ from wsexample.brokers.weex.config import WeexConfig
 from wsexample.brokers.weex.dialect import WeexMessage, answer_rows, handshake_headers, past_trades
 from wsexample.brokers.weex.dialect.numbers import whole
 from wsexample.brokers.weex.rest import WeexRest
-from wsexample.errors import BrokerUnavailableError, DialectError, HandshakeError
+from wsexample.errors import BrokerUnavailableError, DialectError, HandshakeError, RequestError
 from wsexample.ports import Clock, Errands, Gap, Record
 from wsexample.records.market import Trade
 from wsexample.records.orders import Fill, Order
@@ -55,13 +55,16 @@ class WeexErrands(Errands):
         """Fetch trades, orders and fills; nothing else that WEEX sends can be asked for afterwards."""
         symbols = [topic.partition("@")[0] for topic in topics if topic.endswith("@trade")]
         if symbols:
-            return self._trades(gap, symbols)
+            left_out = [topic for topic in topics if not topic.endswith("@trade")]
+            return self._trades(gap, symbols, left_out)
         channels = [topic for topic in topics if topic in ("orders", "fill")]
         if channels and self._config.market == "contract":  # the spot calls want a symbol each
             return self._account(gap, channels)
         return None
 
-    async def _trades(self, gap: Gap, symbols: Sequence[str]) -> AsyncIterator[Sequence[Record]]:
+    async def _trades(
+        self, gap: Gap, symbols: Sequence[str], left_out: Sequence[str]
+    ) -> AsyncIterator[Sequence[Record]]:
         is_whole = True
         for symbol in symbols:
             rows = await self._rest().fetch_trades(symbol, TRADES)
@@ -71,15 +74,18 @@ class WeexErrands(Errands):
             yield missed
         if not is_whole:
             raise BrokerUnavailableError(f"WEEX keeps {TRADES} trades only; some were missed", venue=VENUE)
+        if left_out:  # said last: what could be fetched is delivered, and the gap counts as not filled
+            raise RequestError(f"what was missed of {' '.join(left_out)} is not asked for", venue=VENUE)
 
     async def _account(self, gap: Gap, channels: Sequence[str]) -> AsyncIterator[Sequence[Record]]:
         rest, start_ms = self._rest(), (gap.from_ns - MARGIN_NS) // MS_NS
         is_whole = True
         if "orders" in channels:
             # An order older than the break may have ended in it, so the past ones are not limited to those made since.
-            rows = await rest.fetch_open_orders() + await rest.fetch_past_orders(limit=ROWS)
-            changed = [row for row in rows if _changed_ms(row) >= start_ms]
-            is_whole = len(rows) < ROWS or len(changed) < len(rows)
+            waiting = await rest.fetch_open_orders()
+            past = await rest.fetch_past_orders(limit=ROWS)
+            changed = [row for row in waiting + past if _changed_ms(row) >= start_ms]
+            is_whole = len(past) < ROWS or any(_changed_ms(row) < start_ms for row in past)
             yield _in_order(answer_rows("orders", changed, self._clock.now_ns()))
         if "fill" in channels:
             rows = await rest.fetch_fills(start_ms=start_ms, limit=ROWS)
