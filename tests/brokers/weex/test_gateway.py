@@ -61,6 +61,7 @@ def test_the_life_of_orders(run: Runner[None], market: str) -> None:
         ({"side": "sell", "reduce_only": True}, "LONG"),
         ({"side": "buy", "reduce_only": True}, "SHORT"),
         ({"side": "sell", "position_side": "long"}, "LONG"),
+        ({"side": "sell", "position_side": "LONG", "reduce_only": True}, "LONG"),
     ],
 )
 def test_which_position_an_order_is_about(facts: dict[str, Any], side: str) -> None:
@@ -91,6 +92,8 @@ def test_an_order_in_the_venues_words() -> None:
         (request(trail_price=LOW), False),
         (request(take_profit_price=HIGH), True),
         (request(reduce_only=True), True),
+        (request(reduce_only=True, position_side="long"), False),
+        (request(side="sell", reduce_only=True, position_side="short"), False),
     ],
 )
 def test_what_weex_does_not_have_is_refused_unsent(wanted: OrderRequest, is_spot: bool) -> None:

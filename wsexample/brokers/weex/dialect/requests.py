@@ -77,6 +77,8 @@ def _check(request: OrderRequest, *, is_spot: bool) -> None:
         raise _refused(f"WEEX has no {' and no '.join(given)} for such an order")
     if is_spot and request.reduce_only:
         raise _refused("the spot market has no positions to reduce")
+    if request.reduce_only and (request.position_side or _position_side(request)).lower() != _position_side(request):
+        raise _refused(f"a {request.side} of {request.position_side} makes a position larger, and it shall only reduce")
 
 
 def _position_side(request: OrderRequest) -> str:
