@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote as quote_url
 
 import pytest
 from click.testing import CliRunner, Result
@@ -47,7 +48,7 @@ def quote(second: float, bid: float, ask: float) -> Quote:
     return Quote(venue="v", symbol="AAPL", received_ns=at_ns, bid_price=bid, ask_price=ask, bid_size=1, ask_size=1)
 
 
-def board(second: float, price: float, volume: float) -> Board:
+def board(second: float, price: float | None, volume: float | None) -> Board:
     at_ns = BEGIN + round(second * SECOND)
     return Board(venue="kabu", symbol="9433@1", received_ns=at_ns, last_price=price, last_ns=at_ns, volume=volume)
 
@@ -175,6 +176,56 @@ def test_bars_are_built_from_boards_where_there_are_no_trades(tmp_path: Path) ->
     run(tmp_path / "b.db", "--bars", "1m", "-o", tmp_path / "bars.csv")
     (bar,) = rows(tmp_path / "bars.csv")
     assert (bar["open"], bar["close"], bar["volume"], bar["trade_count"]) == ("101.0", "99.0", "400.0", "2")
+
+
+def test_the_opening_of_a_day_counts_where_boards_of_before_it_are_kept(tmp_path: Path) -> None:
+    """A board without a price says that nothing was traded yet; where none is kept, what was traded before is not known."""
+    early = [board(1, None, None), board(2, 100, 5000), board(3, 101, 5100)]
+    for name, boards, volume in (("early", early, "5100.0"), ("late", early[1:], "100.0")):
+        store(f"sqlite:///{tmp_path / name}.db", boards)
+        run(tmp_path / f"{name}.db", "--bars", "1m", "-o", tmp_path / "bars.csv")
+        (bar,) = rows(tmp_path / "bars.csv")
+        assert (bar["open"], bar["volume"]) == ("100.0" if name == "early" else "101.0", volume)
+
+
+def test_an_archive_of_several_journals_gives_the_bars_of_one_file(tmp_path: Path) -> None:
+    """Programs that followed one another numbered their boards anew each; volumes grow from board to board all the same."""
+    boards = [board(number, 100 + number, 1000 + number * 10) for number in range(20)]
+    for start in (0, 10):
+        store(f"parquet:///{tmp_path / 'archive'}", boards[start : start + 10])
+    store(f"sqlite:///{tmp_path / 'one.db'}", boards)
+    found = []
+    for place in ("one.db", "archive"):
+        run(tmp_path / place, "--bars", "10s", "-o", tmp_path / "bars.csv")
+        found.append([(bar["open"], bar["close"], bar["volume"]) for bar in rows(tmp_path / "bars.csv")])
+    assert found[0] == found[1] == [("101.0", "109.0", "90.0"), ("110.0", "119.0", "100.0")]
+
+
+def test_bars_of_a_store_with_trades_and_boards(tmp_path: Path) -> None:
+    """A symbol that has trades gets its bars from these, one that has boards alone from those."""
+    store(f"sqlite:///{tmp_path / 'both.db'}", [*TRADES, board(1, 100, 1000), board(2, 101, 1300)])
+    run(tmp_path / "both.db", "--bars", "1m", "--day", "2023-11-14", "-o", tmp_path / "bars.csv")
+    found = {bar["symbol"]: bar["volume"] for bar in rows(tmp_path / "bars.csv")}
+    assert found == {"AAPL": "1.0", "9433@1": "300.0", "MSFT": "1.0"}
+
+
+def test_a_place_may_have_signs_of_a_pattern_in_its_name(tmp_path: Path) -> None:
+    """Brackets, stars and question marks in a directory or a file are themselves."""
+    store(f"parquet:///{quote_url(str(tmp_path / 'a[1]?*'))}", TRADES)
+    store(f"parquet:///{tmp_path / 'a1'}", TRADES)
+    (file,) = tmp_path.glob("a1/trades/*/*.parquet")
+    file.rename(tmp_path / "b[1].parquet")
+    for place, table, count in (("a[1]?*", "trades", "5"), ("b[1].parquet", "records", "5")):
+        run(tmp_path / place, f"select count(*) as n from {table}", "-o", tmp_path / "n.csv")
+        assert rows(tmp_path / "n.csv") == [{"n": count}]
+
+
+def test_numbers_beyond_64_bits_become_text(tmp_path: Path) -> None:
+    """DuckDB has them, and Arrow has no place for them."""
+    store(f"parquet:///{tmp_path / 'archive'}", TRADES)
+    assert run(tmp_path / "archive", f"select {2**100} as n", "-o", tmp_path / "n.parquet").exit_code == 0
+    run(tmp_path / "n.parquet", "select n from records", "-o", tmp_path / "n.csv")
+    assert rows(tmp_path / "n.csv") == [{"n": str(2**100)}]
 
 
 def test_parquet_gives_the_same_bars_as_sqlite(ticks: Path, tmp_path: Path) -> None:

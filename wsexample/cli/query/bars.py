@@ -20,16 +20,19 @@ _TRADES = """
   FROM trades WHERE price > 0{where}
 """
 # A board says what was traded so far today; what it says more than the one before was traded since then, at its price or
-# near it. Boards that changed in something else are no trades.
+# near it. Boards that changed in something else are no trades. One without a price is of before the day's first trade, so that
+# the opening counts. An archive counts ``seq`` anew in every journal: boards follow one another as they were received.
 _BOARDS = """
   SELECT venue, symbol, at_ns, seq, price, CASE WHEN volume >= before THEN volume - before ELSE volume END AS size
   FROM (
     SELECT venue, symbol, coalesce(last_ns, exchange_ns, received_ns) AS at_ns, seq, last_price AS price, volume,
-      lag(volume) OVER (PARTITION BY venue, symbol ORDER BY seq) AS before
-    FROM boards WHERE last_price > 0{where}
+      lag(CASE WHEN last_price IS NULL THEN coalesce(volume, 0) ELSE volume END)
+        OVER (PARTITION BY venue, symbol ORDER BY received_ns, seq) AS before
+    FROM boards WHERE {which}{where}
   ) AS every_board
-  WHERE before IS NOT NULL AND volume <> before
+  WHERE price > 0 AND before IS NOT NULL AND volume <> before
 """
+_WITHOUT_TRADES = "venue || ' ' || symbol NOT IN (SELECT venue || ' ' || symbol FROM trades)"
 _BARS = """
 WITH ticks AS ({ticks}), numbered AS (
   SELECT venue, symbol, at_ns - at_ns % {interval_ns} AS begin_ns, price, size,
@@ -71,14 +74,14 @@ def bars_query(
     if interval_ns <= 0:
         raise OptionError(f"a bar must be longer than {interval_s!r} s", option="bars")
     where, parameters = _where(symbol, from_ns, to_ns)
-    if "trades" in tables:
-        ticks = _TRADES
-    elif "boards" in tables:
-        ticks = _BOARDS
-    else:
+    which = _WITHOUT_TRADES if "trades" in tables else "1 = 1"
+    sources = {"trades": _TRADES.format(where=where), "boards": _BOARDS.format(where=where, which=which)}
+    parts = [select for name, select in sources.items() if name in tables]
+    if not parts:
         raise OptionError(f"bars are made of trades or boards; there are {_named(tables)}", option="bars")
     length = int(interval_s) if interval_s == int(interval_s) else interval_s
-    return _BARS.format(ticks=ticks.format(where=where), interval_ns=interval_ns, interval_s=length), parameters
+    question = _BARS.format(ticks="UNION ALL".join(parts), interval_ns=interval_ns, interval_s=length)
+    return question, parameters * len(parts)
 
 
 _PRICES = {

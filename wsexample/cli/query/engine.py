@@ -5,6 +5,7 @@ What is asked, and how it is shown, is decided elsewhere.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -158,12 +159,12 @@ class DuckEngine:
         self._errors: type[Exception] = duckdb.Error
         self._path = path
         self._tables: list[str] = []
-        found = {"records": path} if path.is_file() else _archived(path)
+        found = {"records": _literal(path)} if path.is_file() else _archived(path)
         if not found:
             raise StorageError(f"there are no Parquet files in {path}", url=str(path))
         self._connection = duckdb.connect(":memory:")
         for name, where in found.items():
-            source = str(where).replace("'", "''")
+            source = where.replace("'", "''")
             options = ", union_by_name = true, hive_partitioning = true" if path.is_dir() else ""
             self._connection.execute(f"CREATE VIEW {_quoted(name)} AS SELECT * FROM read_parquet('{source}'{options})")
             self._tables.append(name)
@@ -203,10 +204,15 @@ class DuckEngine:
         self._connection.close()
 
 
-def _archived(directory: Path) -> dict[str, Path]:
+def _archived(directory: Path) -> dict[str, str]:
     """Return the files of each table of an archive, as a pattern."""
     kinds = sorted(one for one in directory.iterdir() if one.is_dir() and one.name != RUNNING)
-    return {one.name: one / "*" / "*.parquet" for one in kinds if any(one.glob("*/*.parquet"))}
+    return {one.name: f"{_literal(one)}/*/*.parquet" for one in kinds if any(one.glob("*/*.parquet"))}
+
+
+def _literal(path: Path) -> str:
+    """Return a pattern that means one path alone."""
+    return re.sub(r"[*?\[]", r"[\g<0>]", str(path))
 
 
 def _first_line(error: Exception) -> str:

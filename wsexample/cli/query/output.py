@@ -177,5 +177,5 @@ def _table_of(arrow: Any, answer: Answer) -> Any:
 def _array(arrow: Any, values: Sequence[Any]) -> Any:
     try:
         return arrow.array(values)
-    except arrow.ArrowException:  # SQLite lets a column hold several types
+    except (arrow.ArrowException, OverflowError):  # SQLite lets a column hold several types, DuckDB numbers of 128 bits
         return arrow.array([None if value is None else str(value) for value in values])
