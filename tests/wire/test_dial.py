@@ -553,6 +553,7 @@ def test_the_source_address_can_be_chosen(run_grid: RunGrid) -> None:
 def test_a_source_address_that_is_none_is_refused(run: RunGrid) -> None:
     """An address of another machine, or no address at all, is told."""
     assert isinstance(run(failure("ws://127.0.0.1:9", source_address=("nowhere.invalid", 0))), OptionError)
+    assert isinstance(run(failure("ws://127.0.0.1:9", source_address=(f"{'a' * 70}.invalid", 0))), OptionError)
     assert isinstance(run(failure("ws://127.0.0.1:9", source_address=("192.0.2.1", 0))), ConnectError)
 
 

@@ -51,6 +51,12 @@ def test_headers_come_in_every_usual_form(headers: Any) -> None:
         ({"ip_version": 5}, "ip_version"),
         ({"proxy": "gopher://x"}, "proxy"),
         ({"url": "http://x"}, "url"),
+        ({"read_ahead_messages": 10.5}, "read_ahead_messages"),
+        ({"read_ahead_bytes": 1e6}, "read_ahead_bytes"),
+        ({"headers": {"X": "a\udcff"}}, "headers"),
+        ({"bearer": "a\udcff"}, "bearer"),
+        ({"auth": ("a", "b\udcff")}, "auth"),
+        ({"url": "ws://x/\udcff"}, "url"),
     ],
 )
 def test_a_value_that_cannot_work_is_named(changes: dict[str, Any], option: str) -> None:
@@ -121,6 +127,8 @@ def test_a_proxy_url_and_proxy_options_are_the_same() -> None:
     "changes",
     [
         {"backlog": 0},
+        {"backlog": 1.5},
+        {"read_ahead_bytes": 1e6},
         {"max_connections": -1},
         {"subprotocols": "soap"},
         {"allowed_origins": "https://x"},

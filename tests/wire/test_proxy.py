@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.wire.conftest import failure, free_port, mute, raw_peer
-from wsexample.errors import DeadlineError, ProxyError
-from wsexample.wire.options import ProxyOptions
+from wsexample.errors import DeadlineError, OptionError, ProxyError
+from wsexample.wire.options import ProxyOptions, TlsOptions
 
 RunGrid = Callable[[Any], Any]
 
@@ -94,3 +94,47 @@ def test_connect_requests_carry_headers_and_credentials(run: RunGrid) -> None:
     assert head.startswith("CONNECT [::1]:9 HTTP/1.1\r\nHost: [::1]:9\r\n")
     assert "Proxy-Authorization: Basic dTpw\r\n" in head
     assert "X-Team: a\r\n" in head
+
+
+@pytest.mark.parametrize("kind", ["socks4", "socks5h"])
+@pytest.mark.parametrize("password", ["x" * 256, "geheim\u00fc"])
+def test_credentials_that_socks_cannot_carry_are_refused(run: RunGrid, kind: str, password: str) -> None:
+    """They are found before the proxy is called, and not shown."""
+    error = run(
+        failure("ws://127.0.0.1:9", proxy=ProxyOptions(url=f"{kind}://127.0.0.1:9", username="u", password=password))
+    )
+    assert isinstance(error, OptionError), error
+    assert password not in repr(error)
+
+
+def test_a_name_that_cannot_be_told_to_the_proxy_is_named(run: RunGrid) -> None:
+    """The fault is not put on the proxy."""
+
+    async def scenario() -> Any:
+        async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read(100)
+            writer.write(b"\x05\x00")
+            await reader.read(100)
+
+        async with raw_peer(play) as url:
+            return await failure(f"ws://{'a' * 70}.invalid", proxy=url.replace("ws:", "socks5h:"))
+
+    assert "is no name that can be told" in str(run(scenario()))
+
+
+def test_settings_of_a_proxy_that_cannot_work_open_nothing(run: RunGrid) -> None:
+    """A file of authorities that is missing is found before a socket is there that nobody would close."""
+
+    async def scenario() -> tuple[Any, int]:
+        met = []
+
+        async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            met.append(await reader.read(1))
+
+        async with raw_peer(play) as url:
+            proxy = ProxyOptions(url=url.replace("ws:", "https:"), tls=TlsOptions(ca_file="/there/is/none.pem"))
+            return await failure("ws://127.0.0.1:9", proxy=proxy), len(met)
+
+    error, met = run(scenario())
+    assert isinstance(error, OptionError)
+    assert met == 0

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Unpack
 from wsexample.errors import OptionError
 from wsexample.wire.masking import MASK, mask_headers, mask_url
 from wsexample.wire.proxy_rules import Proxy, ProxyOptions, choose_proxy
-from wsexample.wire.target import Target
+from wsexample.wire.target import Target, is_broken
 from wsexample.wire.tls import TlsOptions
 
 if TYPE_CHECKING:
@@ -52,6 +52,12 @@ def _positive(options: Any, *names: str, zero: bool = False) -> None:
             raise OptionError(f"{name} must be a number {least}, not {value!r}", option=name)
 
 
+def _whole(options: Any, *names: str) -> None:
+    for name in names:
+        if not isinstance(getattr(options, name), int):
+            raise OptionError(f"{name} must be a whole number, not {getattr(options, name)!r}", option=name)
+
+
 def checked_headers(headers: object) -> tuple[tuple[str, str], ...]:
     """Bring headers into one form; raises `OptionError` for what would break the request."""
     pairs: list[tuple[str, str]] = []
@@ -69,7 +75,7 @@ def checked_headers(headers: object) -> tuple[tuple[str, str], ...]:
             if value is None:
                 continue
             pair = (str(name), value.decode("latin-1") if isinstance(value, bytes) else str(value))
-        if not pair[0] or any(c in pair[0] for c in " \t\r\n:\0"):
+        if not pair[0] or any(c in pair[0] for c in " \t\r\n:\0") or is_broken(pair[0]):
             raise OptionError(f"{pair[0]!r} is not a header name", option="headers")
         _check_line("headers", pair[1], what=f"header {pair[0]!r}")
         pairs.append(pair)
@@ -77,9 +83,11 @@ def checked_headers(headers: object) -> tuple[tuple[str, str], ...]:
 
 
 def _check_line(option: str, value: str | None, *, what: str = "") -> None:
-    """Refuse what would begin another line of the request."""
+    """Refuse what would begin another line of the request, and what cannot be sent at all."""
     if value is not None and any(c in value for c in "\r\n\0"):
         raise OptionError(f"{what or option} holds a line break or a null character", option=option)
+    if value is not None and is_broken(value):
+        raise OptionError(f"{what or option} holds half a character (a lone surrogate)", option=option)
 
 
 def _names(options: Any, name: str) -> None:
@@ -222,6 +230,7 @@ class ConnectOptions:
             "max_redirects",
             zero=True,
         )
+        _whole(self, "read_ahead_messages", "read_ahead_bytes")
         if not callable(self.headers):
             object.__setattr__(self, "headers", checked_headers(self.headers))
         _names(self, "subprotocols")
@@ -230,6 +239,9 @@ class ConnectOptions:
         _check_line("cookie", self.cookie_header)
         if self.auth is not None and (len(self.auth) != 2 or ":" in self.auth[0]):
             raise OptionError("auth must be a user name without a colon, and a password", option="auth")
+        for words in self.auth or ():
+            if is_broken(str(words)):
+                raise OptionError("auth holds half a character (a lone surrogate)", option="auth")
         if self.auth is not None and self.bearer is not None:
             raise OptionError("auth and bearer exclude each other: there is one Authorization header", option="auth")
         if self.ip_version not in (None, 4, 6):
@@ -370,6 +382,7 @@ class ServeOptions:
             "forwarded_by",
             zero=True,
         )
+        _whole(self, "read_ahead_messages", "read_ahead_bytes", "backlog")
         object.__setattr__(self, "headers", checked_headers(self.headers))
         _names(self, "subprotocols")
         if self.allowed_origins is not None:

@@ -29,6 +29,10 @@ async def through_socks(proxy: Proxy, target: Target, options: ConnectOptions) -
     import python_socks
     from python_socks.async_.asyncio import Proxy as SocksProxy
 
+    for words in (proxy.username or "", proxy.password or ""):
+        if not words.isascii() or len(words) > 255:
+            message = "user name and password of a SOCKS proxy have at most 255 characters, all of them ASCII"
+            raise OptionError(message, option="proxy")
     host = target.host
     if not proxy.resolves_names:
         host = await _own_address(proxy, target, options)
@@ -50,9 +54,14 @@ async def through_socks(proxy: Proxy, target: Target, options: ConnectOptions) -
         _too_late(proxy, timeout_s)
     except python_socks.ProxyError as error:
         raise _socks_error(proxy, target, str(error)) from error
-    except (OSError, UnicodeError) as error:
+    except OSError as error:
         raise ProxyError(
             f"the proxy {proxy.address} ended the connection ({error}); does it speak {proxy.scheme}?",
+            address=proxy.address,
+        ) from error
+    except ValueError as error:
+        raise ProxyError(
+            f"{host} is no name that can be told to the {proxy.scheme} proxy {proxy.address} ({error})",
             address=proxy.address,
         ) from error
     # python-socks closes the socket when it fails
@@ -92,13 +101,13 @@ def _socks_error(proxy: Proxy, target: Target, words: str) -> ProxyError:
 async def through_http(proxy: Proxy, target: Target, options: ConnectOptions) -> asyncio.Transport:
     """Return a transport that an HTTP proxy has connected to the target (RFC 9110 section 9.3.6)."""
     settings = options.proxy_options or ProxyOptions()
-    sock = await _reach(proxy, options)
     tls: dict[str, Any] = {}
     if proxy.scheme == "https":
         context = (
             settings.tls if isinstance(settings.tls, ssl.SSLContext) else client_context(settings.tls or TlsOptions())
         )
         tls = {"ssl": context, "server_hostname": proxy.host, "ssl_handshake_timeout": options.connect_timeout_s}
+    sock = await _reach(proxy, options)
     timeout_s = _timeout(options)
     transport: asyncio.Transport | None = None
     try:

@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 from wsexample.errors import OptionError
 from wsexample.wire.masking import mask_url, url_trouble
 
-__all__ = ["DEFAULT_PORTS", "Target"]
+__all__ = ["DEFAULT_PORTS", "Target", "is_broken"]
 
 DEFAULT_PORTS = {"ws": 80, "wss": 443}
 _UNIX_SCHEMES = {"ws+unix": "ws", "wss+unix": "wss"}
@@ -51,6 +51,8 @@ class Target:
         url = url.strip()
         if any(character <= " " or character == "\x7f" for character in url):
             raise OptionError("the URL holds a blank or a control character", option="url")
+        if is_broken(url):
+            raise OptionError("the URL holds half a character (a lone surrogate)", option="url")
         scheme, _, rest = url.partition(":")
         if scheme.lower() in _UNIX_SCHEMES:
             return cls._parse_unix(_UNIX_SCHEMES[scheme.lower()], rest)
@@ -122,6 +124,11 @@ class Target:
     @property
     def _bracketed(self) -> str:
         return f"[{self.host}]" if ":" in self.host else self.host
+
+
+def is_broken(text: str) -> bool:
+    """Tell whether a text holds half a character, which no encoding has, as arguments that are not UTF-8 do in Python."""
+    return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _ascii_host(host: str) -> str:

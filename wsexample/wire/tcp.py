@@ -132,11 +132,10 @@ async def _source_addresses(options: ConnectOptions) -> list[AddrInfo] | None:
         return None
     host, port = options.source_address
     try:
-        infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except socket.gaierror as error:
-        message = f"source_address {host!r} is no address of this machine ({error.strerror})"
+        return await resolve(host, port, options)
+    except ResolveError as error:
+        message = f"source_address {host!r} is no address of this machine: {error}"
         raise OptionError(message, option="source_address") from error
-    return list(infos)
 
 
 def _connect_error(error: BaseException, address: str) -> ConnectError:
