@@ -304,7 +304,7 @@ class _Lane(_Core):
 
     def _handshake_received(self, data: bytes) -> None:
         if self.state == CONNECTING and asyncio._get_running_loop() is None:
-            self.factory.loop.call_soon(super()._dataReceived, data)  # a program's own test, and onConnect may need the loop
+            self.factory.loop.call_soon(super()._dataReceived, data)  # a program's own test; onConnect may want it
         else:
             super()._dataReceived(data)
 

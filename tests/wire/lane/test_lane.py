@@ -455,22 +455,27 @@ class Bare:
 
 
 @pytest.mark.parametrize("role", ["Client", "Server"])
-def test_a_transport_that_a_test_made_up_is_written_to_and_read_from(module: types.ModuleType, role: str) -> None:
+def test_a_transport_that_a_test_made_up_is_written_to_and_read_from(
+    module: types.ModuleType, role: str, run: Runner[None]
+) -> None:
     """A state set by hand and a transport that cannot say whether it is closing are as good as they are to Autobahn."""
-    factory = getattr(module, f"WebSocket{role}Factory")("ws://localhost:9000", loop=asyncio.new_event_loop())
-    factory.setProtocolOptions(openHandshakeTimeout=0)
-    got: list[bytes] = []
-    protocol = factory()
-    protocol.onMessage = lambda payload, is_binary: got.append(payload)
-    protocol.transport = Bare()
-    protocol._connectionMade()
-    protocol.state, protocol.websocket_version = protocol.STATE_OPEN, 13
-    protocol.inside_message, protocol.current_frame = False, None
-    key = b"\x01\x02\x03\x04" if role == "Server" else None
-    protocol.data_received(_lane_py.build_frame(1, b"hello", key) + _lane_py.build_frame(9, b"?", key))
-    assert got == [b"hello"]
-    assert frames_of(protocol.transport.written) == [(0x8A, b"?")]
-    factory.loop.close()
+
+    async def main() -> None:
+        factory = getattr(module, f"WebSocket{role}Factory")("ws://localhost:9000")
+        factory.setProtocolOptions(openHandshakeTimeout=0)
+        got: list[bytes] = []
+        protocol = factory()
+        protocol.onMessage = lambda payload, is_binary: got.append(payload)
+        protocol.transport = Bare()
+        protocol._connectionMade()
+        protocol.state, protocol.websocket_version = protocol.STATE_OPEN, 13
+        protocol.inside_message, protocol.current_frame = False, None
+        key = b"\x01\x02\x03\x04" if role == "Server" else None
+        protocol.data_received(_lane_py.build_frame(1, b"hello", key) + _lane_py.build_frame(9, b"?", key))
+        assert got == [b"hello"]
+        assert frames_of(protocol.transport.written) == [(0x8A, b"?")]
+
+    run(main())
 
 
 def test_a_mock_for_a_transport_is_not_one_that_is_closing(module: types.ModuleType, run: Runner[None]) -> None:
@@ -490,15 +495,13 @@ def test_a_mock_for_a_transport_is_not_one_that_is_closing(module: types.ModuleT
 def test_a_test_may_call_outside_of_its_loop(module: types.ModuleType) -> None:
     """What a program's own test hands over between two runs of its loop opens, sends and receives as with Autobahn."""
     loop, got = asyncio.new_event_loop(), []
+    asyncio.set_event_loop(loop)
 
     async def on_message(payload: bytes, is_binary: bool) -> None:
         assert asyncio.get_running_loop() is loop
         got.append(payload)
 
-    async def made() -> Any:
-        return Opened(module).protocol
-
-    protocol, transport = loop.run_until_complete(made()), Mock()
+    protocol, transport = Opened(module).protocol, Mock()
     protocol.onMessage = on_message
     protocol.connection_made(transport)
     protocol.data_received(OPENING)
@@ -510,6 +513,7 @@ def test_a_test_may_call_outside_of_its_loop(module: types.ModuleType) -> None:
     written = b"".join(call.args[0] for call in transport.write.call_args_list[1:])
     assert (got, frames_of(written)) == ([b"c"] * 100, [(0x81, b"a"), (0x81, b"b")])
     protocol.connection_lost(None)
+    asyncio.set_event_loop(None)
     loop.close()
 
 
