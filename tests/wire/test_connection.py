@@ -462,6 +462,24 @@ def test_nobody_waits_for_fragments_of_a_connection_that_is_over(run: RunGrid) -
     assert run(scenario()) == 2
 
 
+def test_a_callback_that_fails_costs_neither_connection_nor_pong(
+    run: RunGrid, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What ``on_control`` raises is logged; the ping is answered and the connection goes on."""
+
+    def fail(opcode: int, payload: bytes) -> None:
+        raise ZeroDivisionError
+
+    async def scenario() -> list[int]:
+        script = Script([accept(), ping(b"a"), pong(b"b"), text("after")])
+        async with connect("ws://x/", opener=script, ping_interval_s=0, on_control=fail) as ws:
+            await ws.receive(5)
+            return [frame.opcode for frame in script.frames]
+
+    assert run(scenario()) == [10]
+    assert caplog.text.count("on_control failed") == 2
+
+
 def test_fragments_are_delivered_one_by_one_if_asked(run_grid: RunGrid) -> None:
     """Each with its opcode and whether it is the last; whole messages are fragments too."""
 

@@ -105,3 +105,34 @@ def test_an_open_gate_keeps_memory_bounded() -> None:
     assert tap.calls == ["pause", "resume"]
     assert (len(tap.inflow), tap.inflow.discarded, tap.inflow.received) == (8, 12, 20)
     assert [tap.inflow.take()[0] for _ in range(8)] == [b"%d" % n for n in range(8)]
+
+
+def test_a_second_consumer_is_never_forgotten(run: Callable[[Any], Any]) -> None:
+    """Who takes what another task was woken for, and waits for the next, is woken by that; the other task is told."""
+
+    async def scenario() -> tuple[bool, list[Any]]:
+        inflow = Tap().inflow
+        first = asyncio.ensure_future(inflow.wait(None))
+        await asyncio.sleep(0)
+        inflow.put(b"1", False)
+        inflow.take()
+        asyncio.get_running_loop().call_soon(inflow.put, b"2", False)
+        return await inflow.wait(5), await asyncio.gather(first, return_exceptions=True)
+
+    is_there, outcome = run(scenario())
+    assert is_there
+    assert isinstance(outcome[0], StateError)
+
+
+def test_a_consumer_may_follow_one_that_was_cancelled(run: Callable[[Any], Any]) -> None:
+    """The next may wait at once, also when the cancelled task has not had a turn since."""
+
+    async def scenario() -> bool:
+        inflow = Tap().inflow
+        first = asyncio.ensure_future(inflow.wait(None))
+        await asyncio.sleep(0)
+        first.cancel()
+        asyncio.get_running_loop().call_later(0.01, inflow.put, b"1", False)
+        return await inflow.wait(5)
+
+    assert run(scenario())

@@ -7,6 +7,7 @@ belong to the session.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import AsyncIterator, Generator, Mapping
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from wsexample.wire.option_fields import ConnectFields
 
 __all__ = ["Connection", "connect"]
+
+log = logging.getLogger("wsexample.connection")
 
 
 class Connection(Sending):
@@ -62,7 +65,9 @@ class Connection(Sending):
         self.peer: str = ""
         """``host:port`` of the other end."""
         self.on_control = options.on_control if isinstance(options, ConnectOptions) else None
-        """Called with opcode (9 ping, 10 pong) and payload of each ping and pong that comes; may be set at any time."""
+        """Called with opcode (9 ping, 10 pong) and payload of each ping and pong that comes; may be set at any time.
+
+        What it raises is logged, and the connection goes on."""
 
     # -- receiving -------------------------------------------------------------------------------------------
 
@@ -276,7 +281,7 @@ class Connection(Sending):
         """
         self._last_control_ns = self._inflow.last_received_ns = time.time_ns()
         if self.on_control is not None:
-            self.on_control(9, payload)
+            self._tell_control(9, payload)
 
     def pong_received(self, payload: bytes) -> None:
         """A pong came; wakes whoever waits for it.
@@ -288,7 +293,14 @@ class Connection(Sending):
         if self._pings.pong_came(payload) and self._heartbeat is not None:
             self._heartbeat.answered()
         if self.on_control is not None:
-            self.on_control(10, payload)
+            self._tell_control(10, payload)
+
+    def _tell_control(self, opcode: int, payload: bytes) -> None:
+        assert self.on_control is not None
+        try:
+            self.on_control(opcode, payload)
+        except Exception:  # whatever it raises must not cost the connection, nor the peer its pong
+            log.exception("on_control failed for %s", self.peer)
 
     def fragment_received(self, payload: bytes, is_binary: bool, opcode: int, is_last: bool) -> None:
         """A fragment came, and fragments are wanted.

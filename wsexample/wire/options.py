@@ -205,7 +205,8 @@ class ConnectOptions:
     answer_pings: bool = True
     """Whether pings of the peer are answered (RFC 6455 section 5.5.2 asks for it)."""
     on_control: Callable[[int, bytes], None] | None = None
-    """Called in the event loop with opcode (9 ping, 10 pong) and payload of each ping and pong that comes."""
+    """Called in the event loop with opcode (9 ping, 10 pong) and payload of each ping and pong that comes; what it raises is
+    logged, and the connection goes on."""
 
     trace: Trace | None = None
     """Where this connection is traced, in place of what `enable_trace` says for all."""

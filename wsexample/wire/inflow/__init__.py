@@ -50,7 +50,7 @@ class Inflow(InflowCore):
         while not len(self):
             if self.is_finished:
                 return False
-            if self.waiter is not None:
+            if self.waiter is not None and not self.waiter.done():  # done: its task was cancelled
                 raise StateError("receive() is already waiting in another task; one consumer at a time")
             waiter = self.waiter = asyncio.get_running_loop().create_future()
             try:
@@ -60,5 +60,6 @@ class Inflow(InflowCore):
                     async with asyncio.timeout(timeout_s):
                         await waiter
             finally:
-                self.waiter = None
+                if self.waiter is waiter:  # it was woken otherwise, and another task may be waiting by now
+                    self.waiter = None
         return True
