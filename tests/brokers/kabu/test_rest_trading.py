@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Runner
+from wsexample.brokers.base import Reply
 from wsexample.brokers.kabu import KabuRest
 from wsexample.brokers.kabu.dialect.orders import fills_of, order_of, position_of
 from wsexample.brokers.kabu.messages.orders import ClosePosition
@@ -223,13 +224,40 @@ def test_a_cancel_whose_answer_is_lost_is_looked_up(run: Runner[None]) -> None:
     async def main() -> None:
         async with station(QUICK.replace(order_latency_ms=2500)) as (simulator, rest):
             placed = await rest.submit_order(cash_order("9433", "buy", 100, price=FAR))
-            simulator.lose_order_replies(2)  # the HTTP library may ask a second time by itself
+            simulator.lose_order_replies(1)
             assert (await rest.cancel_order(str(placed.order_id))).order_id == placed.order_id
             await simulator.wait_for("orders_finished")
             simulator.lose_order_replies(0)
             slow = await rest.submit_order(cash_order("9433", "buy", 100, price=FAR))
             for _ in range(2):
                 await rest.cancel_order(str(slow.order_id))
+
+    run(main())
+
+
+def test_results_of_answers_mean_what_the_same_errors_mean(run: Runner[None]) -> None:
+    """The reference has the order system's codes in answers with status 200; on the wire they were seen with 500."""
+
+    class Answers:
+        """Says yes to the call and no to the order."""
+
+        def __init__(self, result: int) -> None:
+            self._body = f'{{"Result":{result},"OrderId":null}}'.encode()
+
+        async def call(self, method: str, path: str, **facts: Any) -> Reply:
+            return Reply(200, {}, self._body)
+
+        async def close(self) -> None:
+            """Nothing is open."""
+
+    async def main() -> None:
+        assert await KabuRest(token="t", http=Answers(60)).cancel_order("x") == trading.Placed("x")
+        with pytest.raises(OrderRejectedError, match="the order is filled"):
+            await KabuRest(token="t", http=Answers(43)).cancel_order("x")
+        with pytest.raises(OrderRejectedError, match="not enough buying power"):
+            await KabuRest(token="t", http=Answers(21)).submit_order(cash_order("9433", "buy", 100))
+        with pytest.raises(OrderRejectedError, match="result 999999"):
+            await KabuRest(token="t", http=Answers(999_999)).submit_order(cash_order("9433", "buy", 100))
 
     run(main())
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from msgspec import UNSET
 
-from wsexample.brokers.kabu.codes import QUOTED_ON
+from wsexample.brokers.kabu.codes import QUOTED_ON, error_of
 from wsexample.brokers.kabu.dialect.orders import OrderTracker
 from wsexample.brokers.kabu.dialect.times import JST, TimeTable
 from wsexample.brokers.kabu.messages.orders import (
@@ -138,6 +138,7 @@ class Trading(Reads):
         body = encode(CancelRequest(order_id))
         try:
             reply = await self._call("PUT", "/cancelorder", OrderReply, body=body, group="order", is_repeatable=False)
+            _accepted(reply)
         except OrderRejectedError as error:
             if error.code != CANCEL_REQUESTED:
                 raise
@@ -151,7 +152,6 @@ class Trading(Reads):
             raise _unknown(
                 f"order {order_id} is not being cancelled as far as /orders tells", error, (order_id,)
             ) from None
-        _accepted(reply)
         return Placed(order_id)
 
     # -- when an answer is lost ------------------------------------------------------------------------------
@@ -322,10 +322,12 @@ _times = TimeTable()
 
 
 def _accepted(reply: OrderReply) -> OrderReply:
-    if reply.Result != 0:
-        raise OrderRejectedError(
-            f"kabu Station refused the order (result {reply.Result})", venue=VENUE, code=reply.Result
+    if reply.Result != 0:  # as the reference has it; on the wire the same codes were seen as errors (vendor issue 16)
+        row = error_of(reply.Result)
+        words = (
+            f": {row.meaning} ({reply.Result}); {row.what_to_do}" if row is not None else f" (result {reply.Result})"
         )
+        raise OrderRejectedError(f"kabu Station refused the order{words}", venue=VENUE, code=reply.Result)
     return reply
 
 
