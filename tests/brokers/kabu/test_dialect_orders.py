@@ -90,6 +90,20 @@ def test_its_executions_as_records() -> None:
     assert fills[0].fee == Decimal(55)
 
 
+def test_a_fee_that_is_not_said_is_none() -> None:
+    """Nothing is not said to cost nothing; and when it is said later, the order is told again."""
+    plain = msgspec.json.decode(ROW)
+    for each in plain["Details"]:
+        each["Commission"] = each["CommissionTax"] = None
+    silent = msgspec.convert(plain, OrderRow)
+    assert [(fill.fee, fill.fee_currency) for fill in fills_of(silent, TEN)] == [(None, None)] * 2
+    assert (order_of(silent, TEN).fee, order_of(silent, TEN).fee_currency) == (None, None)
+    tracker = OrderTracker()
+    assert len(tracker.take([silent], TEN)) == 3
+    assert tracker.take([silent], TEN + 1) == []
+    assert tracker.take([row()], TEN + 2) == [order_of(row(), TEN + 2)]
+
+
 @pytest.mark.parametrize(
     ("changes", "status"),
     [

@@ -33,9 +33,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, UnsetType, structs
 
 from wsexample.brokers.kabu.codes import QUOTED_ON
 from wsexample.brokers.kabu.dialect.hours import jst_ns
@@ -130,6 +129,7 @@ def order_of(row: OrderRow, received_ns: int, *, is_backfilled: bool = False) ->
         venue_status = f"{venue_status}: {ACTS.get(last.RecType or 0, '?')}"
     value = sum((detail_price * size for _, detail_price, size, _ in executions), Decimal(0))
     filled = sum((size for _, _, size, _ in executions), Decimal(0))
+    fee = _sum(*(fee for _, _, _, fee in executions))
     return Order(
         venue=VENUE,
         symbol=_spelled(row.Symbol, row.Exchange),
@@ -145,8 +145,8 @@ def order_of(row: OrderRow, received_ns: int, *, is_backfilled: bool = False) ->
         limit_price=price or None,
         filled_size=_number(row.CumQty) or Decimal(0),
         average_price=value / filled if filled else None,
-        fee=sum((fee for _, _, _, fee in executions), Decimal(0)) if executions else None,
-        fee_currency=_CURRENCY if executions else None,
+        fee=fee,
+        fee_currency=None if fee is None else _CURRENCY,
         asset_class=_asset_class(row.Symbol, row.MarginTradeType),
         position_intent=f"{side}_to_{'open' if row.CashMargin == 2 else 'close'}"
         if side is not None and row.CashMargin in (2, 3)
@@ -177,7 +177,7 @@ def fills_of(row: OrderRow, received_ns: int, *, is_backfilled: bool = False) ->
                 size=size,
                 cumulative_size=total,
                 fee=fee,
-                fee_currency=_CURRENCY,
+                fee_currency=None if fee is None else _CURRENCY,
                 is_backfilled=is_backfilled,
             )
         )
@@ -192,7 +192,6 @@ def position_of(row: PositionRow, received_ns: int) -> Position:
     if day is not None and day.year not in _YEARS:
         day = None
     value = _number(row.Valuation)
-    fees = [fee for fee in map(_number, (row.Expenses, row.Commission, row.CommissionTax)) if fee is not None]
     return Position(
         venue=VENUE,
         symbol=_spelled(row.Symbol, row.Exchange),
@@ -205,7 +204,7 @@ def position_of(row: PositionRow, received_ns: int) -> Position:
         mark_price=_number(row.CurrentPrice),
         market_value=sign * value if value is not None else None,
         unrealized_pnl=_number(row.ProfitLoss),
-        fee=sum(fees, Decimal(0)) if fees else None,
+        fee=_sum(row.Expenses, row.Commission, row.CommissionTax),
         asset_class=_asset_class(row.Symbol, row.MarginTradeType),
         currency=_CURRENCY,
         opened_ns=jst_ns(day) if day is not None else None,
@@ -248,7 +247,7 @@ class OrderTracker:
     """
 
     def __init__(self) -> None:
-        self._known: dict[str, Any] = {}
+        self._known: dict[str, Order] = {}
         self._fills: set[str] = set()
 
     def take(self, rows: Iterable[OrderRow], received_ns: int, *, is_backfilled: bool = False) -> list[Order | Fill]:
@@ -261,15 +260,15 @@ class OrderTracker:
         """
         news: list[Order | Fill] = []
         for row in rows:
-            state = (row.State, row.CumQty, row.Price, row.OrderQty, len(_details(row)))
+            order = order_of(row, received_ns, is_backfilled=is_backfilled)
+            state = structs.replace(order, received_ns=0, is_backfilled=False)
             if self._known.get(row.ID) == state:
                 continue
+            fills = fills_of(row, received_ns, is_backfilled=is_backfilled)
+            news += [fill for fill in fills if fill.fill_id not in self._fills]
+            self._fills.update(fill.fill_id for fill in fills)
             self._known[row.ID] = state
-            for fill in fills_of(row, received_ns, is_backfilled=is_backfilled):
-                if fill.fill_id not in self._fills:
-                    self._fills.add(fill.fill_id)
-                    news.append(fill)
-            news.append(order_of(row, received_ns, is_backfilled=is_backfilled))
+            news.append(order)
         return news
 
 
@@ -290,14 +289,19 @@ def _details(row: OrderRow) -> list[OrderDetail]:
     return row.Details if isinstance(row.Details, list) else []
 
 
-def _executions(row: OrderRow) -> list[tuple[OrderDetail, Decimal, Decimal, Decimal]]:
+def _sum(*values: Decimal | UnsetType | None) -> Decimal | None:
+    """Return the sum of the amounts that are said; None where none is."""
+    said = [number for number in map(_number, values) if number is not None]
+    return sum(said, Decimal(0)) if said else None
+
+
+def _executions(row: OrderRow) -> list[tuple[OrderDetail, Decimal, Decimal, Decimal | None]]:
     """Return (detail, price, size, fee) of each execution."""
     found = []
     for detail in _details(row):
         price, size = _number(detail.Price), _number(detail.Qty)
         if detail.RecType == _EXECUTED and price is not None and size is not None:
-            fee = (_number(detail.Commission) or Decimal(0)) + (_number(detail.CommissionTax) or Decimal(0))
-            found.append((detail, price, size, fee))
+            found.append((detail, price, size, _sum(detail.Commission, detail.CommissionTax)))
     return found
 
 
