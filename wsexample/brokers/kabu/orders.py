@@ -333,6 +333,10 @@ def from_request(request: OrderRequest, *, account: str = "specific") -> StockOr
             code, side, size, price=price, stop=stop, kind=kind, time_in_force=tif, positions=positions,
             market=int(named or 23),
         )  # fmt: skip
+    if request.reduce_only and side == "buy":
+        raise OptionError(
+            "a stock bought for cash makes a position larger, and it shall only reduce", option="reduce_only"
+        )
     kinds: dict[str, tuple[int | None, int | None]] = {
         "day": (None, None),
         "ioc": (17, 27),
@@ -419,7 +423,7 @@ def _decimal(price: Price, option: str) -> Decimal:
 
 
 def _whole(size: int | Decimal) -> int:
-    if size != int(size):
+    if not Decimal(size).is_finite() or size != int(size):
         raise OptionError(f"{size} is not a whole number of shares or contracts", option="size")
     return int(size)
 
