@@ -624,6 +624,10 @@ async def run_case(venue: Venue, name: str, seconds: float) -> tuple[str, list[s
         await asyncio.sleep(1.0)
         await _prepare(simulator)
         await _until(lambda: guest.heard > 0 and guest.answers[200] > 0, 20)
+        if not simulator.is_alive:
+            for task in tasks:
+                task.cancel()
+            return name, [f"it ended before the attack: {simulator.log()[-500:]}"]
         calm, base_mib = simulator.sockets(), memory_mib(simulator.pid)
         forget_most(simulator.pid)
         begun_s, used_s = time.monotonic(), cpu_s(simulator.pid)

@@ -21,9 +21,8 @@ from tests.brokers.weex.payloads import KEY, PASSPHRASE, SECRET
 from tests.conftest import Runner
 from wsexample.brokers.alpaca.simulator import DEFAULT_KEY, DEFAULT_SECRET, AlpacaSimulator
 from wsexample.brokers.alpaca.simulator import Switches as AlpacaSwitches
-from wsexample.brokers.alpaca.simulator.slow import send_or_drop
-from wsexample.brokers.alpaca.simulator.trading_socket import MAX_BEHIND_BYTES
 from wsexample.brokers.base import Secret
+from wsexample.brokers.base.backlog import MOST_BYTES, Backlog
 from wsexample.brokers.base.control import LARGEST
 from wsexample.brokers.base.shell import MAX_MESSAGE_BYTES, read_body
 from wsexample.brokers.kabu.simulator import KabuSimulator
@@ -32,10 +31,8 @@ from wsexample.brokers.weex.dialect import sign
 from wsexample.brokers.weex.simulator import Switches as WeexSwitches
 from wsexample.brokers.weex.simulator import WeexSimulator
 from wsexample.brokers.weex.simulator.gate import Window
-from wsexample.brokers.weex.simulator.peer import Peer
-from wsexample.clock import SystemClock
+from wsexample.clock import ManualClock, SystemClock
 from wsexample.wire.connection import connect
-from wsexample.wire.server import Request
 
 Simulator = AlpacaSimulator | KabuSimulator | WeexSimulator
 MAKERS: dict[str, Callable[[], Simulator]] = {
@@ -236,14 +233,13 @@ def test_a_message_that_is_too_large_ends_its_sender_alone(run: Runner[None], br
     run(main())
 
 
-class Deaf:
-    """A connection whose client does not read."""
+class Laggard:
+    """A connection whose client reads as little as it is told to."""
 
-    peer = "127.0.0.1:9"
     is_open = True
-    request = Request("/v3/ws/public", {}, {}, "127.0.0.1", ())
 
-    def __init__(self) -> None:
+    def __init__(self, number: int) -> None:
+        self.peer = f"127.0.0.1:{number}"
         self.write_buffer_bytes = 0
         self.is_aborted = False
 
@@ -251,18 +247,65 @@ class Deaf:
         self.write_buffer_bytes += len(message)
 
     def abort(self) -> None:
-        self.is_aborted = True
+        self.is_aborted, self.is_open, self.write_buffer_bytes = True, False, 0
 
 
-@pytest.mark.parametrize("broker", ["alpaca", "weex"])
-def test_who_never_reads_answers_is_dropped_and_named(broker: str, caplog: pytest.LogCaptureFixture) -> None:
+LOG = logging.getLogger("wsexample.simulator")
+PIECE = "x" * 100_000
+
+
+def backlog_of(*clients: Laggard, clock: ManualClock | None = None) -> Any:
+    """What sends to some clients."""
+    return Backlog(LOG, clock or ManualClock(), lambda: cast(Any, clients))
+
+
+def test_who_never_reads_answers_is_dropped_and_named(caplog: pytest.LogCaptureFixture) -> None:
     """A client that asks and does not read is cut before much waits for it, and the simulator says so."""
-    deaf: Any = Deaf()
-    peer = Peer(deaf, Window(0, 1.0))
-    while not deaf.is_aborted and deaf.write_buffer_bytes < 64 * 1024 * 1024:
-        peer.say("x" * 100_000) if broker == "weex" else send_or_drop(deaf, b"x" * 100_000, MAX_BEHIND_BYTES)
-    assert (deaf.is_aborted, deaf.write_buffer_bytes) == (True, (MAX_BEHIND_BYTES // 100_000 + 1) * 100_000)
+    deaf, waited = Laggard(9), 0
+    backlog = backlog_of(deaf)
+    while backlog.send(deaf, PIECE):
+        waited = deaf.write_buffer_bytes
+    assert (deaf.is_aborted, waited) == (True, (MOST_BYTES // 100_000 + 1) * 100_000)
     assert caplog.text.count("127.0.0.1:9 does not read: dropped") == 1
+
+
+def test_of_many_who_do_not_read_some_are_dropped_before_all_of_them_have_much() -> None:
+    """What waits for everybody together is bounded too, however little waits for each; nobody more is dropped than need be."""
+    deaf = [Laggard(number) for number in range(20)]
+    backlog, most = backlog_of(*deaf), 0
+    for _ in range(50):
+        for one in deaf:
+            backlog.send(one, PIECE)
+        most = max(most, sum(one.write_buffer_bytes for one in deaf))
+    assert most < MOST_BYTES + 2_000_000
+    assert 0 < sum(one.is_aborted for one in deaf) < 20
+
+
+def test_who_reads_slowly_stays_while_others_read_nothing() -> None:
+    """To make room those go first who have taken nothing for a while, though more waits for one who takes a little."""
+    clock = ManualClock()
+    deaf = [Laggard(number) for number in range(20)]
+    slow = Laggard(99)
+    backlog = backlog_of(slow, *deaf, clock=clock)
+    for _ in range(100):
+        for one in (*deaf, slow, slow):
+            backlog.send(one, PIECE)
+        clock.advance(0.3)
+        slow.write_buffer_bytes -= 50_000
+    assert any(one.is_aborted for one in deaf)
+    assert not slow.is_aborted
+
+
+def test_one_client_alone_has_as_much_as_its_own_bound() -> None:
+    """The bound for all is no less than what one may have; who has caught up is forgotten."""
+    slow, quick = Laggard(1), Laggard(2)
+    backlog = backlog_of(slow, quick)
+    for _ in range(160):
+        assert backlog.send(slow, PIECE)
+        assert backlog.send(quick, PIECE)
+        quick.write_buffer_bytes = 0
+    slow.write_buffer_bytes = 0
+    assert backlog.send(slow, PIECE)
 
 
 SLIPS: dict[str, dict[str, Any]] = {

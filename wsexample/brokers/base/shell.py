@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from types import TracebackType
 from typing import Any
 
@@ -15,7 +15,7 @@ from aiohttp import web
 
 from wsexample.errors import StateError
 from wsexample.wire.options import ServeOptions
-from wsexample.wire.server import Server
+from wsexample.wire.server import Server, ServerConnection
 
 __all__ = ["LIMITS", "MAX_MESSAGE_BYTES", "Background", "OnePort", "not_listening", "read_body"]
 
@@ -109,6 +109,10 @@ class OnePort:
         await self._background.close()
         if self._server is not None:
             await self._server.close()
+
+    def _connected(self) -> Collection[ServerConnection]:
+        """Return the clients' connections."""
+        return self._server.connections if self._server is not None else ()
 
     @property
     def port(self) -> int:

@@ -23,9 +23,9 @@ from wsexample.brokers.alpaca.simulator.accounts import SimAccount
 from wsexample.brokers.alpaca.simulator.assets import is_well_formed
 from wsexample.brokers.alpaca.simulator.encoding import Written, joined, written_alone
 from wsexample.brokers.alpaca.simulator.listing import Listing
-from wsexample.brokers.alpaca.simulator.slow import send_or_drop
 from wsexample.brokers.alpaca.simulator.stats import Stats
 from wsexample.brokers.alpaca.simulator.switches import Switches
+from wsexample.brokers.base.backlog import Backlog
 from wsexample.wire.server import ServerConnection
 
 __all__ = ["DataSocket"]
@@ -52,6 +52,7 @@ class DataSocket:
         is_packed: whether the handshake asked for MessagePack.
         switches: limits and doubtful behaviour.
         stats: where to count.
+        backlog: sends.
         admit: called with an account that wants to log in; returns the code of the error that forbids it, None for none.
         find: returns the account of a key and a secret, None when there is none.
         listing_of: returns a symbol of the market.
@@ -66,6 +67,7 @@ class DataSocket:
         is_packed: bool,
         switches: Switches,
         stats: Stats,
+        backlog: Backlog,
         admit: Callable[[DataSocket, SimAccount], int | None],
         find: Callable[[str | None, str | None], SimAccount | None],
         listing_of: Callable[[str], Listing | None],
@@ -82,6 +84,7 @@ class DataSocket:
         self._is_packed = is_packed
         self._switches = switches
         self._stats = stats
+        self._backlog = backlog
         self._admit = admit
         self._find = find
         self._listing_of = listing_of
@@ -246,4 +249,4 @@ class DataSocket:
         self._send(text)
 
     def _send(self, frame: str | bytes) -> None:
-        send_or_drop(self.connection, frame, self._switches.send_buffer_bytes + FURTHER_BEHIND_BYTES)
+        self._backlog.send(self.connection, frame, self._switches.send_buffer_bytes + FURTHER_BEHIND_BYTES)

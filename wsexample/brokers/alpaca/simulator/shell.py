@@ -22,6 +22,7 @@ from wsexample.brokers.alpaca.simulator.market import Market, SessionMode
 from wsexample.brokers.alpaca.simulator.stats import Stats
 from wsexample.brokers.alpaca.simulator.streams import Streams
 from wsexample.brokers.alpaca.simulator.switches import Switches
+from wsexample.brokers.base.backlog import Backlog
 from wsexample.brokers.base.control import CONTROL_PATH, answer_control
 from wsexample.brokers.base.facts import Facts, counted, totals
 from wsexample.brokers.base.shell import LIMITS, OnePort, read_body
@@ -116,7 +117,8 @@ class AlpacaSimulator(OnePort, Commands):
         self.stats = Stats()
         """Counters since the start."""
         self._facts = Facts(self._numbers())
-        self.streams = Streams(self.exchange, self.market, self.switches, self.stats, self._facts, self._clock)
+        backlog = Backlog(log, self._clock, self._connected)
+        self.streams = Streams(self.exchange, self.market, self.switches, self.stats, self._facts, self._clock, backlog)
         """Every WebSocket."""
         self._events = EventStreams(self.switches, self.stats, self._clock, lambda: self.market_ns)
         self._http = HttpSide(

@@ -19,6 +19,7 @@ from wsexample.brokers.alpaca.simulator.stats import Stats
 from wsexample.brokers.alpaca.simulator.switches import Switches
 from wsexample.brokers.alpaca.simulator.trading_socket import TradingSocket, Verdict
 from wsexample.brokers.alpaca.simulator.update_faults import UpdateFaults
+from wsexample.brokers.base.backlog import Backlog
 from wsexample.brokers.base.facts import Facts
 from wsexample.errors import OptionError
 from wsexample.ports import Clock
@@ -43,6 +44,7 @@ class Streams:
         stats: where to count.
         facts: told when something was counted.
         clock: paces deadlines.
+        backlog: sends.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Streams:
         stats: Stats,
         facts: Facts,
         clock: Clock,
+        backlog: Backlog,
     ) -> None:
         self._exchange = exchange
         self._market = market
@@ -60,6 +63,7 @@ class Streams:
         self._stats = stats
         self._facts = facts
         self._clock = clock
+        self._backlog = backlog
         self._slots = Slots(switches.connections_per_endpoint, switches.dead_slot_s)
         self.data: set[DataSocket] = set()
         """Clients of market data streams."""
@@ -102,7 +106,9 @@ class Streams:
             await self._serve_data(connection, _FEEDS_BY_PATH[connection.request.path])
 
     async def _serve_trading(self, connection: ServerConnection) -> None:
-        socket = TradingSocket(connection, switches=self._switches, stats=self._stats, judge=self._judge)
+        socket = TradingSocket(
+            connection, switches=self._switches, stats=self._stats, backlog=self._backlog, judge=self._judge
+        )
         socket.is_silent = self.is_silent
         self.trading.add(socket)
         self._stats.connections["trading"] += 1
@@ -137,6 +143,7 @@ class Streams:
             is_packed="msgpack" in headers.get("content-type", ""),
             switches=self._switches,
             stats=self._stats,
+            backlog=self._backlog,
             admit=self._admit,
             find=self._find,
             listing_of=self._market.listings.get,

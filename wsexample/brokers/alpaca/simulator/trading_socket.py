@@ -10,15 +10,12 @@ import msgspec
 from wsexample.brokers.alpaca.codes import TRADE_UPDATES
 from wsexample.brokers.alpaca.messages.trading import StreamRequest
 from wsexample.brokers.alpaca.simulator.accounts import SimAccount
-from wsexample.brokers.alpaca.simulator.slow import send_or_drop
 from wsexample.brokers.alpaca.simulator.stats import Stats
 from wsexample.brokers.alpaca.simulator.switches import Switches
+from wsexample.brokers.base.backlog import Backlog
 from wsexample.wire.server import ServerConnection
 
 __all__ = ["TradingSocket"]
-
-MAX_BEHIND_BYTES = 16 * 1024 * 1024
-"""How much may wait for a client of the trading stream before it is dropped; what the vendor does then is not known."""
 
 Verdict = Literal["authorized", "unauthorized", "exceeded"]
 _decode = msgspec.json.Decoder(StreamRequest).decode
@@ -31,6 +28,7 @@ class TradingSocket:
         connection: its WebSocket.
         switches: doubtful behaviour.
         stats: where to count.
+        backlog: sends; what the vendor does with a client that does not read this stream is not known.
         judge: called with the parts of a login message (key, secret, token); returns the account and the verdict.
     """
 
@@ -40,6 +38,7 @@ class TradingSocket:
         *,
         switches: Switches,
         stats: Stats,
+        backlog: Backlog,
         judge: Callable[[str | None, str | None, str | None], tuple[SimAccount | None, Verdict]],
     ) -> None:
         self.connection = connection
@@ -53,6 +52,7 @@ class TradingSocket:
         """Whether it was refused and is to be closed."""
         self._switches = switches
         self._stats = stats
+        self._backlog = backlog
         self._judge = judge
 
     def receive(self, payload: bytes) -> None:
@@ -99,4 +99,4 @@ class TradingSocket:
         if self.connection.is_open and not self.is_silent:
             is_text = self._switches.trading_frames == "text"
             message = payload.decode(errors="replace") if is_text else payload
-            send_or_drop(self.connection, message, MAX_BEHIND_BYTES)
+            self._backlog.send(self.connection, message)

@@ -10,6 +10,7 @@ import logging
 
 import msgspec
 
+from wsexample.brokers.base.backlog import Backlog
 from wsexample.brokers.base.facts import Facts
 from wsexample.brokers.kabu.messages import PushMessage
 from wsexample.brokers.kabu.simulator.stats import Stats
@@ -39,6 +40,7 @@ class PushSocket:
         self._clock = clock
         self._encoder = msgspec.json.Encoder()
         self._open: set[ServerConnection] = set()
+        self._backlog = Backlog(log, clock, lambda: self._open)
         self._listener: ServerConnection | None = None
         self._is_muted = False
 
@@ -102,10 +104,10 @@ class PushSocket:
                 self._stats.skipped += 1
                 self._facts.changed()
             return False
-        connection.send_nowait(self._encoder.encode(board).decode())
-        self._stats.boards_sent[key] += 1
+        is_sent = self._backlog.send(connection, self._encoder.encode(board).decode(), self._switches.send_buffer_bytes)
+        self._stats.boards_sent[key] += is_sent
         self._facts.changed()
-        return True
+        return is_sent
 
     # -- faults ----------------------------------------------------------------------------------------------
 

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import msgspec
 
+from wsexample.brokers.base.backlog import Backlog
 from wsexample.brokers.weex.simulator.gate import Window
-from wsexample.errors import ConnectionClosed
 from wsexample.wire.server import ServerConnection
 
 __all__ = ["Peer", "encoded"]
-
-log = logging.getLogger("wsexample.weex.simulator")
-
-MAX_BEHIND_BYTES = 16 * 1024 * 1024
-"""How much may wait for a reader before it is dropped."""
 
 
 def encoded(message: Any) -> str:
@@ -30,12 +24,14 @@ class Peer:
     Parameters:
         ws: the connection.
         operations: how often it may subscribe and unsubscribe.
+        backlog: sends.
     """
 
-    def __init__(self, ws: ServerConnection, operations: Window) -> None:
+    def __init__(self, ws: ServerConnection, operations: Window, backlog: Backlog) -> None:
         path = ws.request.path
         self.ws = ws
         self.operations = operations
+        self._backlog = backlog
         self.is_private = path.endswith("/private")
         self.is_spot = path.startswith("/spot")
         self.topics: set[str] = set()
@@ -48,12 +44,4 @@ class Peer:
         Parameters:
             text: the message.
         """
-        if self.ws.write_buffer_bytes > MAX_BEHIND_BYTES:
-            log.warning("%s does not read: dropped with %d bytes waiting", self.ws.peer, self.ws.write_buffer_bytes)
-            self.ws.abort()
-            return False
-        try:
-            self.ws.send_nowait(text)
-        except ConnectionClosed:
-            return False
-        return True
+        return self._backlog.send(self.ws, text)

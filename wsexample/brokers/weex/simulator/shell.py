@@ -16,6 +16,7 @@ from typing import Any, Self
 import msgspec
 from aiohttp import web
 
+from wsexample.brokers.base.backlog import Backlog
 from wsexample.brokers.base.control import CONTROL_PATH, answer_control
 from wsexample.brokers.base.shell import LIMITS, OnePort, read_body
 from wsexample.brokers.weex.codes import PRIVATE_PATH, PRIVATE_TOPICS, PUBLIC_PATH
@@ -98,6 +99,7 @@ class WeexSimulator(OnePort, Faults):
         self._is_controlled = control
         self._step_s, self._ping_s, self._idle_s = step_s, ping_interval_s, idle_timeout_s
         self._clock: Clock = clock or SystemClock()
+        self._backlog = Backlog(log, self._clock, self._connected)
         self._where = (host, port)
 
     # -- life ----------------------------------------------------------------------------------------------------
@@ -186,7 +188,7 @@ class WeexSimulator(OnePort, Faults):
         return None
 
     async def _handle(self, ws: ServerConnection) -> None:
-        peer = Peer(ws, Window(self.switches.operations_per_hour, HOUR_S))
+        peer = Peer(ws, Window(self.switches.operations_per_hour, HOUR_S), self._backlog)
         self._peers.add(peer)
         try:
             self.say(peer, {"cid": str(uuid.uuid4()), "event": "connected", "time": str(self.now_ms())}, "connected")
