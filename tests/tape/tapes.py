@@ -12,7 +12,7 @@ from wsexample.clock import ManualClock
 from wsexample.records.fields import encode_json
 from wsexample.session.session import Session
 from wsexample.session.testing import NoWaiting, ScriptedDialer, settle
-from wsexample.tape.format import Kind, Meta, Source
+from wsexample.tape.format import Kind, Meta, Note, Source, encode_note
 from wsexample.tape.player import Player
 from wsexample.tape.recorder import Recorder
 from wsexample.tape.writer import TapeWriter
@@ -28,6 +28,15 @@ def write_tape(path: Path, rows: Sequence[tuple[Any, ...]], *sources: Source, co
         for second, payload, *source in rows:
             at_ns = BEGIN + round(second * SECOND)
             writer.write([(at_ns, 1, source[0] if source else 0, int(Kind.RECEIVED_TEXT), payload.encode())])
+    return path
+
+
+def write_bare_tape(path: Path) -> Path:
+    """Write a connection as `wseclient` records one: opened, spoken to once, and a message each second up to the fifth."""
+    with TapeWriter(path, Meta(created_ns=BEGIN, sources=(Source(url="ws://bare/"),))) as writer:
+        writer.write([(BEGIN, 1, 0, int(Kind.NOTE), encode_note(Note(event="opened")))])
+        writer.write([(BEGIN, 1, 0, int(Kind.SENT_TEXT), b"all")])
+        writer.write([(BEGIN + n * SECOND, 1, 0, int(Kind.RECEIVED_TEXT), b"%d" % n) for n in range(6)])
     return path
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Runner
-from tests.tape.tapes import BEGIN, SECOND, TOY, play, record, write_tape
+from tests.tape.tapes import BEGIN, SECOND, TOY, play, record, write_bare_tape, write_tape
 from wsexample.errors import OptionError, StorageError
 from wsexample.records.fields import decode_json
 from wsexample.tape.editing import cut, merge
@@ -43,6 +43,13 @@ def test_a_part_leaves_out_connections_that_are_over(run: Runner[None], tmp_path
             assert {entry.connection for entry in tape.entries()} == {2}
 
     run(main())
+
+
+def test_a_part_of_no_known_dialect_begins_where_it_shall(tmp_path: Path) -> None:
+    """Of a connection that no note calls live, only that it was opened is kept of the time before."""
+    write_bare_tape(tmp_path / "a.tape")
+    assert cut(tmp_path / "a.tape", tmp_path / "b.tape", from_ns=BEGIN + 4 * SECOND, source=0) == 3
+    assert payloads(tmp_path / "b.tape") == [(0, b'{"event":"opened"}'), (0, b"4"), (0, b"5")]
 
 
 def test_tapes_are_merged_in_the_order_of_time(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Runner
-from tests.tape.tapes import BEGIN, SECOND, TOY, record, trade, write_tape
+from tests.tape.tapes import BEGIN, SECOND, TOY, record, trade, write_bare_tape, write_tape
 from wsexample.errors import ConnectionClosed, HandshakeError
 from wsexample.tape.format import Source
 from wsexample.tape.server import TapePlan, TapeStats, serve_tape
@@ -113,3 +113,30 @@ def test_the_path_chooses_among_sources(run: Runner[None], tmp_path: Path) -> No
 
     run(main())
     assert (stats.clients, stats.sent, stats.finished) == (1, 1, 1)
+
+
+def test_a_tape_without_messages_is_not_repeated_for_ever(run: Runner[None], tmp_path: Path) -> None:
+    """Where there is nothing to send again, the connection is closed and the server serves on."""
+    path = write_tape(tmp_path / "a.tape", [(0, "one")])
+
+    async def main() -> None:
+        plan = TapePlan(speed=None, repeats=True, waits=False, from_ns=BEGIN + SECOND)
+        async with serve_tape(path, plan) as server:
+            for _ in range(2):
+                async with connect(server.url) as ws:
+                    assert [message async for message in ws] == []
+                    assert ws.close_code == 1000
+
+    run(main())
+
+
+def test_messages_of_no_known_dialect_begin_where_they_shall(run: Runner[None], tmp_path: Path) -> None:
+    """A connection that no note calls live has no opening that must come first."""
+    path = write_bare_tape(tmp_path / "a.tape")
+
+    async def main() -> None:
+        plan = TapePlan(speed=None, from_ns=BEGIN + 4 * SECOND)
+        async with serve_tape(path, plan) as server, connect(server.url) as ws:
+            assert [message async for message in ws] == ["4", "5"]
+
+    run(main())

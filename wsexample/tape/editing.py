@@ -6,7 +6,7 @@ It blocks. A message is copied as it is, with its moment.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,8 +34,8 @@ def cut(
     """Write a part of a tape to a new one; returns the number of messages and notes on it.
 
     Of a connection that was open at ``from_ns``, what was said until it was live is kept too, so that the part can be
-    understood; it is played at once. What an order book was at that moment is not on the part: it is whole again
-    with the next snapshot.
+    understood; it is played at once. Of one of no known dialect, which is never called live, only that it was opened is kept.
+    What an order book was at that moment is not on the part: it is whole again with the next snapshot.
 
     Parameters:
         path: the tape; a torn tail or a damaged block is left out, so that a cut without times mends a tape.
@@ -58,14 +58,18 @@ def cut(
         kept = tape.sources if source is None else (tape.source(source),)
         since_ns = from_ns if from_ns is not None else tape.meta.from_ns
         meta = Meta(created_ns=tape.meta.created_ns, program=tape.meta.program, sources=kept, from_ns=since_ns)
-        entries = tape.entries(to_ns=to_ns, progress=progress)
+        entries: Iterable[Entry] = tape.entries(to_ns=to_ns, progress=progress)
         if source is not None:
-            entries = (entry._replace(source=0) for entry in entries if entry.source == source)
+            entries = (entry for entry in entries if entry.source == source)
+        if from_ns is not None:
+            entries = _after(entries, from_ns, tape.connections_with_an_opening())
+        if source is not None:
+            entries = (entry._replace(source=0) for entry in entries)
         with TapeWriter(target, meta, codec=codec, mode="replace" if replace else "new") as writer:
-            return _write(writer, entries if from_ns is None else _after(entries, from_ns))
+            return _write(writer, entries)
 
 
-def _after(entries: Iterable[Entry], from_ns: int) -> Iterator[Entry]:
+def _after(entries: Iterable[Entry], from_ns: int, has_opening: Callable[[int, int], bool]) -> Iterator[Entry]:
     """Yield what is from a moment on, after the openings of the connections that are open then."""
     openings: dict[tuple[int, int], list[Entry]] = {}
     live: set[tuple[int, int]] = set()
@@ -81,8 +85,11 @@ def _after(entries: Iterable[Entry], from_ns: int) -> Iterator[Entry]:
         if event in ("failed", "closed", "ended"):
             openings.pop(key, None)
         elif event == "opened":
-            live.discard(key)
             openings[key] = [entry]
+            if has_opening(*key):
+                live.discard(key)
+            else:
+                live.add(key)
         elif event == "subscribed" and key in openings:
             openings[key].append(entry)
         elif key not in live and key in openings:

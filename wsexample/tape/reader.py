@@ -302,6 +302,20 @@ class Tape:
                         found.update(dict.fromkeys(note.topics))
         return tuple(found)
 
+    def connections_with_an_opening(self) -> Callable[[int, int], bool]:
+        """Return what says of a source and a connection whether there is something that must be said before it is of use.
+
+        A connection of no known dialect that no note calls live, such as one of `wseclient`, was of use from the beginning.
+        """
+        live = {
+            (entry.source, entry.connection)
+            for mark, body in self.bodies(lambda mark: mark.has_notes)
+            for entry in rows_of(body, mark.count)
+            if entry.kind == Kind.NOTE and note_of(entry.payload).event == "live"
+        }
+        spoken = {number for number, source in enumerate(self.sources) if source.dialect}
+        return lambda source, connection: source in spoken or (source, connection) in live
+
     def info(self, progress: Progress | None = None) -> TapeInfo:
         """Count what is on the tape."""
         sources = [SourceInfo(source) for source in self.sources]

@@ -7,7 +7,7 @@ client has sent as many messages as the recorded one had. What it says is not lo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,9 +137,12 @@ class _Desk:
         try:
             with suppress(ConnectionClosed):
                 while True:
+                    before = visit.sent
                     await self._play_once(visit, source)
-                    if not self._plan.repeats or self._plan.breaks:
+                    has_sent = visit.sent > before  # nothing would be repeated for ever, and nobody else heard
+                    if not self._plan.repeats or self._plan.breaks or not has_sent:
                         break
+                    await asyncio.sleep(0)  # a short tape may be sent without ever waiting for the socket
                 self._stats.finished += 1
         finally:
             listening.cancel()
@@ -148,7 +151,9 @@ class _Desk:
     async def _play_once(self, visit: _Visit, source: int) -> None:
         with Tape(self._path) as tape:
             from_ns = self._plan.from_ns if self._plan.from_ns is not None else tape.meta.from_ns
-            entries = tape.entries(to_ns=self._plan.to_ns)
+            entries: Iterator[Entry] = tape.entries(to_ns=self._plan.to_ns)
+            if from_ns is not None:
+                entries = _without_run_up(entries, from_ns, tape.connections_with_an_opening())
             mine = (entry for entry in entries if entry.source == source)
             if self._plan.breaks:
                 number = await self._play_connection(visit, mine, self._played.get(source, 0), from_ns)
@@ -179,6 +184,14 @@ class _Desk:
         return number or after
 
 
+def _without_run_up(entries: Iterator[Entry], from_ns: int, has_opening: Callable[[int, int], bool]) -> Iterator[Entry]:
+    """Leave out what a connection said before a moment where nothing of that must be said for what follows."""
+    for entry in entries:
+        is_message = entry.kind < Kind.NOTE
+        if entry.at_ns >= from_ns or not is_message or has_opening(entry.source, entry.connection):
+            yield entry
+
+
 class _Visit:
     """One client's connection."""
 
@@ -187,6 +200,8 @@ class _Visit:
         self._plan = plan
         self._stats = stats
         self._machine = machine
+        self.sent = 0
+        """Messages sent to it."""
         self._heard = 0
         self._spoke = asyncio.Event()
 
@@ -246,6 +261,7 @@ class _Visit:
     async def _send(self, entry: Entry) -> None:
         message: Any = entry.payload if entry.kind == Kind.RECEIVED_BINARY else entry.payload.decode("utf-8", "replace")
         await self._ws.send(message)
+        self.sent += 1
         self._stats.sent += 1
 
     async def _wait_for(self, messages: int) -> None:
