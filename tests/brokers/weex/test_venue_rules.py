@@ -16,7 +16,9 @@ from wsexample.brokers.weex.client import WeexRest, WeexWebSocketClient
 from wsexample.brokers.weex.dialect import auth_headers, handshake_headers, sign
 from wsexample.brokers.weex.simulator import Desk, Market, Switches, WeexSimulator
 from wsexample.brokers.weex.simulator.gate import Credentials, Window
+from wsexample.brokers.weex.simulator.http import HttpSide
 from wsexample.brokers.weex.simulator.orders import Refused
+from wsexample.brokers.weex.simulator.spot_desk import SpotDesk
 from wsexample.errors import (
     ConnectionClosed,
     HandshakeError,
@@ -271,6 +273,12 @@ def test_each_fault_of_credentials_has_its_code(changes: dict[str, str], code: i
         ({"quantity": "-1"}, -1142),
         ({"quantity": "NaN"}, -1142),
         ({"quantity": "0.000000001"}, -1160),
+        ({"quantity": "0.00000001"}, -1160),
+        ({"quantity": "0.01001"}, -1160),
+        ({"quantity": "1e-5"}, -1160),
+        ({"quantity": "0.0500000000"}, -1160),
+        ({"quantity": "100000.0001"}, -3007),
+        ({"type": "LIMIT", "price": "64250.55", "timeInForce": "GTC"}, -1160),
         ({"type": "LIMIT", "price": "1", "timeInForce": "NOW"}, -1115),
         ({"type": "LIMIT", "timeInForce": "GTC"}, -1141),
         ({"newClientOrderId": "a b"}, -1180),
@@ -286,6 +294,35 @@ def test_each_fault_of_an_order_has_its_code(changes: dict[str, str], code: int)
     with pytest.raises(Refused) as caught:
         desk.check({**BUY, **changes})
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(("quantity", "code"), [("0.000001", -1160), ("0.00009", -1142), ("100000", -1142)])
+def test_each_fault_of_a_spot_size_has_its_code(quantity: str, code: int) -> None:
+    """Its steps are finer than its smallest order, so that what a fee leaves of a coin can be sold."""
+    desk = SpotDesk(Market(is_spot=True))
+    order = {"symbol": "BTCUSDT", "side": "SELL", "type": "MARKET"}
+    desk.check({**order, "quantity": "0.00999"})
+    with pytest.raises(Refused) as caught:
+        desk.check({**order, "quantity": quantity})
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize("is_spot", [False, True])
+def test_what_the_venue_says_of_sizes_and_prices_is_what_it_takes(is_spot: bool) -> None:
+    """Of every symbol the smallest and the largest order, at the smallest step of a price; finer or further is refused."""
+    market = Market(is_spot=is_spot)
+    desk = SpotDesk(market) if is_spot else Desk(market)
+    side = HttpSide(market, desk, Credentials(KEY, SECRET, PASSPHRASE), Window(0, 1.0))
+    path = "/api/v3/exchangeInfo" if is_spot else "/capi/v3/market/exchangeInfo"
+    for row in side.answer("GET", path, "", "", {}, NOW_MS, 0.0).body["symbols"]:
+        least, most = (row[f"{end}{'TradeAmount' if is_spot else 'OrderSize'}"] for end in ("min", "max"))
+        zeros = "0" * (row["pricePrecision"] - 1)
+        order = {**BUY, "symbol": row["symbol"], "type": "LIMIT", "timeInForce": "GTC", "price": f"0.{zeros}1"}
+        for size in (least, most):
+            desk.check_shape({**order, "quantity": size})
+        for changes in ({"quantity": f"{least}01"}, {"quantity": f"{most}.1"}, {"price": f"0.{zeros}01"}):
+            with pytest.raises(Refused):
+                desk.check_shape({**order, "quantity": least, **changes})
 
 
 def test_codes_become_errors(run: Runner[None]) -> None:

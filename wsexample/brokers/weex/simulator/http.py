@@ -16,7 +16,7 @@ from wsexample.brokers.weex.codes import INTERVALS_S
 from wsexample.brokers.weex.simulator.desk import Desk
 from wsexample.brokers.weex.simulator.gate import Credentials, Window
 from wsexample.brokers.weex.simulator.market import Instrument, Market
-from wsexample.brokers.weex.simulator.orders import Frames, Refused
+from wsexample.brokers.weex.simulator.orders import Frames, Refused, text
 from wsexample.brokers.weex.simulator.spot_desk import SpotDesk
 
 __all__ = ["Answer", "HttpSide"]
@@ -132,16 +132,19 @@ class HttpSide:
         return Answer({"serverTime": now_ms})
 
     def _symbols(self, query: Query, body: str, now_ms: int) -> Answer:
-        rows = []
+        rows, sizes = [], self._market.sizes
+        least, most = text(sizes.least), text(sizes.most)
         for one in self._instruments(query):
             row: dict[str, Any] = {"symbol": one.symbol, "baseAsset": one.symbol.removesuffix("USDT"),
-                                   "quoteAsset": "USDT", "pricePrecision": one.places, "quantityPrecision": 4}  # fmt: skip
+                                   "quoteAsset": "USDT", "pricePrecision": one.places,
+                                   "quantityPrecision": sizes.places}  # fmt: skip
             if self._market.is_spot:
-                row |= {"status": "TRADING", "enableTrade": True, "tickSize": one.text(1), "stepSize": "0.0001",
-                        "minTradeAmount": "0.0001", "makerFeeRate": "0.001", "takerFeeRate": "0.001"}  # fmt: skip
+                row |= {"status": "TRADING", "enableTrade": True, "tickSize": one.text(1), "stepSize": text(sizes.step),
+                        "minTradeAmount": least, "maxTradeAmount": most, "makerFeeRate": "0.001",
+                        "takerFeeRate": "0.001"}  # fmt: skip
             else:
                 row |= {"marginAsset": "USDT", "contractVal": "1", "minLeverage": 1, "maxLeverage": 400,
-                        "minOrderSize": "0.0001", "maxOrderSize": "100000", "makerFeeRate": "0.0002",
+                        "minOrderSize": least, "maxOrderSize": most, "makerFeeRate": "0.0002",
                         "takerFeeRate": "0.0008"}  # fmt: skip
             rows.append(row)
         return Answer({"assets": [], "rateLimits": [], "symbols": rows})

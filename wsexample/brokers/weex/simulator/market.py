@@ -9,12 +9,14 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from wsexample.brokers.weex.codes import BOOK_LEVELS, INTERVALS_S, PRICE_TYPES
 from wsexample.brokers.weex.simulator.candles import Candle, Candles
 
-__all__ = ["Instrument", "Market"]
+__all__ = ["CONTRACT_SIZES", "SPOT_SIZES", "Instrument", "Market", "Sizes"]
 
 DEPTH = 220
 """Levels kept on each side, more than the deepest stream shows."""
@@ -26,6 +28,29 @@ STARTS = {"BTCUSDT": 64_250.0, "ETHUSDT": 2_184.2, "SOLUSDT": 182.4, "ADAUSDT": 
 """Prices to begin with; 100 for all others."""
 
 Sides = tuple[dict[int, int], dict[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How large an order may be, in base coin."""
+
+    places: int
+    """Decimal places."""
+    least: Decimal
+    """The smallest."""
+    most: Decimal
+    """The largest."""
+
+    @property
+    def step(self) -> Decimal:
+        """The smallest difference between two sizes."""
+        return Decimal(1).scaleb(-self.places)
+
+
+CONTRACT_SIZES = Sizes(4, Decimal("0.0001"), Decimal(100_000))
+"""Of every contract."""
+SPOT_SIZES = Sizes(5, Decimal("0.0001"), Decimal(99_999))
+"""Of every pair; in finer steps than the smallest, as captured, so that what a fee leaves of a coin can be sold."""
 
 
 def _size(units: int) -> str:
@@ -256,6 +281,8 @@ class Market:
     ) -> None:
         self.instruments = {symbol: Instrument(symbol, STARTS.get(symbol, 100.0), seed) for symbol in symbols}
         self.is_spot = is_spot
+        self.sizes = SPOT_SIZES if is_spot else CONTRACT_SIZES
+        """How large its orders may be."""
         self._begins_trades = begins_trades
 
     def refusal(self, topic: str) -> str:

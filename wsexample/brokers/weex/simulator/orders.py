@@ -23,6 +23,8 @@ Changes = list[tuple[str, dict[str, Any]]]
 
 OPEN = ("PENDING", "NEW")
 KEPT_ORDERS, KEPT_FILLS = 2_000, 5_000
+MOST_DECIMALS = 8
+"""Decimal places of a number, zeros at the end included."""
 _CLIENT_ID = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
 _TEXTS = ("symbol", "side", "type", "timeInForce", "newClientOrderId", "positionSide")
 _IN_FORCE = ("GTC", "IOC", "FOK", "POST_ONLY")
@@ -46,7 +48,8 @@ def text(value: Decimal) -> str:
     return format(value, "f")
 
 
-def _amount(body: dict[str, Any], key: str) -> Decimal:
+def _amount(body: dict[str, Any], key: str, places: int) -> Decimal:
+    """Return a size or a price of an order; zeros at the end are no decimals."""
     if body.get(key) in (None, ""):
         raise Refused(-1141, f"{key} is empty")
     try:
@@ -55,7 +58,9 @@ def _amount(body: dict[str, Any], key: str) -> Decimal:
         raise Refused(-1142, f"{key} is invalid") from None
     if not value.is_finite() or value <= 0:
         raise Refused(-1142, f"{key} is invalid")
-    if -int(value.as_tuple().exponent) > 8:
+    _, digits, exponent = value.as_tuple()
+    zeros = len(digits) - len(bytes(digits).rstrip(b"\0"))
+    if -int(exponent) > MOST_DECIMALS or -int(exponent) - zeros > places:
         raise Refused(-1160, f"{key} has too many decimals")
     return value
 
@@ -178,15 +183,23 @@ class OrderDesk(ABC):
             raise Refused(-1117, "bad side")
         if body.get("type") not in ("LIMIT", "MARKET"):
             raise Refused(-1116, "bad order type")
-        _amount(body, "quantity")
+        self._check_size(_amount(body, "quantity", self.market.sizes.places))
         if body["type"] == "LIMIT":
-            _amount(body, "price")
+            _amount(body, "price", self.market.instruments[body["symbol"]].places)
             default = "GTC" if self.market.is_spot else ""  # the contract market wants it said
             if body.get("timeInForce", default) not in _IN_FORCE:
                 raise Refused(-1115, "bad timeInForce")
         client_id = body.get("newClientOrderId", "")
         if client_id and not _CLIENT_ID.fullmatch(client_id):
             raise Refused(-1180, "client id too long or illegal characters")
+
+    def _check_size(self, size: Decimal) -> None:
+        """Raise `Refused` for a size out of bounds: which code one below the smallest gets, and any on spot, is not known."""
+        sizes = self.market.sizes
+        if size < sizes.least:
+            raise Refused(-1142, f"quantity is less than {text(sizes.least)}")
+        if size > sizes.most:
+            raise Refused(-1142 if self.market.is_spot else -3007, f"quantity is more than {text(sizes.most)}")
 
     def place(self, body: dict[str, Any], now_ms: int) -> tuple[dict[str, Any], Frames]:
         """Take an order as it is; returns its row and the frames that follow.
