@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import inspect
 import logging
 import socket
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -182,6 +184,59 @@ def test_helpers_wait_for_a_socket_that_does_not_take_it(websocket: Any) -> None
     finally:
         near.close()
         far.close()
+
+
+class Hesitant:
+    """Stands for a socket, as programs' tests make them up: says at first that it is not ready, by a number only."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._errors = [OSError("not yet")]
+        self._errors[0].args = (errno.EAGAIN, "not yet")
+        self._errors[0].errno = errno.EAGAIN
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+    def recv(self, size: int) -> bytes:
+        if self._errors:
+            raise self._errors.pop()
+        return self._sock.recv(size)
+
+    def send(self, data: bytes) -> int:
+        if self._errors:
+            raise self._errors.pop()
+        return self._sock.send(data)
+
+
+def test_helpers_take_what_stands_for_a_socket(websocket: Any) -> None:
+    """One that is not ready is waited for, and asked once more, when it says so without a class of its own."""
+    near, far = socket.socketpair()
+    with near, far:
+        near.settimeout(10)
+        assert websocket.send(Hesitant(near), b"one") == 3
+        assert websocket.recv(far, 10) == b"one"
+        far.send(b"two")
+        assert websocket.recv(Hesitant(near), 10) == b"two"
+
+
+def test_a_socket_that_is_closed_already_ends_a_connection(websocket: Any) -> None:
+    """A given socket is shut down by abort(), and shutdown() lets it go, whatever its close() says."""
+    ws = websocket.WebSocket()
+    given = ws.sock = Mock(_closed=False)
+    ws.connected = True
+    given.close.side_effect = OSError("Bad file descriptor")
+    ws.abort()
+    given.shutdown.assert_called_once_with(socket.SHUT_RDWR)
+    ws.shutdown()
+    given.close.assert_called_once_with()
+    assert (ws.sock, ws.connected) == (None, False)
+
+
+def test_a_dispatcher_knows_how_long_a_pong_may_take(websocket: Any) -> None:
+    """Ten seconds where nothing was said."""
+    app = websocket.WebSocketApp("ws://127.0.0.1")
+    assert [app.create_dispatcher(said).ping_timeout for said in (None, 5)] == [10, 5]
 
 
 def test_the_trace_can_be_turned_off_again(websocket: Any) -> None:

@@ -277,7 +277,7 @@ class WebSocketApp:
         """Return what waits for the socket; a subclass may replace this."""
         if dispatcher:
             return WrappedDispatcher(self, ping_timeout, dispatcher, handleDisconnect)
-        return (SSLDispatcher if is_ssl else Dispatcher)(self, ping_timeout)
+        return (SSLDispatcher if is_ssl else Dispatcher)(self, ping_timeout or 10)
 
     def _wait_readable(self, limit_s: float) -> bool:
         """Wait until the socket is readable, a pong is due, or something else is to be looked at."""

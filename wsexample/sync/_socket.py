@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import select
+import errno
+import selectors
 import socket
 import ssl
 from collections.abc import Sequence
@@ -63,9 +64,21 @@ def getdefaulttimeout() -> float | None:
 
 def _wait(sock: Any, *, to_write: bool, what: str) -> None:
     """Wait as long as the socket's own timeout says."""
-    ready = select.select([] if to_write else [sock], [sock] if to_write else [], [], sock.gettimeout())
-    if not any(ready):
-        raise WebSocketTimeoutException(f"Connection timed out {what}")
+    selector = selectors.DefaultSelector()
+    try:
+        selector.register(sock, selectors.EVENT_WRITE if to_write else selectors.EVENT_READ)
+        if not selector.select(sock.gettimeout()):
+            raise WebSocketTimeoutException(f"Connection timed out {what}")
+    finally:
+        selector.close()
+
+
+def _is_not_ready(error: OSError) -> bool:
+    """Tell whether a socket, or what stands for one in a program's tests, only wants to be asked later."""
+    return isinstance(error, ssl.SSLWantReadError | ssl.SSLWantWriteError) or error.errno in (
+        errno.EAGAIN,
+        errno.EWOULDBLOCK,
+    )
 
 
 def recv(sock: Any, bufsize: int) -> bytes:
@@ -80,8 +93,8 @@ def recv(sock: Any, bufsize: int) -> bytes:
     try:
         try:
             data: bytes = sock.recv(bufsize)
-        except (BlockingIOError, ssl.SSLWantReadError):
-            if sock.gettimeout() == 0:
+        except OSError as error:
+            if not _is_not_ready(error) or sock.gettimeout() == 0:
                 raise
             _wait(sock, to_write=False, what="waiting for data")
             data = sock.recv(bufsize)
@@ -113,8 +126,8 @@ def send(sock: Any, data: bytes | str) -> int:
     try:
         try:
             sent: int = sock.send(octets)
-        except (BlockingIOError, ssl.SSLWantWriteError):
-            if sock.gettimeout() == 0:
+        except OSError as error:
+            if not _is_not_ready(error) or sock.gettimeout() == 0:
                 raise
             _wait(sock, to_write=True, what="sending")
             sent = sock.send(octets)

@@ -5,6 +5,8 @@ Answering the peer's close frame belongs to receiving it.
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
 import time
 
@@ -79,7 +81,10 @@ class Closing(Receiving):
             return False
         try:
             pipe = self._pipe
-            if pipe is not None and not pipe.wait(max(0.0, deadline - time.monotonic()), to_write=True):
+            if pipe is not None and not (
+                pipe.send_kept_until(deadline)
+                and pipe.wait(max(0.0, deadline - time.monotonic()), to_write=True)
+            ):
                 return False
             self._has_sent_close = True
             if not self._replaces_sending():
@@ -95,6 +100,9 @@ class Closing(Receiving):
         pipe = self._pipe
         if pipe is not None:
             pipe.hang_up()
+        elif self.sock is not None:
+            with contextlib.suppress(OSError, AttributeError):
+                self.sock.shutdown(socket.SHUT_RDWR)
 
     def shutdown(self) -> None:
         """Close the socket at once; harmless when that has been done. Threads that wait for it raise."""
@@ -107,4 +115,5 @@ class Closing(Receiving):
             pipe.hang_up()  # before it is closed: closing alone wakes nobody
         self._drop()
         if foreign is not None:
-            foreign.close()
+            with contextlib.suppress(OSError):  # it may be closed already
+                foreign.close()
