@@ -6,12 +6,15 @@ import contextlib
 import socket
 import ssl
 import threading
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any, cast
 
 import pytest
 
 from tests.sync.peer import DEADLINE_S, Conn, Peer, connected, frame_bytes, peer, run_in_thread, staying
 from wsexample import sync
+from wsexample.sync.pipe import Pipe
 
 # -- time ------------------------------------------------------------------------------------------------------------
 
@@ -65,6 +68,70 @@ def test_a_send_that_timed_out_does_not_tear_the_stream() -> None:
         ws.send("after")
         assert server.result() == [(2, 12_000_000), (1, 5)]
         ws.shutdown()
+
+
+def _half_sent(script: Callable[[Conn], None]) -> AbstractContextManager[Any]:
+    """A connection without timeout on which a frame was sent in part; then the peer reads some of it, and follows a script."""
+
+    @contextlib.contextmanager
+    def made() -> Iterator[sync.WebSocket]:
+        has_tried, has_read, is_over = threading.Event(), threading.Event(), threading.Event()
+
+        def play(conn: Conn) -> None:
+            conn.shake_hands()
+            assert has_tried.wait(DEADLINE_S)
+            left = 2_000_000
+            while left > 0:
+                left -= len(conn.sock.recv(65536))
+            script(conn)
+            has_read.set()
+            is_over.wait(DEADLINE_S)
+
+        with peer(play) as server:
+            ws = sync.create_connection(server.url, timeout=0.1)
+            with pytest.raises(sync.WebSocketTimeoutException):
+                ws.send(bytes(30_000_000))
+            ws.settimeout(None)
+            has_tried.set()
+            assert has_read.wait(DEADLINE_S)
+            yield ws
+            is_over.set()
+            ws.shutdown()
+
+    return made()
+
+
+def test_closing_keeps_its_time_behind_a_frame_half_sent() -> None:
+    """close(timeout=…) does not wait for ever for a peer that reads a little and then no more."""
+    with _half_sent(lambda conn: None) as ws:
+        closing = threading.Thread(target=lambda: ws.close(timeout=0.2), daemon=True)
+        closing.start()
+        closing.join(DEADLINE_S / 2)
+        assert not closing.is_alive()
+
+
+def test_a_ping_behind_a_frame_half_sent_keeps_nobody_from_receiving() -> None:
+    """Its answer waits for the peer to read; what the peer has sent is handed over at once."""
+    with _half_sent(lambda conn: conn.raw(frame_bytes(9) + frame_bytes(1, b"here"))) as ws:
+        received: list[Any] = []
+        receiving = threading.Thread(target=lambda: received.append(ws.recv()), daemon=True)
+        receiving.start()
+        receiving.join(DEADLINE_S / 2)
+        assert received == ["here"]
+
+
+def test_a_socket_that_is_closed_in_the_moment_of_a_wait_can_be_read() -> None:
+    """Whoever reads it is told, as the contract says, that the connection is closed."""
+
+    class Vanishing:
+        numbers = iter((3, -1, 3, -1))
+
+        def fileno(self) -> int:
+            return next(self.numbers)
+
+    pipe = Pipe(cast("socket.socket", Vanishing()))
+    assert pipe.wait(0)
+    assert pipe.wait_either(0) == (True, False)
 
 
 def test_a_name_that_does_not_resolve_in_time_does_not_hold_the_program(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,8 +39,11 @@ class Waker:
         socks = [self._near] if sock is None else [self._near, sock]
         if hasattr(select, "poll"):
             poll = select.poll()
-            for each in socks:
-                poll.register(each, select.POLLIN)
+            try:
+                for each in socks:
+                    poll.register(each, select.POLLIN)
+            except ValueError:  # another thread has closed it: reading says what happened
+                return True
             found = {number for number, _ in poll.poll(None if timeout_s is None else timeout_s * 1000)}
             is_woken, is_readable = self._near.fileno() in found, len(found - {self._near.fileno()}) > 0
         else:

@@ -82,8 +82,7 @@ class Closing(Receiving):
         try:
             pipe = self._pipe
             if pipe is not None and not (
-                pipe.send_kept_until(deadline)
-                and pipe.wait(max(0.0, deadline - time.monotonic()), to_write=True)
+                pipe.send_kept_until(deadline) and pipe.wait(max(0.0, deadline - time.monotonic()), to_write=True)
             ):
                 return False
             self._has_sent_close = True

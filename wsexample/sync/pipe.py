@@ -28,6 +28,9 @@ __all__ = ["BUFFER_BYTES", "SLICE_S", "Last", "Pipe", "scratch"]
 BUFFER_BYTES = 256 * 1024
 PACKED_BYTES = 16 * 1024
 """What is read at once where messages are compressed: all that it holds waits in a row, a thousand times as large."""
+DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)
+PIECE_BYTES = 4096
+"""What a socket that can be written takes at once, where it cannot be told not to wait for the rest."""
 MOST_REPLIES = 64
 """Answers that wait for a peer which does not read; of further pings the last one's pong will do (RFC 6455 section 5.5.3)."""
 PONG = 0x8A
@@ -76,6 +79,7 @@ class Pipe:
         self._catching_up = threading.Lock()
         self._ahead: list[bytes] = []  # plain bytes that came with the head of the answer and are not fed yet
         self._unsent = b""
+        self._has_rest = False  # whether that is of something that nobody asked for
         self._is_torn = False
         self._is_lost = False
         self._is_at_end = False
@@ -216,7 +220,10 @@ class Pipe:
             timeout_s = min(timeout_s, LONGEST_WAIT_S)
         if hasattr(select, "poll"):
             poll = select.poll()
-            poll.register(self.sock, select.POLLOUT if to_write else select.POLLIN)
+            try:
+                poll.register(self.sock, select.POLLOUT if to_write else select.POLLIN)
+            except ValueError:  # closed in this moment
+                return True
             return bool(poll.poll(None if timeout_s is None else timeout_s * 1000))
         ready = select.select([] if to_write else [self.sock], [self.sock] if to_write else [], [], timeout_s)
         return any(ready)
@@ -229,7 +236,10 @@ class Pipe:
             timeout_s = min(timeout_s, LONGEST_WAIT_S)
         if hasattr(select, "poll"):
             poll = select.poll()
-            poll.register(self.sock, select.POLLIN | select.POLLOUT)
+            try:
+                poll.register(self.sock, select.POLLIN | select.POLLOUT)
+            except ValueError:
+                return True, False
             events = sum(event for _, event in poll.poll(None if timeout_s is None else timeout_s * 1000))
             return bool(events & ~select.POLLOUT), bool(events & select.POLLOUT)
         readable, writable, _ = select.select([self.sock], [self.sock], [], timeout_s)
@@ -239,8 +249,8 @@ class Pipe:
 
     @property
     def owes(self) -> bool:
-        """Whether something is to be sent that nobody asked for: a link's reply, a TLS message."""
-        if self.replies:
+        """Whether something is to be sent that nobody asked for: a link's reply, a TLS message, the rest of one."""
+        if self.replies or self._has_rest:
             return True
         return bool(self.layers) and any(layer.has_output for layer in self.layers)
 
@@ -288,6 +298,52 @@ class Pipe:
         if self._unsent:
             self._flush()
 
+    def send_what_fits(self) -> bool:
+        """Send of what is owed as much as the socket takes at once; the rest is kept. Returns whether none is left.
+
+        One thread at a time, as for `send`; raises OSError as it does.
+        """
+        if not self._send_kept():
+            return False  # and what else is owed stays where it is bounded
+        while self.replies:
+            self._unsent += self._encrypted(self.replies.popleft())
+        if self.layers:
+            self._unsent += self._encrypted(b"")
+        self._has_rest = bool(self._unsent)
+        return self._send_kept()
+
+    def send_kept_until(self, deadline_s: float) -> bool:
+        """Send what is left of a frame that was not sent whole; returns False when that was not done in time.
+
+        Parameters:
+            deadline_s: until when, on the clock that never goes back.
+        """
+        while not self._send_kept():
+            left_s = deadline_s - time.monotonic()
+            if left_s <= 0 or not self.wait(left_s, to_write=True):
+                return False
+        return True
+
+    def _send_kept(self) -> bool:
+        """Send of what is kept as much as the socket takes at once, whatever its timeout; returns whether that was all."""
+        left = memoryview(self._unsent)
+        try:
+            while left and self.wait(0, to_write=True):
+                left = left[self._send_at_once(left) :]
+        except BlockingIOError:  # it takes nothing after all
+            pass
+        finally:
+            self._keep(left)
+        return not left
+
+    def _send_at_once(self, data: memoryview) -> int:
+        """Send a part of this to a socket that is known to take some, and never wait for it to take the rest."""
+        if isinstance(self.sock, ssl.SSLSocket):
+            return self.sock.send(data[:PIECE_BYTES])
+        if DONT_WAIT:
+            return self.sock.send(data, DONT_WAIT)
+        return self.sock.send(data[:PIECE_BYTES])
+
     def _flush(self) -> None:
         """Send what is kept within one timeout."""
         timeout_s = self.sock.gettimeout()
@@ -304,7 +360,11 @@ class Pipe:
                 if left_s is not None and (left_s <= 0 or not self.wait(left_s, to_write=True)):
                     raise TimeoutError("timed out")
         finally:
-            self._unsent = bytes(left)
+            self._keep(left)
+
+    def _keep(self, left: memoryview) -> None:
+        self._unsent = bytes(left)
+        self._has_rest = self._has_rest and bool(left)
 
     # -- the end -----------------------------------------------------------------------------------------------------
 

@@ -162,9 +162,8 @@ class Sending(Paths):
         """Send what the connection owes, if nobody sends and the socket takes it; who sends does it otherwise."""
         while pipe.owes and self.lock.acquire(blocking=False):
             try:
-                if not pipe.wait(0, to_write=True):
+                if not pipe.send_what_fits():
                     return  # whoever reads next waits for that too
-                pipe.send(b"")
             except (OSError, ValueError):
                 return
             finally:
