@@ -309,6 +309,49 @@ def test_what_asking_brings_does_not_hide_that_an_order_was_sent(run: Runner[Non
     run(main())
 
 
+@pytest.mark.parametrize("is_all", [False, True])
+@pytest.mark.parametrize(("status", "body"), [(504, b""), (200, b"<html>")])
+def test_a_position_that_may_be_closed_is_not_closed_again(
+    run: Runner[None], status: int, body: bytes, is_all: bool
+) -> None:
+    """Its order has no identifier to find it by: a lost answer is told as an unknown fate, and the call made once."""
+    calls = []
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        calls.append(request.path_qs)
+        return web.Response(status=status, body=body, content_type="application/json")
+
+    async def main() -> None:
+        async with answering(answer, clock=HurriedClock()) as rest:
+            with pytest.raises(OrderUnknownError, match="before closing again"):
+                await (rest.close_positions() if is_all else rest.close_position("AAPL", size=Decimal(5)))
+            assert len(calls) == 1
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("row", "kind"),
+    [
+        ({"symbol": "AAPL", "status": 200, "body": {}}, DialectError),
+        ({"symbol": "AAPL", "status": 200}, DialectError),
+        ({"symbol": "AAPL", "status": 403, "body": "no"}, RequestError),
+    ],
+)
+def test_odd_answers_about_positions_are_told(run: Runner[None], row: dict[str, Any], kind: type[BrokerError]) -> None:
+    """Whatever stands in a row, the error is one of this project's and names the symbol."""
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        return web.json_response([row], status=207)
+
+    async def main() -> None:
+        async with answering(answer) as rest:
+            with pytest.raises(kind, match="AAPL"):
+                await rest.close_positions()
+
+    run(main())
+
+
 def test_an_order_that_nobody_heard_is_no_riddle(run: Runner[None]) -> None:
     """A refused connection is raised as such: nothing was placed."""
 

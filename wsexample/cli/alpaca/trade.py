@@ -17,7 +17,14 @@ from wsexample.cli.listing import NONE, Column, list_flags, number, show
 from wsexample.cli.options import CONTEXT, SECONDS, Command, debug_option, option
 from wsexample.cli.real_money import AMOUNT, ask_first
 from wsexample.cli.running import Stop, say
-from wsexample.errors import DeadlineError, OrderRejectedError
+from wsexample.errors import (
+    BrokerError,
+    DeadlineError,
+    NetworkError,
+    OrderRejectedError,
+    OrderUnknownError,
+    WsExampleError,
+)
 from wsexample.records.orders import Order, OrderRequest, OrderStatus
 
 if TYPE_CHECKING:
@@ -200,7 +207,12 @@ def _place(
 
 
 async def _ended(rest: AlpacaTradingRest, order: Order, wait_s: float) -> Order:
-    """Look at an order until nothing can happen to it any more; raises `DeadlineError` when it is still open then."""
+    """Look at an order until nothing can happen to it any more; an error names it, for placed it is.
+
+    Raises:
+        DeadlineError: it is still open then.
+        OrderUnknownError: it cannot be looked at.
+    """
     try:
         async with asyncio.timeout(wait_s):
             while order.is_open:
@@ -209,6 +221,9 @@ async def _ended(rest: AlpacaTradingRest, order: Order, wait_s: float) -> Order:
     except TimeoutError:
         words = f"order {order.order_id} is still {order.status.replace('_', ' ')} after {wait_s:g} s; it stays"
         raise DeadlineError(words, step="order", timeout_s=wait_s) from None
+    except (BrokerError, NetworkError) as error:
+        words = f"order {order.order_id} was placed, and what became of it cannot be read: {error}"
+        raise OrderUnknownError(words, candidates=(order.order_id,), venue="alpaca") from error
     return order
 
 
@@ -278,10 +293,16 @@ def close(
     _ask_first(access, f"close {'every position' if is_all else ' '.join(symbols).upper()}", is_sure=is_sure)
 
     async def work(rest: AlpacaTradingRest) -> None:
-        if is_all:
-            orders = await rest.close_positions(cancel_orders=cancel_orders)
-        else:
-            orders = [await rest.close_position(symbol.upper(), percentage=percent) for symbol in symbols]
+        orders: list[Order] = []
+        try:
+            if is_all:
+                orders += await rest.close_positions(cancel_orders=cancel_orders)
+            for symbol in symbols:
+                orders.append(await rest.close_position(symbol.upper(), percentage=percent))
+        except WsExampleError:
+            if orders:  # what was done before it failed was done
+                show(orders, ORDERS, wants_json=wants_json, color=color)
+            raise
         show(orders, ORDERS, wants_json=wants_json, color=color, empty="nothing was held")
 
     _run(access, work, debug=debug)

@@ -5,10 +5,10 @@ Source: Alpaca's Trading API reference (v2), and the official SDKs where it is s
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -55,6 +55,8 @@ ORDERS_PER_PAGE = 500
 ACTIVITIES_PER_PAGE = 100
 EVENTS_PATH = "/v2/events/trades"
 SUBMIT_ATTEMPTS = 3
+
+_T = TypeVar("_T")
 
 
 class AlpacaTradingRest:
@@ -149,11 +151,11 @@ class AlpacaTradingRest:
         Raises:
             RequestError: there is no such position.
             OrderRejectedError: refused, such as for more than is free.
+            OrderUnknownError: no answer came; it may have been done.
         """
         query = {"qty": size, "percentage": percentage}
         asked = {name: f"{value:f}" for name, value in query.items() if value is not None}
-        reply = await self.calls.made("DELETE", f"/v2/positions/{_quoted(symbol)}", query=asked)
-        return self._order(self.calls.read(reply, OrderMessage, "DELETE /v2/positions"))
+        return self._order(await self._closed(f"/v2/positions/{_quoted(symbol)}", asked, OrderMessage))
 
     async def close_positions(self, *, cancel_orders: bool = False) -> list[Order]:
         """Close every position; returns the orders that do. Those that were refused raise after the others.
@@ -163,19 +165,39 @@ class AlpacaTradingRest:
 
         Raises:
             RequestError: some could not be closed; names them.
+            OrderUnknownError: no answer came; it may have been done.
         """
         asked = {"cancel_orders": "true" if cancel_orders else "false"}
-        reply = await self.calls.made("DELETE", "/v2/positions", query=asked)
-        rows = self.calls.read(reply, list[dict[str, Any]], "DELETE /v2/positions")
+        rows = await self._closed("/v2/positions", asked, list[dict[str, Any]])
         orders, refused = [], []
         for row in rows:
             if row.get("status") == 200:
-                orders.append(self._order(msgspec.convert(row["body"], OrderMessage)))
+                try:
+                    orders.append(self._order(msgspec.convert(row.get("body"), OrderMessage)))
+                except msgspec.ValidationError as error:
+                    raise DialectError(
+                        f"Alpaca closed {row.get('symbol')} by an order that cannot be read: {error}", venue=VENUE
+                    ) from None
             else:
-                refused.append(f"{row.get('symbol')} ({(row.get('body') or {}).get('message', row.get('status'))})")
+                body = row.get("body")
+                words = body.get("message") if isinstance(body, dict) else None
+                refused.append(f"{row.get('symbol')} ({words or row.get('status')})")
         if refused:
             raise RequestError(f"Alpaca did not close {', '.join(refused)}", venue=VENUE, http_status=207)
         return orders
+
+    async def _closed(self, path: str, query: Mapping[str, str], answer: type[_T]) -> _T:
+        """Close positions, which is never asked for twice: the orders that do it have no identifier of the client's."""
+        try:
+            return self.calls.read(await self.calls.made("DELETE", path, query=query), answer, "DELETE /v2/positions")
+        except (BrokerUnavailableError, NetworkError, DialectError) as error:
+            if isinstance(error, ConnectError) and error.refused:
+                raise  # nobody heard it
+            raise OrderUnknownError(
+                f"Alpaca did not say whether it closes what it was asked to ({error}); look at orders and positions before"
+                " closing again",
+                venue=VENUE,
+            ) from error
 
     # -- orders --------------------------------------------------------------------------------------------------
 
