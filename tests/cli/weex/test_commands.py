@@ -16,7 +16,9 @@ from click.testing import CliRunner, Result
 
 from tests.cli.simulated import Ended, SimulatedBroker, run_here, simulated
 from tests.commands import DEADLINE_S, Launch, LaunchOnTerminal, Running
+from wsexample.brokers.weex.rest import WeexRest
 from wsexample.cli.main import main
+from wsexample.errors import OrderRejectedError
 
 
 @pytest.fixture(scope="module")
@@ -219,6 +221,46 @@ def test_an_order_is_placed_listed_and_cancelled(weex: SimulatedBroker) -> None:
     assert ask(weex, "cancel", waiting["order_id"]).exit_code == 0
     assert rows(ask(weex, "orders", "--list")) == []
     assert ask(weex, "cancel", waiting["order_id"]).exit_code == 22
+
+
+def test_an_order_that_was_taken_is_never_an_error(weex: SimulatedBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Should it not be readable yet, it is shown as it was sent, with its identifier, and the command succeeds."""
+
+    async def unread(rest: WeexRest, order_id: str) -> dict[str, Any]:
+        raise OrderRejectedError("WEEX: order does not exist", venue="weex")
+
+    monkeypatch.setattr(WeexRest, "fetch_order", unread)
+    result = ask(weex, "buy", "ETHUSDT", "0.01", "--limit", "10")
+    (placed,) = rows(result)
+    assert (placed["status"], placed["side"], placed["size"], placed["limit_price"]) == ("pending", "buy", "0.01", "10")
+    assert "the order was placed; how it stands could not be read" in result.stderr
+    (listed,) = rows(ask(weex, "orders", "--list", "ETHUSDT"))
+    assert (listed["order_id"], listed["client_order_id"]) == (placed["order_id"], placed["client_order_id"])
+    assert ask(weex, "cancel", placed["order_id"]).exit_code == 0
+
+
+def test_orders_that_were_not_cancelled_are_named(weex: SimulatedBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cancelling all of a symbol is answered order by order, and some may stay."""
+
+    async def half(rest: WeexRest, symbol: str) -> list[dict[str, Any]]:
+        return [{"orderId": "1", "success": True}, {"orderId": "2", "success": False}]
+
+    monkeypatch.setattr(WeexRest, "cancel_all_orders", half)
+    result = ask(weex, "cancel", "--all", "ETHUSDT")
+    assert (result.exit_code, "1 canceled, not 2" in result.stderr) == (22, True)
+
+
+def test_the_market_of_the_environment_is_no_surprise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked about is what is traded: a variable that says spot does not turn an order for contracts into one."""
+    for name, value in (
+        ("WEEX_MARKET", "spot"),
+        ("WEEX_API_KEY", "k"),
+        ("WEEX_SECRET_KEY", "s"),
+        ("WEEX_PASSPHRASE", "p"),
+    ):
+        monkeypatch.setenv(name, value)
+    result = CliRunner().invoke(main, ["weex", "buy", "BTCUSDT", "1", "--live", "--yes"])
+    assert (result.exit_code, "add --spot" in result.stderr) == (2, True), result.output
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from wsexample.cli.feed.plan import FeedPlan
 from wsexample.cli.options import option
 from wsexample.cli.running import Program
 from wsexample.cli.sim.weex import KEY, PASSPHRASE, SECRET
-from wsexample.errors import CredentialsError
+from wsexample.errors import CredentialsError, OptionError
 
 if TYPE_CHECKING:
     from wsexample.brokers.weex.config import WeexConfig
@@ -67,6 +67,7 @@ class WeexAccess:
 
         Raises:
             CredentialsError: there are none; says where they were looked for, and what to do without an account.
+            OptionError: the variable for the market says another one than the command line.
         """
         from wsexample.brokers.credentials import find_settings
         from wsexample.brokers.weex.config import WeexConfig
@@ -81,6 +82,13 @@ class WeexAccess:
                 words = f'{error}; without an account, run "wsexample sim weex" and add --sim'
                 raise CredentialsError(words, venue="weex") from None
         if self.url is None:
+            market = "spot" if self.is_spot else "contract"
+            if settings.get("WEEX_MARKET", market) == "spot" != market:
+                place = settings.source("WEEX_MARKET")
+                words = (
+                    f"WEEX_MARKET says spot (in {place}) and the command line says contracts: add --spot, or unset it"
+                )
+                raise OptionError(words, option="WEEX_MARKET")
             return WeexConfig.from_env({**settings, **({"WEEX_MARKET": "spot"} if self.is_spot else {})})
         key, secret, passphrase = (settings.credential("weex", name) or "" for name in ("key", "secret", "passphrase"))
         return WeexConfig(key, secret, passphrase, **self._addresses(base_url(self.url)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,8 @@ from wsexample.cli.real_money import AMOUNT, ask_first
 from wsexample.cli.running import Stop, say
 from wsexample.cli.weex.access import SECTION, WeexAccess, weex_access
 from wsexample.cli.weex.account import ORDERS, orders_of
+from wsexample.errors import BrokerError, NetworkError, OrderRejectedError
+from wsexample.records.orders import Order, OrderStatus
 
 if TYPE_CHECKING:
     from wsexample.brokers.weex.rest import WeexRest
@@ -133,10 +135,33 @@ def _place(
         if not access.is_spot:
             order["positionSide"] = position.upper()
         answer = await rest.submit_order(order)
-        row = await rest.fetch_order(str(answer["orderId"]))
-        show(orders_of([row]), ORDERS, wants_json=wants_json, color=color)
+        try:
+            placed = orders_of([await rest.fetch_order(str(answer["orderId"]))])
+        except (BrokerError, NetworkError) as error:  # placed it is all the same
+            say(f"the order was placed; how it stands could not be read: {error}", color="yellow")
+            placed = [_taken(order, answer["orderId"])]
+        show(placed, ORDERS, wants_json=wants_json, color=color)
 
     _run(access, work, debug=debug)
+
+
+def _taken(order: Mapping[str, str], order_id: object) -> Order:
+    """Return an order as WEEX has taken it: what was asked for, and its identifier."""
+    from wsexample.clock import SystemClock
+
+    return Order(
+        venue="weex",
+        symbol=order["symbol"],
+        received_ns=SystemClock().now_ns(),
+        order_id=str(order_id),
+        client_order_id=order["newClientOrderId"],
+        status=OrderStatus.PENDING.value,
+        side=order["side"].lower(),
+        order_type=order["type"].lower(),
+        size=Decimal(order["quantity"]),
+        limit_price=Decimal(order["price"]) if "price" in order else None,
+        position_side=order["positionSide"].lower() if "positionSide" in order else None,
+    )
 
 
 @click.command(cls=Command, context_settings=CONTEXT, epilog=epilog(
@@ -163,7 +188,12 @@ def cancel(
 
     async def work(rest: WeexRest) -> None:
         if symbol is not None:
-            await rest.cancel_all_orders(symbol)
+            answers = await rest.cancel_all_orders(symbol)
+            refused = [str(answer.get("orderId")) for answer in answers if answer.get("success") is False]
+            if refused:
+                raise OrderRejectedError(
+                    f"{len(answers) - len(refused)} canceled, not {' '.join(refused)}", venue="weex"
+                )
             say(f"canceling every open order of {symbol}")
         for order_id in order_ids:
             await rest.cancel_order(order_id)
