@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -14,6 +15,10 @@ from wsexample.cli.running import say
 __all__ = ["AMOUNT", "ask_first"]
 
 
+_THOUSANDS = re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?")
+"""Commas where thousands have theirs; anywhere else one may be meant as a point: 1,5 is not 15."""
+
+
 class _Amount(click.ParamType):  # type: ignore[type-arg] # generic since click 8.5
     """A positive decimal number, kept exactly as written."""
 
@@ -21,10 +26,15 @@ class _Amount(click.ParamType):  # type: ignore[type-arg] # generic since click 
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
         """Return the number."""
-        try:
-            amount = value if isinstance(value, Decimal) else Decimal(str(value).replace(",", ""))
-        except InvalidOperation:
-            amount = Decimal(0)
+        if isinstance(value, Decimal):
+            amount = value
+        else:
+            text = str(value).strip()
+            is_plain = text.isascii() and "_" not in text and ("," not in text or _THOUSANDS.fullmatch(text))
+            try:
+                amount = Decimal(text.replace(",", "")) if is_plain else Decimal(0)
+            except InvalidOperation:
+                amount = Decimal(0)
         if not amount.is_finite() or amount <= 0:
             self.fail(f"{value!r} is not a number above zero", param, ctx)
         return amount

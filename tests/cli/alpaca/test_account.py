@@ -14,7 +14,10 @@ from click.testing import CliRunner, Result
 
 from tests.cli.simulated import SimulatedBroker, simulated
 from tests.commands import Launch, LaunchOnTerminal
+from wsexample.brokers.alpaca import AlpacaTradingRest
 from wsexample.cli.main import main
+from wsexample.errors import BrokerUnavailableError
+from wsexample.records.orders import Order
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +116,9 @@ def test_the_flags_make_the_kind_of_order(alpaca: SimulatedBroker, flags: tuple[
         (("buy", "AAPL"), 2, "give either SIZE or --money"),
         (("buy", "AAPL", "-1"), 2, "no such option"),
         (("buy", "AAPL", "nothing"), 2, "'nothing' is not a number above zero"),
+        (("buy", "AAPL", "1,5"), 2, "'1,5' is not a number above zero"),
+        (("buy", "AAPL", "10,00"), 2, "'10,00' is not a number above zero"),
+        (("buy", "AAPL", "1", "--limit", "1_5"), 2, "'1_5' is not a number above zero"),
         (("buy", "AAPL", "1", "--trail", "1", "--limit", "2"), 2, "neither --limit nor --stop"),
         (("buy", "AAPL", "99999999"), 22, "insufficient buying power"),
         (("cancel",), 2, "give either ORDER_ID or --all"),
@@ -128,6 +134,22 @@ def test_what_cannot_be_is_said(alpaca: SimulatedBroker, arguments: tuple[str, .
     """Each mistake has its words and its exit status."""
     result = ask(alpaca, *arguments)
     assert (result.exit_code, words in result.stderr) == (status, True), result.output
+
+
+def test_what_was_done_before_a_failure_is_shown(alpaca: SimulatedBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A position that is closed stays closed when the next one cannot be; its order is printed, then the error."""
+    rows(ask(alpaca, "buy", "AAPL", "1", "--wait", "5s"))
+    result = ask(alpaca, "close", "AAPL", "ZZZZZ")
+    assert (result.exit_code, json.loads(result.stdout)["side"]) == (22, "sell")
+    assert "position does not exist" in result.stderr
+
+    async def away(rest: AlpacaTradingRest, order_id: str) -> Order:
+        raise BrokerUnavailableError("Alpaca is away", venue="alpaca")
+
+    monkeypatch.setattr(AlpacaTradingRest, "fetch_order", away)
+    waiting = ask(alpaca, "buy", "MSFT", "1", "--limit", "1", "--wait", "5s")
+    assert "was placed, and what became of it cannot be read: Alpaca is away" in waiting.stderr
+    ask(alpaca, "cancel", "--all")
 
 
 @pytest.mark.parametrize("command", [("buy", "AAPL", "1"), ("cancel", "--all"), ("close", "--all")])
