@@ -13,6 +13,7 @@ from tests.brokers.alpaca.simulator_calls import WHOLE, Floor, fills_of, floor
 from wsexample.brokers.alpaca.codes import EVENTS
 from wsexample.brokers.alpaca.messages.trading import OrderSubmission, ReplaceSubmission, StopLoss, TakeProfit
 from wsexample.brokers.alpaca.simulator import Switches
+from wsexample.brokers.alpaca.simulator.assets import ASSETS
 from wsexample.brokers.alpaca.simulator.checks import Refusal
 from wsexample.errors import OptionError
 
@@ -334,6 +335,16 @@ def test_commands_that_cannot_work_are_named(call: Any, words: str) -> None:
 
 # --- refusals -----------------------------------------------------------------------------------------------------------
 
+BRACKET = {
+    "order_class": "bracket",
+    "take_profit": TakeProfit(limit_price="190"),
+    "stop_loss": StopLoss(stop_price="180"),
+}
+SPREAD = [
+    OrderSubmission(symbol="AAPL260619C00200000", side="buy", ratio_qty="1"),
+    OrderSubmission(symbol="AAPL260619C00210000", side="sell", ratio_qty="1"),
+]
+
 
 @pytest.mark.parametrize(
     ("fields", "status", "code", "words"),
@@ -349,6 +360,22 @@ def test_commands_that_cannot_work_are_named(call: Any, words: str) -> None:
         ({"qty": "0"}, 422, 40010001, "qty must be > 0"),
         ({"qty": "0.5", "time_in_force": "gtc"}, 422, 42210000, "fractional orders must be DAY orders"),
         ({"qty": None, "notional": "0.5"}, 403, 40310000, "minimal amount of order 1"),
+        ({"qty": None, "notional": "10.005"}, 422, 42210000, "limited to 2 decimal places"),
+        ({"qty": "0.1234567891"}, 422, 42210000, "limited to 9 decimal places"),
+        ({"qty": "0.005"}, 403, 40310000, "minimal amount of order 1"),
+        ({"symbol": "BTC/USD", "time_in_force": "gtc", "qty": "0.00001"}, 403, 40310000, "minimal amount of order 1"),
+        (
+            {"symbol": "BTC/USD", "time_in_force": "gtc", "type": "limit", "qty": "1", "limit_price": "60000.01"},
+            422,
+            42210000,
+            "multiple of 0.1",
+        ),
+        (
+            {"order_class": "mleg", "symbol": None, "type": "limit", "limit_price": "2.675", "legs": SPREAD},
+            422,
+            42210000,
+            "limit price must be limited to 2 decimal places",
+        ),
         ({"type": "limit"}, 422, 40010001, "require limit price"),
         ({"type": "limit", "limit_price": "-1"}, 422, 40010001, "limit_price must be > 0"),
         ({"type": "limit", "limit_price": "187.123"}, 422, 42210000, "sub-penny"),
@@ -363,6 +390,59 @@ def test_commands_that_cannot_work_are_named(call: Any, words: str) -> None:
         ({"order_class": "oco"}, 422, 40010001, "oco orders require"),
         ({"order_class": "mleg"}, 422, 40010001, "symbol is not allowed"),
         ({"order_class": "mleg", "symbol": None, "legs": []}, 422, 40010001, "2 to 4 legs"),
+        (BRACKET | {"qty": "1.5"}, 422, 42210000, "fractional orders must be simple orders"),
+        (BRACKET | {"qty": None, "notional": "500"}, 422, 42210000, "fractional orders must be simple orders"),
+        (BRACKET | {"time_in_force": "ioc"}, 422, 42210000, "must be DAY or GTC"),
+        (
+            BRACKET | {"type": "limit", "limit_price": "187", "extended_hours": True},
+            422,
+            42210000,
+            "extended hours",
+        ),
+        (
+            BRACKET | {"take_profit": TakeProfit(limit_price="190.123")},
+            422,
+            42210000,
+            "invalid take_profit.limit_price 190.123. sub-penny",
+        ),
+        (
+            BRACKET | {"stop_loss": StopLoss(stop_price="180.001")},
+            422,
+            42210000,
+            "invalid stop_loss.stop_price 180.001. sub-penny",
+        ),
+        (
+            BRACKET | {"stop_loss": StopLoss(stop_price="180", limit_price="179.999")},
+            422,
+            42210000,
+            "invalid stop_loss.limit_price 179.999. sub-penny",
+        ),
+        (BRACKET | {"stop_loss": StopLoss(stop_price="0")}, 422, 40010001, "stop_loss.stop_price must be > 0"),
+        (
+            BRACKET | {"stop_loss": StopLoss(stop_price="187.2")},
+            422,
+            42210000,
+            "stop_loss.stop_price must be <= base_price - 0.01",
+        ),
+        (
+            BRACKET | {"type": "limit", "limit_price": "170"},
+            422,
+            42210000,
+            "stop_loss.stop_price must be <= base_price - 0.01",
+        ),
+        (
+            BRACKET | {"take_profit": TakeProfit(limit_price="187.2")},
+            422,
+            42210000,
+            "take_profit.limit_price must be >= base_price + 0.01",
+        ),
+        (
+            BRACKET | {"take_profit": TakeProfit(limit_price="179")},
+            422,
+            42210000,
+            "take_profit.limit_price must be > stop_loss.stop_price",
+        ),
+        (BRACKET | {"side": "sell"}, 422, 42210000, "take_profit.limit_price must be < stop_loss.stop_price"),
         ({"qty": "5000"}, 403, 40310000, "insufficient buying power"),
         ({"symbol": "HARD", "side": "sell"}, 422, 42210000, "cannot be sold short"),
         (
@@ -379,6 +459,34 @@ def test_what_is_refused_and_with_which_words(fields: dict[str, Any], status: in
     assert (found.http_status, found.code) == (status, code)
     assert words in found.message
     assert found.body["message"] == found.message
+
+
+def test_exits_are_judged_by_the_price_they_are_compared_with() -> None:
+    """A cent from the base is enough, on either side of the market; the refusal says which base."""
+    ground = floor()
+    ground.place(
+        **BRACKET | {"take_profit": TakeProfit(limit_price="187.21"), "stop_loss": StopLoss(stop_price="187.19")}
+    )
+    short = BRACKET | {"symbol": "MSFT", "side": "sell", "qty": "1"}
+    last = ground.exchange.quoted("MSFT")[2]
+    exits = {"take_profit": TakeProfit(limit_price=str(last - Decimal("0.01")))}
+    ground.place(**short | exits | {"stop_loss": StopLoss(stop_price=str(last + Decimal("0.01")))})
+    body = refusal(ground, **short | exits | {"stop_loss": StopLoss(stop_price=str(last))}).body
+    assert (body["message"], body["base_price"]) == ("stop_loss.stop_price must be >= base_price + 0.01", str(last))
+
+
+def test_the_least_that_an_asset_says_is_taken_and_less_is_not() -> None:
+    """Of each coin the smallest order costs a dollar, and its price is a multiple of its increment."""
+    ground = floor()
+    for asset in (each for each in ASSETS.values() if each.kind == "crypto"):
+        price = Decimal(repr(asset.price))
+        shown = asset.message()
+        order = {"symbol": asset.symbol, "time_in_force": "gtc", "type": "limit", "limit_price": str(price)}
+        ground.place(**order, qty=shown.min_order_size)
+        less = Decimal(str(shown.min_order_size)) - Decimal(str(shown.min_trade_increment))
+        assert "minimal amount" in refusal(ground, **order, qty=f"{less:f}").message
+        finer = f"{price + Decimal(str(shown.price_increment)) / 10:f}"
+        assert "multiple of" in refusal(ground, **order | {"limit_price": finer}, qty="100").message
 
 
 def test_buying_power_is_told_with_the_cost() -> None:

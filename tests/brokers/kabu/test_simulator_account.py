@@ -523,6 +523,20 @@ def test_each_refusal_has_the_vendors_code(order: Any, code: int) -> None:
     assert trader.get("orders") == []
 
 
+def test_fifty_lots_are_sold_short_at_the_market_and_more_with_a_limit() -> None:
+    """Code 108, for orders that become market orders too; buying is not concerned."""
+    trader = Trader(account=RICH)
+    stop = Stop(price=2400, when="at or below")
+    for order in (margin_order("9433", "sell", 5100), margin_order("9433", "sell", 5100, stop=stop)):
+        assert trader.refused(order) == 108
+    for order in (
+        margin_order("9433", "sell", 5000),
+        margin_order("9433", "sell", 5100, price=2600),
+        margin_order("9433", "buy", 5100),
+    ):
+        trader.send(order)
+
+
 def test_more_than_the_account_has_is_refused() -> None:
     """Code 21, for cash, margin and futures alike."""
     trader = Trader(account=AccountPlan(cash_yen=100_000))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -13,6 +13,8 @@ from wsexample.brokers.alpaca.messages.trading import AssetMessage
 __all__ = ["ASSETS", "TEST_SYMBOL", "Asset", "find_asset", "is_well_formed"]
 
 TEST_SYMBOL = "FAKEPACA"
+SMALLEST_PART = Decimal("0.000000001")
+"""Smallest part of one that can be traded."""
 _NAMESPACE = UUID("5f1f7a5e-6c0e-4b67-9f5a-2b6f5b0a7c11")
 
 
@@ -60,6 +62,11 @@ class Asset:
         return self.kind in ("stock", "crypto")
 
     @property
+    def increment(self) -> Decimal:
+        """Smallest price step, exact."""
+        return Decimal(repr(self.tick))
+
+    @property
     def multiplier(self) -> Decimal:
         """How many units a contract stands for."""
         return Decimal(100 if self.kind == "option" else 1)
@@ -83,9 +90,10 @@ class Asset:
             attributes=[],
         )
         if self.kind == "crypto":
-            message.min_order_size = "0.0001"
-            message.min_trade_increment = "0.000000001"
-            message.price_increment = f"{self.tick:f}".rstrip("0")
+            least = (1 / Decimal(repr(self.price))).quantize(SMALLEST_PART, ROUND_UP)
+            message.min_order_size = f"{least:f}"  # what a dollar buys, the least that an order may cost
+            message.min_trade_increment = f"{SMALLEST_PART:f}"
+            message.price_increment = f"{self.increment:f}"
         return message
 
 

@@ -30,6 +30,9 @@ _TIMES = {
 _CLASSES = ("", "simple", "bracket", "oco", "oto", "mleg")
 CENTS = 2
 BELOW_A_DOLLAR = 4
+SIZE_PLACES = 9
+"""Decimals of a quantity."""
+CENT = Decimal("0.01")
 
 
 @dataclass(slots=True, eq=False)
@@ -60,6 +63,13 @@ def _rule(message: str, **extras: Any) -> Refusal:
 
 def _forbidden(message: str, **extras: Any) -> Refusal:
     return Refusal(403, 40310000, message, tuple(extras.items()))
+
+
+def _decimals(value: Decimal) -> int:
+    """Return how many decimals a number has, zeros at the end left out."""
+    _, digits, exponent = value.as_tuple()
+    zeros = len(digits) - len(bytes(digits).rstrip(b"\0"))
+    return -int(exponent) - zeros
 
 
 # --- shape --------------------------------------------------------------------------------------------------------------
@@ -117,8 +127,17 @@ def _check_amounts(request: OrderSubmission, asset: Asset) -> None:
     is_whole = size is not None and size == size.to_integral_value()
     if not is_whole and not asset.is_fractional:
         raise _rule(f'asset "{asset.symbol}" is not fractionable')
-    if not is_whole and asset.kind == "stock" and request.time_in_force != "day":
-        raise _rule("fractional orders must be DAY orders")
+    if notional is not None and _decimals(notional) > CENTS:
+        raise _rule(f"notional value must be limited to {CENTS} decimal places")
+    if size is not None and _decimals(size) > SIZE_PLACES:
+        raise _rule(
+            f"qty must be limited to {SIZE_PLACES} decimal places"
+        )  # the limit is documented, the words are not
+    if not is_whole and asset.kind == "stock":
+        if request.time_in_force != "day":
+            raise _rule("fractional orders must be DAY orders")
+        if request.order_class not in (None, "", "simple"):
+            raise _rule("fractional orders must be simple orders")
     if notional is not None and notional < 1:
         raise _forbidden("cost basis must be >= minimal amount of order 1")
 
@@ -152,6 +171,10 @@ def _check_class(request: OrderSubmission, asset: Asset) -> None:
         raise _shape("oco orders require take_profit.limit_price and stop_loss.stop_price")
     if kind == "oto" and (profit is None) == (loss is None):
         raise _shape("oto orders require either take_profit.limit_price or stop_loss.stop_price")
+    if request.time_in_force not in ("day", "gtc"):
+        raise _rule(f"{kind} orders must be DAY or GTC orders")  # as documented, in words of our own
+    if request.extended_hours:
+        raise _rule(f"{kind} orders must not be for extended hours")
 
 
 def _check_legs(request: OrderSubmission) -> None:
@@ -162,6 +185,8 @@ def _check_legs(request: OrderSubmission) -> None:
         raise _shape("mleg orders require 2 to 4 legs")
     if (decimal_of(request.qty) or Decimal(0)) <= 0:
         raise _shape("qty must be > 0")
+    if _decimals(decimal_of(request.limit_price) or Decimal(0)) > CENTS:
+        raise _rule(f"limit price must be limited to {CENTS} decimal places")
     for leg in legs:
         asset = find_asset(leg.symbol or "")
         if asset is None or asset.kind != "option":
@@ -174,11 +199,18 @@ def _check_legs(request: OrderSubmission) -> None:
 
 
 def price_rule(name: str, price: Decimal | None, asset: Asset) -> None:
-    """Refuse a price with more decimals than the market has: two from a dollar up, four below (stocks and options)."""
-    if price is None or asset.kind == "crypto":
+    """Refuse a price with more decimals than the market has: two from a dollar up, four below; of crypto as many as its tick.
+
+    What is said of a crypto price is not known.
+    """
+    if price is None:
+        return
+    if asset.kind == "crypto":
+        if _decimals(price) > _decimals(asset.increment):
+            raise _rule(f"invalid {name} {text_of(price)}. it must be a multiple of {text_of(asset.increment)}")
         return
     allowed = CENTS if price >= 1 else BELOW_A_DOLLAR
-    if price != round(price, allowed):
+    if _decimals(price) > allowed:
         raise _rule(f"invalid {name} {text_of(price)}. sub-penny increment does not fulfill minimum pricing criteria")
 
 
@@ -204,6 +236,44 @@ def check_prices(request: OrderSubmission, asset: Asset, last_price: Decimal) ->
                 market_price=text_of(last_price),
                 stop_price=text_of(stop),
             )
+    if request.order_class in ("bracket", "oto", "oco"):
+        _check_exits(request, asset, last_price)
+
+
+def _check_exits(request: OrderSubmission, asset: Asset, last_price: Decimal) -> None:
+    """Check the prices at which a group is left: profit on the far side, loss at least a cent on the near side of each base.
+
+    A base is the price of the market, and that of a limit entry or of the profit of an oco. That a profit is compared with the
+    entry's was seen, not documented.
+    """
+    profit = decimal_of(request.take_profit.limit_price) if request.take_profit is not None else None
+    stop, limit = (
+        (decimal_of(request.stop_loss.stop_price), decimal_of(request.stop_loss.limit_price))
+        if request.stop_loss is not None
+        else (None, None)
+    )
+    named = {"take_profit.limit_price": profit, "stop_loss.stop_price": stop, "stop_loss.limit_price": limit}
+    for name, price in named.items():
+        if price is not None and price <= 0:
+            raise _shape(f"{name} must be > 0")
+        price_rule(name, price, asset)
+    is_oco = request.order_class == "oco"
+    is_sale = (request.side == "sell") == is_oco  # whether the exits sell
+    sign = 1 if is_sale else -1
+    if profit is not None and stop is not None and (profit - stop) * sign <= 0:
+        raise _rule(f"take_profit.limit_price must be {'>' if is_sale else '<'} stop_loss.stop_price")
+    entry = (profit or decimal_of(request.limit_price)) if is_oco else decimal_of(request.limit_price)
+    base = entry if request.type == "limit" and entry is not None else last_price
+    if profit is not None and not is_oco and (profit - base) * sign < CENT:
+        raise _base_rule("take_profit.limit_price", base, is_above=is_sale)
+    for each in (base, last_price):
+        if stop is not None and (each - stop) * sign < CENT:
+            raise _base_rule("stop_loss.stop_price", each, is_above=not is_sale)
+
+
+def _base_rule(name: str, base: Decimal, *, is_above: bool) -> Refusal:
+    side = ">= base_price + 0.01" if is_above else "<= base_price - 0.01"
+    return _rule(f"{name} must be {side}", base_price=text_of(base))
 
 
 def check_account(account: SimAccount, request: OrderSubmission, asset: Asset, quoted: Quoted) -> None:
@@ -226,7 +296,8 @@ def check_account(account: SimAccount, request: OrderSubmission, asset: Asset, q
     cost = (
         notional if notional is not None else max((size or Decimal(0)) - short, Decimal(0)) * price * asset.multiplier
     )
-    if asset.kind == "crypto" and notional is None and cost < 1:
+    is_part = size is not None and (asset.kind == "crypto" or size != size.to_integral_value())
+    if is_part and (size or Decimal(0)) * price < 1:
         raise _forbidden("cost basis must be >= minimal amount of order 1")
     power = account.buying_power(quoted, on_margin=asset.kind == "stock")
     if cost > power:

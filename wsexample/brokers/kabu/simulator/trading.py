@@ -57,6 +57,8 @@ __all__ = ["Counter"]
 _T = TypeVar("_T")
 Body = StockOrder | DerivativeOrder
 
+LOTS_SHORT_AT_MARKET = 50
+"""Lots that may be sold short at the market; more need a limit."""
 _KINDS: dict[Product, Kind] = {"future": Kind.FUTURE, "option": Kind.OPTION}
 _LAST_MINUTE = {"open_am": 9 * 60, "open_pm": 12 * 60 + 30, "close_am": 11 * 60 + 30, "close_pm": 15 * 60 + 25}
 """Moment of the day -> minute after which an order for it comes too late."""
@@ -212,6 +214,9 @@ class Counter:
             if price and not self._is_on_grid(view, price):
                 return 17
         limit = body.Price if stop is UNSET else stop.AfterHitPrice
+        is_short_sale = isinstance(body, StockOrder) and body.CashMargin == MARGIN_NEW and body.Side == SELL
+        if is_short_sale and not limit and body.Qty > LOTS_SHORT_AT_MARKET * instrument.unit:
+            return 108
         if limit and not view.listing.low_limit <= int(limit * SEN) <= view.listing.high_limit:
             return 18
         if self._switches.orders_per_symbol and self._floor.open_count(view) >= self._switches.orders_per_symbol:
