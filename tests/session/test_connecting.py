@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +24,8 @@ from wsexample.errors import (
 )
 from wsexample.session.options import Retry
 from wsexample.session.session import Session
-from wsexample.session.testing import NoWaiting, ScriptedDialer, advance_until
+from wsexample.session.testing import NoWaiting, ScriptedConnection, ScriptedDialer, advance_until
+from wsexample.wire.options import ConnectOptions
 
 
 def test_records_come_out_of_an_entered_session(run: Runner[None]) -> None:
@@ -182,6 +185,28 @@ def test_a_dialler_that_hangs_is_left_in_time(run: Runner[None]) -> None:
         session = Session(ToyDialect(), ["A"], dial=dialer, clock=clock, testing=NoWaiting(attempts=None))
         session.start()
         assert await advance_until(clock, lambda: session.is_live) == pytest.approx(30.0)
+        await session.close()
+
+    run(main())
+
+
+def test_a_connection_that_opens_with_its_deadline_is_not_forgotten(run: Runner[None]) -> None:
+    """What a dialer brings back although its time is over is closed, and the next attempt has one of its own."""
+
+    async def main() -> None:
+        clock, dialer = ManualClock(), toy_dialer()
+
+        async def late(options: ConnectOptions) -> ScriptedConnection:
+            connection = await dialer(options)
+            if len(dialer.connections) == 1:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.get_running_loop().create_future()
+            return connection
+
+        session = Session(ToyDialect(), ["A"], dial=late, clock=clock)
+        session.start()
+        await advance_until(clock, lambda: session.is_live)
+        assert [connection.is_over for connection in dialer.connections] == [True, False]
         await session.close()
 
     run(main())

@@ -184,3 +184,59 @@ def test_an_errand_that_hangs_is_left_in_time(run: Runner[None], errand: str) ->
         await session.close()
 
     run(main())
+
+
+def test_an_errand_while_live_has_its_deadline_too(run: Runner[None]) -> None:
+    """A subscription by HTTP that never ends is cut; who asked is told, and the topic stays wanted."""
+
+    async def main() -> None:
+        clock, running = ManualClock(), [0]
+
+        class Stuck(HttpSide):
+            async def subscribe(self, topics: Sequence[str]) -> Step:
+                if "B" in topics and len(dialer.connections) == 1:
+                    running[0] += 1
+                    try:
+                        await asyncio.get_running_loop().create_future()
+                    finally:
+                        running[0] -= 1
+                return await super().subscribe(topics)
+
+        dialer = toy_dialer(clock=clock)
+        session = Session(ToyDialect(), ["A"], dial=dialer, errands=Stuck(), clock=clock)
+        session.start()
+        await advance_until(clock, lambda: session.is_live)
+        asking = asyncio.ensure_future(session.subscribe(["B"]))
+        await advance_until(clock, asking.done)
+        with pytest.raises(DeadlineError):
+            await asking
+        assert (running, session.topics, session.is_live) == ([0], ("A", "B"), True)
+        session.reconnect()
+        await advance_until(clock, lambda: session.stats.reconnects == 1)
+        assert session.topics == ("A", "B")
+        await session.close()
+
+    run(main())
+
+
+def test_an_errand_that_begins_beside_another_has_its_whole_time(run: Runner[None]) -> None:
+    """A topic asked for while others are being subscribed by HTTP is not cut off by the deadline of their answer."""
+
+    async def main() -> None:
+        clock = ManualClock()
+
+        class Slow(HttpSide):
+            async def subscribe(self, topics: Sequence[str]) -> Step:
+                await clock.sleep(5 if "A" in topics else 20)  # the answer may take 10 s, an errand 30 s
+                return await super().subscribe(topics)
+
+        session = Session(ToyDialect(), ["A"], dial=toy_dialer(clock=clock), errands=Slow(), clock=clock)
+        session.start()
+        await settle()
+        asking = asyncio.ensure_future(session.subscribe(["B"]))
+        await advance_until(clock, lambda: session.is_live)
+        await asking
+        assert session.stats.attempts == 1
+        await session.close()
+
+    run(main())

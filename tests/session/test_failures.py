@@ -30,6 +30,8 @@ def test_what_is_final(error: Exception, expected: bool) -> None:
     ("error", "wait_s"),
     [
         (RateLimitError("slow down", wait_s=7), 7.0),
+        (RateLimitError("slow down", wait_s=1e9), 3600.0),
+        (RateLimitError("slow down", wait_s=float("nan")), 0.0),
         (HandshakeError("429", status=429, headers={"retry-after": " 12 "}), 12.0),
         (HandshakeError("503", status=503, headers={"retry-after": "Fri, 31 Dec 1999 23:59:59 GMT"}), 0.0),
         (HandshakeError("503", status=503, headers={"retry-after": "-5"}), 0.0),

@@ -151,7 +151,7 @@ def test_a_tap_may_be_attached_until_the_session_starts(run: Runner[None]) -> No
     run(main())
 
 
-@pytest.mark.parametrize("when", [events.Opened, events.Received, events.Sent, events.Closed])
+@pytest.mark.parametrize("when", [events.Opened, events.Received, events.Sent, events.Closed, events.Ended])
 def test_a_tap_that_fails_ends_the_session(run: Runner[None], when: type) -> None:
     """A tape that cannot be written is not passed over in silence, wherever it happens; the tap is not called again."""
 
@@ -169,6 +169,8 @@ def test_a_tap_that_fails_ends_the_session(run: Runner[None], when: type) -> Non
         await settle()
         if when is events.Closed:
             dialer.connection.drop()
+        if when is events.Ended:
+            dialer.connection.finish()
         with pytest.raises(OSError, match="disk full"):
             async for _ in session:
                 pass

@@ -125,6 +125,7 @@ class Attempts:
         attempt = machine.dial(clock.monotonic_s())
         parts.changed()
         options = self._options
+        failure: Failure | None
         try:
             if parts.errands is not None:
                 machine.errand_begun(clock.monotonic_s())
@@ -135,12 +136,15 @@ class Attempts:
         except EndOfFeed:
             return None
         except Exception as error:  # noqa: BLE001 - judged, and raised by the session when it is final
-            return parts.judged(error)
+            failure = parts.judged(error)
+            if self._opened is not None:  # it opened in the very moment of the deadline
+                self._say_farewell(self._opened, failure)
+            return failure
         connection, opened_ns = self._opened, clock.now_ns()
         assert connection is not None
         parts.emit(events.Opened, url=mask_url(options.url), attempt=attempt)
         self.stay = Stay(parts, connection, machine.connections)
-        failure: Failure | None = None
+        failure = None
         try:
             failure = await self.stay.last()
         finally:

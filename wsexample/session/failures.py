@@ -68,7 +68,7 @@ def asked_wait_s(error: BaseException) -> float:
     """Return how many seconds the other side asks to wait before the next attempt, 0 when it says nothing; an hour at most."""
     wait_s = getattr(error, "wait_s", None)
     if isinstance(wait_s, int | float):
-        return float(wait_s)
+        return min(float(wait_s), LONGEST_ASKED_S) if wait_s > 0 else 0.0
     if isinstance(error, HandshakeError):
         value = error.headers.get("retry-after", "").strip()
         is_number = value.isascii() and value.isdigit()  # RFC 9110 section 10.2.3; a date is not heeded

@@ -177,8 +177,7 @@ class Machine:
         self._first_failure_s = 0.0
         self._phase_since_s = 0.0
         self._due_s = 0.0
-        self.is_on_errand = False
-        """Whether an errand is being run in the phase of connecting or subscribing."""
+        self._errands = 0
         self._message_s = 0.0
         self._frame_s = 0.0
 
@@ -204,14 +203,19 @@ class Machine:
         return self.attempt
 
     def errand_begun(self, now_s: float) -> None:
-        """An errand is being run; the phase's own wait begins when it is done."""
-        self.is_on_errand = True
+        """An errand is being run; the phase's own wait begins when it, and any other, is done."""
+        self._errands += 1
         self._phase_since_s = now_s
 
     def errand_done(self, now_s: float) -> None:
         """The errand is done."""
-        self.is_on_errand = False
+        self._errands -= 1
         self._phase_since_s = now_s
+
+    @property
+    def is_on_errand(self) -> bool:
+        """Whether an errand is being run in the phase of connecting or subscribing."""
+        return self._errands > 0
 
     def opened(self, now_s: float) -> None:
         """The WebSocket is open."""
@@ -363,5 +367,5 @@ class Machine:
         if phase is None:
             raise StateError(f"a session that is {self.phase} cannot take {signal.value!r}")
         self.phase = phase
-        self.is_on_errand = False
+        self._errands = 0
         self._phase_since_s = now_s

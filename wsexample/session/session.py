@@ -426,6 +426,7 @@ class Session:
         parts.gaps.give_up()
         parts.machine.ended(parts.clock.monotonic_s())
         self._emit(events.Ended, error=error if isinstance(error, Exception) else None)
+        self._error = error = error or self._defect  # the tap may have failed over this last event
         parts.delivery.finish(error)
         parts.askers.finish(error or StateError("the session was closed"))
         self._events.finish()

@@ -22,6 +22,7 @@ from wsexample.session.gaps import Gaps
 from wsexample.session.machine import GRAIN_S, Deadline, Machine, Phase
 from wsexample.session.options import SessionOptions
 from wsexample.session.subscriptions import Askers
+from wsexample.session.waiting import within
 
 __all__ = ["Arrival", "Dialled", "Parts", "Stay", "deadline_error"]
 
@@ -363,11 +364,16 @@ class Stay:
         if is_first:
             machine.errand_begun(self._now_s())
             self._look_again()
+        timeout_s = self.parts.options.errand_timeout_s
+        late = deadline_error(Deadline(0.0, "errand", timeout_s))
         try:
-            step = await errands.subscribe(topics)
+            step = await within(self.parts.clock, errands.subscribe(topics), late)
         except WsExampleError as error:
             if is_first:
                 raise
+            if error is late:  # they stay wanted, and are asked for again on the next connection
+                log.warning("%s: not subscribed to %s: %s", self.parts.dialect.venue, " ".join(topics), error)
+                return
             self._answered((), [(topic, error) for topic in topics])  # who asked while live is told; the rest goes on
             return
         if is_first and machine.phase is Phase.SUBSCRIBING:
