@@ -12,7 +12,7 @@ import pytest
 
 from tests.paper.parts import order, quote, trade
 from wsexample.errors import OptionError, OrderRejectedError, RequestError
-from wsexample.paper import Fees, Fills, Limits, PaperTradingEngine
+from wsexample.paper import Fees, Fills, Instrument, Limits, PaperTradingEngine
 from wsexample.ports import OrderGateway
 from wsexample.records.market import Quote, Record
 from wsexample.records.orders import Fill, Order, Position
@@ -183,3 +183,28 @@ def test_a_long_run_keeps_a_bounded_curve() -> None:
     assert len(curve) <= 50
     steps = {after.at_ns - before.at_ns for before, after in pairwise(curve)}
     assert steps == {round(engine.performance.sample_s * 10**9)}
+
+
+def test_the_report_begins_with_the_first_record() -> None:
+    """Whoever asks before it what was told moves no curve back to 1970."""
+    engine = PaperTradingEngine(1000)
+    assert engine.take_told() == []
+    for minute in range(4):
+        engine.feed(quote(99, 100, at_s=1_763_683_200 + 60 * minute))
+    done = engine.performance
+    assert (done.from_ns, done.sample_s, len(done.curve)) == (1_763_683_200 * 10**9, 60, 4)
+
+
+def test_the_report_is_in_the_currency_of_the_account() -> None:
+    """Fees, profits and what was traded elsewhere are turned into it, as the equity is."""
+    yen = Instrument("J", "JPY")
+    engine = PaperTradingEngine(100_000, instruments=[yen], fees=Fees(taker_bps=D(10)))
+    engine.exchange.ledger.set_rate("JPY", D("0.01"))
+    engine.feed(quote(3999, 4000, size=100, symbol="J"))
+    engine.execute_buy("J", 100)
+    engine.feed(quote(4100, 4101, size=100, symbol="J", at_s=1))
+    engine.execute_sell("J")
+    engine.take_told()
+    done = engine.performance
+    assert (done.traded_value, done.fees, done.gross_profit) == (8100, D("8.1"), D("95.9"))
+    assert done.equity - done.start_equity == 100 - done.fees

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.paper.parts import fills_of, order, quote, trade, venue
+from tests.paper.parts import book, fills_of, order, quote, trade, venue
 from wsexample.errors import OptionError, OrderRejectedError
 from wsexample.paper.risk import KillSwitch, Limits
 from wsexample.records.orders import Order
@@ -56,6 +56,31 @@ def test_nothing_is_bought_on_credit() -> None:
     assert "not enough buying power" in refused(Limits(max_leverage=D(2)), order(size=15), order(size=6), cash=1000)
 
 
+def test_a_market_order_is_valued_at_every_level_that_it_takes() -> None:
+    """A thin book makes nothing cheaper: no credit is given by its deeper levels, by size or by money; nor by slippage."""
+    thin = book([(99, 1)], [(100, 1), (200, 99)])
+    made = venue(10_000)
+    made.see(thin)
+    with pytest.raises(OrderRejectedError, match="could become 19900, and equity is 10000"):
+        made.submit(order(size=100))
+    assert made.submit(order(size=None, notional=10_000)).filled_size == D("50.5")
+    assert made.ledger.cash["USD"] == 0
+    slipped = venue(10_000, slippage_bps=D(10))
+    slipped.see(quote(99, 100, size=1000))
+    with pytest.raises(OrderRejectedError, match="not enough buying power"):
+        slipped.submit(order(size=100))
+    slipped.submit(order(size=None, notional=10_000))
+    assert 0 <= slipped.ledger.cash["USD"] < 1
+
+
+def test_what_has_no_price_yet_passes_no_limit_of_value() -> None:
+    """Before anything is known of a symbol nobody can say what an order would cost; without such limits it may be sent."""
+    made = venue(1000)
+    with pytest.raises(OrderRejectedError, match="nothing is known of the price of A yet"):
+        made.submit(order(size=1000))
+    assert venue(1000, limits=Limits(max_leverage=None)).submit(order(size=1000)).status == "new"
+
+
 def test_a_position_can_be_closed_whatever_the_limits() -> None:
     """An order that makes a position smaller passes limits of size and money."""
     made = venue(1000, limits=Limits(max_position=D(10), max_order_value=D(1000)))
@@ -75,6 +100,17 @@ def test_what_is_held_is_sold_once() -> None:
 def test_reduce_only_never_opens() -> None:
     """An order that may only make a position smaller is refused where it would not."""
     assert "reduce_only" in refused(Limits(can_short=True), order("sell", size=5, reduce_only=True))
+
+
+def test_reduce_only_passes_beside_other_orders_that_reduce() -> None:
+    """As long as they do not sell more than there is, several orders may make a position smaller."""
+    made = venue()
+    made.see(quote(99, 100, size=100))
+    made.submit(order(size=100))
+    made.submit(order("sell", size=30, limit_price=110))
+    assert made.submit(order("sell", size=50, limit_price=120, reduce_only=True)).status == "new"
+    with pytest.raises(OrderRejectedError, match="only 20 of A can be sold"):
+        made.submit(order("sell", size=70, limit_price=120, reduce_only=True))
 
 
 def test_orders_are_limited_by_the_minute() -> None:
@@ -154,3 +190,24 @@ def test_limits_that_make_no_sense_are_refused(facts: dict[str, object]) -> None
     """A limit of nothing, or of more than everything, is an error that names it."""
     with pytest.raises(OptionError, match=next(iter(facts))):
         Limits(**facts)  # type: ignore[arg-type]
+
+
+def test_a_loss_over_night_counts_for_the_day_that_begins_with_it() -> None:
+    """A day begins with the equity of the day before, not with that of its first price, which may be far away."""
+    made = venue(100_000, limits=Limits(daily_loss=D(500)))
+    made.see(quote(100, 101, size=1000))
+    made.submit(order(size=100))
+    made.see(quote(100, 101, size=1000, at_s=86_399))
+    made.see(quote(94, 95, size=1000, at_s=86_401))
+    assert made.switch.reason == "the day's loss of 600 has reached 500"
+
+
+def test_the_equity_of_the_day_before_is_told() -> None:
+    """Without any limit too, and a record that comes late from the day before begins no day."""
+    made = venue(100_000)
+    made.see(quote(100, 101, size=1000))
+    made.submit(order(size=100))
+    for bid, at_s in ((110, 86_399), (120, 86_401), (121, 86_399), (122, 86_402)):
+        made.see(quote(bid, bid + 1, size=1000, at_s=at_s))
+    account = made.account()
+    assert (account.last_equity, account.equity) == (100_900, 102_100)

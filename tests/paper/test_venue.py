@@ -78,6 +78,7 @@ def test_against_trades_fills_come_from_prints() -> None:
 def test_one_print_is_not_filled_twice() -> None:
     """Two orders of the account share the size of one print."""
     made = venue(against="trade")
+    made.see(quote(99, 100))
     made.submit(order(size=2))
     made.submit(order(size=2))
     made.see(trade(100, 3))
@@ -218,6 +219,37 @@ def test_a_trailing_stop_follows_the_market_one_way() -> None:
     made.take_outbox()
     made.see(trade(115, at_s=9))
     assert fills_of(made) == [(99, 1)]
+
+
+def test_a_trailing_stop_that_is_changed_follows_on() -> None:
+    """Its replacement keeps the best price seen: asked for less, it sells where the first would have sold."""
+    made = venue()
+    made.see(quote(99, 100))
+    made.submit(order(size=2))
+    stop = made.submit(order("sell", size=2, order_type="trailing_stop", trail_price=5))
+    for second, price in enumerate((120, 116), 1):
+        made.see(trade(price, at_s=second))
+    changed = made.replace(stop.order_id, size=D(1))
+    assert (changed.status, changed.water_mark, changed.stop_price) == ("pending", 120, 115)
+    made.take_outbox()
+    made.see(trade(115, at_s=9))
+    assert fills_of(made) == [(99, 1)]
+
+
+def test_a_stop_that_was_reached_is_not_waited_for_again() -> None:
+    """The replacement of a stop-limit order at work is at work; one with a stop price of its own waits for that."""
+    made = venue()
+    made.see(quote(102, 103))
+    made.submit(order(size=2))
+    placed = made.submit(order("sell", size=2, stop_price=100, limit_price=99))
+    made.see(quote(97, 98, at_s=1))
+    made.see(trade(100, aggressor="sell", at_s=1))
+    made.see(trade(101, aggressor="sell", at_s=2))
+    assert (made.order(placed.order_id).status, made.ledger.size("A")) == ("new", 2)
+    second = made.replace(placed.order_id, limit_price=D(98))
+    assert second.status == "new"
+    third = made.replace(second.order_id, stop_price=D(90))
+    assert third.status == "pending"
 
 
 def test_immediate_or_cancel_takes_what_is_there() -> None:

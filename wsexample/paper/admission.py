@@ -5,7 +5,7 @@ Pure. The limits themselves are in `risk`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from wsexample.errors import StateError
@@ -13,11 +13,15 @@ from wsexample.paper.account import PaperAccount
 from wsexample.paper.instruments import Instrument
 from wsexample.paper.lifecycle import WorkingOrder
 from wsexample.paper.market import MarketView
+from wsexample.paper.matching import Fills
 from wsexample.paper.risk import RiskGate
 from wsexample.records.orders import OrderRequest
 
 __all__ = ["Admission"]
 
+Offer = tuple[Decimal, Decimal | None]
+"""A price, and how much may be had at it; None for any size."""
+ZERO = Decimal(0)
 _TYPES = ("market", "limit", "stop", "stop_limit", "trailing_stop")
 _TIMES = ("day", "gtc", "ioc", "fok")
 
@@ -29,12 +33,32 @@ class Admission:
         account: whose orders.
         gate: the limits.
         views: the market by symbol.
+        fills: what fills are simulated from: it says what an order would pay.
     """
 
-    def __init__(self, account: PaperAccount, gate: RiskGate, views: Mapping[str, MarketView]) -> None:
+    def __init__(
+        self, account: PaperAccount, gate: RiskGate, views: Mapping[str, MarketView], fills: Fills | None = None
+    ) -> None:
         self.account = account
         self.gate = gate
         self.views = views
+        self.fills = fills or Fills()
+
+    def _offers(self, view: MarketView | None, side: str) -> list[Offer]:
+        """Return at which prices how much would be had at once; what is more than that is taken to cost the worst of them."""
+        if view is None:
+            return []
+        levels = [level for level in view.opposite(side) if level.left > 0] or view.opposite(side)
+        if side == "sell" or self.fills.against != "book":
+            levels = levels[:1]
+        offers: list[Offer] = [(level.price, level.left) for level in levels]
+        if offers:
+            offers[-1] = (offers[-1][0], None)
+        elif view.last_price is not None:
+            offers = [(view.last_price, None)]
+        if side == "buy" and self.fills.slippage_bps:
+            offers = [(price + price * self.fills.slippage_bps / 10_000, shown) for price, shown in offers]
+        return offers
 
     def refusal(self, order: WorkingOrder, instead_of: WorkingOrder | None = None) -> str | None:
         """Say why an order cannot be sent, None when it can; gives it its size where that was asked for in money.
@@ -61,15 +85,17 @@ class Admission:
             words = f"client_order_id {request.client_order_id!r} was used before"
         if words is not None:
             return words
-        price = request.limit_price or request.stop_price or _price_of(view, request.side)
+        named = request.limit_price or request.stop_price
+        offers = [(named, None)] if named is not None else self._offers(view, request.side)
         if order.size is None:
-            if price is None or request.notional is None:
+            if not offers or request.notional is None:
                 return (
                     f"nothing is known of the price of {request.symbol} yet, so no size can be reckoned from notional"
                 )
-            order.size = terms.size_for(request.notional, price)
+            order.size = terms.size_for(request.notional, _price_for_money(offers, request.notional / terms.multiplier))
             if not order.size:
                 return f"{request.notional:f} is less than the smallest size of {request.symbol} costs"
+        price = _price_for_size(offers, order.size) if offers else None
         market = None if view is None else view.last_price or view.mid
         for limit in (request.limit_price, request.stop_price):
             far = None if limit is None else self.gate.outside_band(limit, market)
@@ -79,11 +105,28 @@ class Admission:
         return self.gate.refusal(request, order.size, price, self.account.ledger, others, self.account.now_ns)
 
 
-def _price_of(view: MarketView | None, side: str) -> Decimal | None:
-    if view is None:
-        return None
-    levels = view.opposite(side)
-    return levels[0].price if levels else view.last_price
+def _price_for_size(offers: Sequence[Offer], size: Decimal) -> Decimal:
+    """Return the average price of a size."""
+    value, left = ZERO, size
+    for price, shown in offers:
+        part = left if shown is None else min(left, shown)
+        if part == size:
+            return price
+        value += part * price
+        left -= part
+    return value / size
+
+
+def _price_for_money(offers: Sequence[Offer], money: Decimal) -> Decimal:
+    """Return the average price of what an amount of money buys, for a multiplier of 1."""
+    size, left = ZERO, money
+    for price, shown in offers:
+        part = left if shown is None else min(left, shown * price)
+        if part == money:
+            return price
+        size += part / price
+        left -= part
+    return money / size
 
 
 def _nonsense(request: OrderRequest, terms: Instrument) -> str | None:

@@ -98,6 +98,7 @@ class PaperTradingEngine(OrderGateway):
         self.refused = 0
         """Orders that were refused."""
         self._signals: dict[str, Crossover] = {}
+        self._has_begun = False
 
     def __repr__(self) -> str:
         return (
@@ -114,6 +115,7 @@ class PaperTradingEngine(OrderGateway):
         """
         if not isinstance(record, (Order, Fill, Position, Account)):
             self.exchange.see(record)
+            self._has_begun = True
         return self.take_told()
 
     def take_told(self) -> list[Record]:
@@ -122,8 +124,9 @@ class PaperTradingEngine(OrderGateway):
         told = exchange.take_outbox()
         for one in told:
             if isinstance(one, Fill):
-                self.performance.count(one)
-        self.performance.look(exchange.now_ns, exchange.ledger.equity(), exchange.ledger.exposure())
+                self.performance.count(one, exchange.ledger.rate(one.fee_currency or exchange.currency))
+        if self._has_begun:  # before the first record there is no time
+            self.performance.look(exchange.now_ns, exchange.ledger.equity(), exchange.ledger.exposure())
         return told
 
     async def watch(self, records: AsyncIterable[Record]) -> AsyncGenerator[Record, None]:

@@ -110,6 +110,8 @@ class WorkingOrder:
     reason: str | None = None
     replaces: str | None = None
     replaced_by: str | None = None
+    is_triggered: bool = False
+    """Whether it takes the place of one whose stop price was reached."""
     is_flattening: bool = False
     """Whether the kill switch placed it to flatten a position."""
 
@@ -130,7 +132,13 @@ class WorkingOrder:
     @property
     def is_held(self) -> bool:
         """Whether it waits for a stop price."""
-        return self.status is OrderStatus.PENDING and self.request.order_type in ("stop", "stop_limit", "trailing_stop")
+        is_stop = self.request.order_type in ("stop", "stop_limit", "trailing_stop")
+        return self.status is OrderStatus.PENDING and is_stop and not self.is_triggered
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it has arrived and waits for no stop price."""
+        return self.status in (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
 
     @property
     def remaining_size(self) -> Decimal:

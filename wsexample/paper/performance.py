@@ -11,7 +11,7 @@ from wsexample.records.orders import Fill
 
 __all__ = ["Performance", "Sample"]
 
-ZERO = Decimal(0)
+ZERO, ONE = Decimal(0), Decimal(1)
 YEAR_S = 365.25 * 86_400
 _NS = 10**9
 
@@ -109,18 +109,19 @@ class Performance:
         if self._next_ns <= at_ns:
             self._next_ns = at_ns + round(self.sample_s * _NS)
 
-    def count(self, fill: Fill) -> None:
+    def count(self, fill: Fill, rate: Decimal = ONE) -> None:
         """Take an execution in.
 
         Parameters:
             fill: an execution.
+            rate: what one unit of its currency is worth in the account's (default 1).
         """
         self.fills += 1
-        fee = fill.fee or ZERO
+        fee = (fill.fee or ZERO) * rate
         self.fees += fee
-        self.traded_value += (fill.price or ZERO) * fill.size
+        self.traded_value += (fill.price or ZERO) * fill.size * rate
         if fill.realized_pnl:
-            gain = fill.realized_pnl - fee
+            gain = fill.realized_pnl * rate - fee
             if gain > 0:
                 self.wins += 1
                 self.gross_profit += gain

@@ -86,6 +86,7 @@ class KillSwitch:
         """Why it has tripped; None while it has not."""
         self.peak_equity = equity
         self.day_equity = equity
+        self._equity = equity
         self._day: int | None = None
 
     @property
@@ -105,14 +106,31 @@ class KillSwitch:
         self.reason = None
         self.peak_equity = self.day_equity = equity
 
-    def look(self, equity: Decimal, now_ns: int) -> bool:
-        """Look at the equity; returns whether it has tripped with that."""
-        limits = self.limits
-        day = (now_ns // 10**9 - limits.day_offset_s) * 10**9 // DAY_NS
+    def is_new_day(self, now_ns: int) -> bool:
+        """Whether a moment is of another day than the one before."""
+        return self._day_of(now_ns) != self._day
+
+    def begin_day(self, equity: Decimal, now_ns: int) -> None:
+        """Let a day begin, if it is another one.
+
+        Parameters:
+            equity: at the end of the day before.
+            now_ns: a moment of the new day.
+        """
+        day = self._day_of(now_ns)
         if day != self._day:
             if self._day is not None:
                 self.day_equity = equity
             self._day = day
+
+    def _day_of(self, now_ns: int) -> int:
+        return (now_ns - self.limits.day_offset_s * 10**9) // DAY_NS
+
+    def look(self, equity: Decimal, now_ns: int) -> bool:
+        """Look at the equity; returns whether it has tripped with that. A day begins with the equity of the look before."""
+        limits = self.limits
+        self.begin_day(self._equity, now_ns)
+        self._equity = equity
         self.peak_equity = max(self.peak_equity, equity)
         loss = self.day_equity - equity
         if limits.daily_loss is not None and loss >= limits.daily_loss:
@@ -189,15 +207,20 @@ class RiskGate:
         waiting = sum((order.remaining_size for order in same), ZERO)
         after = held + signed + (waiting if request.side == "buy" else -waiting)
         is_smaller = abs(held + signed) < abs(held) and (held + signed) * held >= 0 and not waiting
-        if request.reduce_only and not is_smaller and held + signed != 0:
+        if request.reduce_only and not (held * signed < 0 and size <= abs(held)):
             return f"reduce_only, and the position of {symbol} is {held:f}"
         if after < 0 and signed < 0 and not limits.can_short:
             free = max(held - waiting, ZERO)
             return f"only {free:f} of {symbol} can be sold, and short positions are not allowed"
         if limits.max_position is not None and abs(after) > limits.max_position and not is_smaller:
             return f"the position of {symbol} could become {after:f}, above max_position {limits.max_position:f}"
-        if price is None or is_smaller:
+        if is_smaller:
             return None
+        if price is None:
+            values = (limits.max_order_value, limits.max_exposure, limits.max_leverage)
+            is_limited = any(limit is not None for limit in values)
+            words = f"nothing is known of the price of {symbol} yet, so the limits of value cannot be looked at"
+            return words if is_limited else None
         holding = ledger.holding(symbol)
         unit = price * holding.multiplier * ledger.rate(holding.currency)
         value = size * unit

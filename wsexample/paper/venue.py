@@ -11,10 +11,11 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 
-from wsexample.errors import OrderRejectedError, RequestError
+from wsexample.errors import OrderRejectedError, RequestError, StateError
 from wsexample.paper.account import PaperAccount
 from wsexample.paper.admission import Admission
 from wsexample.paper.floor import Floor
@@ -85,7 +86,7 @@ class PaperVenue:
         self._floor = Floor(self._account, self.fills, day_offset_s=self.limits.day_offset_s, booked=self._watch_equity)
         self.views = self._floor.views
         """The market by symbol."""
-        self._admission = Admission(self._account, self.gate, self.views)
+        self._admission = Admission(self._account, self.gate, self.views, self.fills)
         self._random = random.Random(seed)
         self._arrivals: deque[_Arrival] = deque()
 
@@ -214,9 +215,17 @@ class PaperVenue:
             arrival = self._arrivals.popleft()
             self._floor.expire(arrival.at_ns)
             account.now_ns = max(account.now_ns, arrival.at_ns)
+            self._begin_day(account.now_ns)
             arrival.act(account.now_ns)
         self._floor.expire(now_ns)
         account.now_ns = max(account.now_ns, now_ns)
+        self._begin_day(account.now_ns)
+
+    def _begin_day(self, now_ns: int) -> None:
+        """Note with what equity a day begins: the one before it has ended with that, whatever the market opens at."""
+        if self.switch.is_new_day(now_ns):
+            with suppress(StateError):  # cash of which no rate is known yet
+                self.switch.begin_day(self.ledger.equity(), now_ns)
 
     # -- orders on their way ---------------------------------------------------------------------------------------
 
@@ -256,6 +265,8 @@ class PaperVenue:
             return
         if new.size is not None:
             new.size -= late
+        new.is_triggered = old.is_at_work and new.stop_price == old.stop_price
+        new.water_mark = old.water_mark
         old.replaced_by = new.order_id
         floor.end(old, OrderEvent.REPLACE, None, now_ns)
         floor.place(new, now_ns)
