@@ -99,10 +99,10 @@ def complaint(words: list[str]) -> str | None:
             return f"no file {words[1]}"
         shown = help_of(words[1])
     elif program in COMMANDS:
-        module = COMMANDS[program].partition(":")[0]
+        module, _, begin = COMMANDS[program].partition(":")
         # With --help behind them, what are arguments and not names of commands do no harm.
         subcommand = takewhile(lambda word: not word.startswith("-"), words[1:]) if program == "wsexample" else ()
-        shown = help_of("-m", module, *subcommand)
+        shown = help_of("-c", f"from {module} import {begin}; {begin}()", *subcommand)
     else:
         return f"no command {program}"
     unknown = sorted(option for option in options if not re.search(rf"{option}(?![\w-])", shown))

@@ -19,8 +19,7 @@ Nothing is imported before it is used: ``import wsexample`` does no work.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False  # typing's own costs the import of typing
 
 __version__ = "0.1.0"
 
@@ -82,10 +81,12 @@ if TYPE_CHECKING:
     from wsexample.wire.server import serve
 else:  # a type checker that saw it would take every name for an exported one
 
-    def __getattr__(name: str) -> Any:
+    def __getattr__(name: str) -> object:
         home = _HOMES.get(name)
         if home is None:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
         value = getattr(import_module(home), name)
         globals()[name] = value
         return value

@@ -64,20 +64,24 @@ def main(as_json: bool, debug: bool) -> None:
 
     async def program(stop: Stop) -> int:
         code = ExitCode.OK
-        report = findings()
-        for finding in report:
-            _print(finding, as_json)
-        try:
-            trip_s = await _self_test()
-        except WsExampleError as error:
-            report.append(Finding("self-test", str(error), "problem"))
-            code = exit_code_for(error)
-        else:
-            report.append(Finding("self-test", f"echo over the loopback, {format_duration(trip_s)}"))
-        _print(report[-1], as_json)
-        if not as_json:
-            click.echo(f"\n{_verdict(report)}")
-        return code
+
+        async def examine() -> None:
+            nonlocal code
+            report = findings()
+            for finding in report:
+                _print(finding, as_json)
+            try:
+                trip_s = await _self_test()
+            except WsExampleError as error:
+                report.append(Finding("self-test", str(error), "problem"))
+                code = exit_code_for(error)
+            else:
+                report.append(Finding("self-test", f"echo over the loopback, {format_duration(trip_s)}"))
+            _print(report[-1], as_json)
+            if not as_json:
+                click.echo(f"\n{_verdict(report)}")
+
+        return code if await stop.race(examine()) else stop.exit_code
 
     run_command(program, debug=debug)
 

@@ -20,6 +20,7 @@ from typing import Any, NoReturn, TextIO
 import click
 
 from wsexample.cli.exit_codes import ExitCode, exit_code_for
+from wsexample.cli.interrupts import leave_at_once, raise_again
 from wsexample.cli.leash import watch_parent
 from wsexample.errors import OptionError, StorageError, WsExampleError
 from wsexample.wire.trace import printable
@@ -134,6 +135,7 @@ def run_command(program: Program, *, debug: bool = False) -> NoReturn:
         debug: show the traceback of an error instead of its sentence alone, and the library's log lines on stderr.
     """
     _let_streams_speak_unicode()
+    leave_at_once()
     try:
         with (
             _log_lines() if debug else contextlib.nullcontext(),
@@ -154,6 +156,8 @@ def status_of_failure(error: Exception, *, debug: bool = False) -> int:
         error: what ended the command; a reader of its output that has left is no failure.
         debug: show the traceback as well.
     """
+    if isinstance(error, RuntimeError) and isinstance(error.__cause__, KeyboardInterrupt):
+        return ExitCode.INTERRUPTED  # what Python 3.11 makes of Ctrl-C in the middle of a class, as an import runs it
     if isinstance(error, BrokenPipeError):
         # Whoever read our output has seen enough; that is how ``command | head`` ends, and no error.
         _silence(sys.stdout)
@@ -188,6 +192,7 @@ async def _run_until_stopped(program: Program) -> int:
 
     loop = asyncio.get_running_loop()
     watch_parent(lambda signum: loop.call_soon_threadsafe(heard, signum))
+    raise_again()
     with _stop_signals(heard):
         return await program(stop)
 

@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from wsexample.cli.exit_codes import ExitCode
+from wsexample.cli.interrupts import leave_at_once, raise_again
 from wsexample.cli.terminal import color_choice
 
 __all__ = ["Group", "Plain", "suggestion", "usage_line"]
@@ -49,6 +50,9 @@ class Plain(click.Command):
         except click.ClickException as error:
             _tell(error)
             sys.exit(error.exit_code)
+        finally:
+            leave_at_once()
+            _flush_standard_streams()
         sys.exit(found if isinstance(found, int) else ExitCode.OK)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -64,7 +68,9 @@ class Plain(click.Command):
                 raise
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Do what the command line asks for."""
+        """Do what the command line asks for; a group imports a command for that, a command begins."""
+        if not isinstance(self, click.Group):
+            raise_again()
         with _in_one_line(is_debug=bool(ctx.params.get("debug"))):
             return super().invoke(ctx)
 
@@ -131,6 +137,13 @@ def _open_standard_streams() -> None:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest free number, which is this one
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
+def _flush_standard_streams() -> None:
+    """Let go what was printed, because Ctrl-C ends the process without it from now on; the interpreter tells what fails."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
 
 
 @contextlib.contextmanager
