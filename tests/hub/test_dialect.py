@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.hub.parts import fill, hub, quote
+from tests.hub.parts import Client, fill, hub, quote
 from wsexample.doors.hub import connect_hub
 from wsexample.errors import CredentialsError, RequestError
 from wsexample.hub.access import MARKET_DATA, Access, TokenFile
@@ -299,6 +299,23 @@ def test_a_reader_of_many_thousand_topics_resumes(run: Run) -> None:
             found = await market(session, count)
             assert found == [quote(2, name) for name in names]
             assert (session.stats.reconnects, dialect.doubled) == (1, 0)
+
+    run(main())
+
+
+def test_the_numbers_of_all_topics_that_a_reader_remembers_are_heard(run: Run) -> None:
+    """They may come in as many ops as 200,000 topics need, the page's too; they do not count as a flood."""
+    names = {f"alpaca.SYMBOL{number:06}WITH-A-LONG-NAME.quote": 1 for number in range(200_000)}
+    ops = HubDialect(since=names, epoch="life").subscribe([">"]).replies
+
+    async def main() -> None:
+        async with hub() as made:
+            for count in (len(ops), len(names) // 1000):
+                client = await Client.to(made)
+                for _ in range(count - 1):
+                    await client.say(op="since", numbers={"t.A.quote": 1})
+                await client.say(op="subscribe", topics=[">"])
+                assert (await client.take())["op"] == "ack"
 
     run(main())
 

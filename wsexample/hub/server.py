@@ -66,6 +66,8 @@ NO_TOKENS = "tokens cannot be looked up at present"
 """What readers are told while the file of tokens cannot be read; its name is for the log."""
 FRAMES_PER_OP = 50
 """Pings and fragments that a reader may send for each op that it may send."""
+OPS_OF_NUMBERS = 200
+"""Ops that a reader may send at once besides: the numbers of as many topics as a reader remembers, when it comes back."""
 HttpHandler = Callable[["web.BaseRequest"], Awaitable["web.StreamResponse"]]
 
 
@@ -191,6 +193,7 @@ class Hub:
                 max_connections=options.max_readers,
                 max_connections_per_address=options.max_readers_per_address,
                 max_messages_per_s=options.ops_per_s,
+                burst_messages=round(2 * options.ops_per_s) + OPS_OF_NUMBERS,
                 max_frames_per_s=FRAMES_PER_OP * options.ops_per_s,
                 max_message_bytes=256 * 1024,
                 read_ahead_messages=32,
