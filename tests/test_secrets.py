@@ -718,8 +718,8 @@ def test_a_hub_and_its_source_keep_secrets(run: Runner[None], sweep: Sweep, tmp_
     path.chmod(0o600)
 
     async def main() -> None:
-        async with KabuSimulator(
-            password=password, ticks_per_s=100, switches=KabuSwitches(first_board_delay_ms=0)
+        async with KabuSimulator(  # of a seed of its own: its token must not be one that another test gives to kclient
+            password=password, seed=71_713, ticks_per_s=100, switches=KabuSwitches(first_board_delay_ms=0)
         ) as sim:
             words = ["-m", "wsexample.cli.hub.command", "--listen", "127.0.0.1:0", "--log-format", "json", "--"]
             process = await asyncio.create_subprocess_exec(
