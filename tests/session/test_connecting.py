@@ -22,6 +22,7 @@ from wsexample.errors import (
     TlsError,
     UnknownSymbolError,
 )
+from wsexample.session.events import Live
 from wsexample.session.options import Retry
 from wsexample.session.session import Session
 from wsexample.session.testing import NoWaiting, ScriptedConnection, ScriptedDialer, advance_until
@@ -134,6 +135,28 @@ def test_an_address_that_stays_unknown_is_given_up_loudly(
     assert sum(record.levelname == "WARNING" for record in caplog.records) == tries - 1
 
 
+def test_the_first_failure_of_a_session_that_never_was_live_is_warned_of(
+    run: Runner[None], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever has written a wrong address reads so at once, and once; a break later on is for who asks for such lines."""
+
+    async def main() -> None:
+        dialer = toy_dialer()
+        session = Session(ToyDialect(), dial=dialer, testing=NoWaiting(attempts=None))
+        dialer.fail(ConnectError("nobody answers"))
+        dialer.fail(ConnectError("still nobody"))
+        async with session:
+            dialer.fail(ConnectError("gone again"))
+            session.reconnect("to see")
+            async for event in session.events():
+                if event.number > 1 and isinstance(event, Live) and event.is_again:
+                    break
+
+    run(main())
+    warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert [sentence.split(";")[0] for sentence in warned] == ["toy: nobody answers"]
+
+
 def test_entering_gives_up_within_the_limits_of_the_user(run: Runner[None]) -> None:
     """After max_attempts the last error is raised, and says how often was tried."""
 
@@ -146,6 +169,11 @@ def test_entering_gives_up_within_the_limits_of_the_user(run: Runner[None]) -> N
             async with Session(ToyDialect(), dial=dialer, retry=retry):
                 pass
         assert caught.value.__notes__ == ["gave up after 3 failures in a row"]
+        dialer.fail(ConnectError("nobody answers"))
+        with pytest.raises(ConnectError) as caught:
+            async with Session(ToyDialect(), dial=dialer, retry=Retry(initial_attempts=1)):
+                pass
+        assert caught.value.__notes__ == ["gave up after one failure"]
 
     run(main())
 

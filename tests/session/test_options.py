@@ -22,6 +22,7 @@ from wsexample.session.options import Retry, SessionOptions
         ({"lag_allowance_s": -0.1}, "lag_allowance_s"),
         ({"lossless": "trade"}, "lossless"),
         ({"subscribe_timeout_s": "10"}, "subscribe_timeout_s"),
+        ({"retry": {"max_s": 1}}, "retry"),
     ],
 )
 def test_an_option_that_cannot_work_is_refused_by_name(facts: dict[str, Any], option: str) -> None:

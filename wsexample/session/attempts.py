@@ -11,7 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from wsexample.errors import NetworkError
+from wsexample.errors import BrokerError, NetworkError
 from wsexample.ports import Failure
 from wsexample.session import events
 from wsexample.session.events import EndOfFeed
@@ -105,14 +105,19 @@ class Attempts:
         least_s = asked_wait_s(error) if self._heeds_waits else 0.0
         delay_s = machine.lost(parts.clock.monotonic_s(), least_s)
         if delay_s is None:
-            error.add_note(f"gave up after {machine.failures} failures in a row")
+            many = machine.failures > 1
+            error.add_note(
+                f"gave up after {machine.failures} failures in a row" if many else "gave up after one failure"
+            )
             return False
         borne = borne_in_a_row(error, was_live=machine.times_live > 0)
         self._refusals = 0 if borne is None else self._refusals + 1
         if borne is not None and self._refusals >= borne:
             error.add_note(f"gave up after {self._refusals} such answers in a row: is the address right?")
             return False
-        level = logging.INFO if borne is None else logging.WARNING
+        # Or a wrong address would be waited for in silence; what a broker says it says by itself.
+        is_first = machine.failures == 1 and not machine.times_live and not isinstance(error, BrokerError)
+        level = logging.INFO if borne is None and not is_first else logging.WARNING
         log.log(level, "%s: %s; next attempt in %.1f s", parts.dialect.venue, error, delay_s)
         parts.emit(events.Waiting, delay_s=delay_s, attempt=machine.attempt + 1)
         parts.changed()

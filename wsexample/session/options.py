@@ -116,6 +116,8 @@ class SessionOptions:
         _check(self, "limit", "open_timeout_s", "errand_timeout_s", "login_timeout_s", "subscribe_timeout_s")
         _check(self, "backfill_timeout_s", "backfill_limit", "dedupe_memory")
         _check(self, "lag_allowance_s", zero=True)
+        if not isinstance(self.retry, Retry):
+            raise OptionError(f"retry must be a Retry, not {type(self.retry).__name__}", option="retry")
         if isinstance(self.lossless, str) or not isinstance(self.lossless, Iterable):
             raise OptionError("lossless must be a list of kinds such as ['trade']", option="lossless")
         object.__setattr__(self, "lossless", frozenset(self.lossless))
