@@ -51,6 +51,21 @@ def test_a_session_yields_the_records_that_were_published(run: Run) -> None:
     run(main())
 
 
+def test_options_need_no_path_either(run: Run) -> None:
+    """Who says more than an address, such as authorities for TLS, may leave the hub's path out as well."""
+
+    async def main() -> None:
+        async with hub() as made:
+            made.publish([quote(1)])
+            async with connect_hub(ConnectOptions(url=f"ws://127.0.0.1:{made.port}"), "t.>") as session:
+                assert await market(session, 1) == [quote(1)]
+                assert (session.dialect.positions["t.A.quote"], session.dialect.epoch) == (1, made.epoch)
+                assert repr(made) == f"<Hub {made.url}, 1 topics, 1 readers>"
+        assert repr(Hub()) == "<Hub not listening, 0 topics, 0 readers>"
+
+    run(main())
+
+
 def test_every_record_comes_once_over_a_hundred_breaks(run: Run) -> None:
     """The connection is cut at random while the hub publishes; each number is seen exactly once, in order."""
     chance = random.Random(5)

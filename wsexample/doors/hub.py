@@ -21,11 +21,22 @@ if TYPE_CHECKING:
         dedupe: Callable[[Record], Hashable | None] | None
 
 
-__all__ = ["connect_hub"]
+__all__ = ["HubSession", "connect_hub"]
 
 PATH = "/v1/stream"
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 """Longest message that is taken where the address is given as text: a hub's own have 128 KiB, or one record."""
+
+
+class HubSession(Session):
+    """A session that reads a hub: ``dialect.positions`` and ``dialect.epoch`` say what it has seen."""
+
+    @property
+    def dialect(self) -> HubDialect:
+        """The hub's language, and what came so far."""
+        dialect = super().dialect
+        assert isinstance(dialect, HubDialect)
+        return dialect
 
 
 def connect_hub(
@@ -37,14 +48,15 @@ def connect_hub(
     since: dict[str, int] | None = None,
     epoch: str | None = None,
     **changes: Unpack[HubArguments],
-) -> Session:
+) -> HubSession:
     """Return a session that reads a hub: ``async with connect_hub("ws://host:9100", "alpaca.*.quote") as session: ...``
 
     After a break it asks for what it has not got; numbers that were seen are in ``session.dialect.positions``, for a program that
     wants to go on there after its own restart.
 
     Parameters:
-        url: of the hub; its path may be left out. Messages of more than 4 MiB are refused, unless it is a `ConnectOptions`.
+        url: of the hub; its path may be left out. A `ConnectOptions` says more than that, such as ``tls``; without one messages
+            of more than 4 MiB are refused.
         topics: topics and patterns, such as "alpaca.AAPL.quote", "kabu.>" (default: everything).
         token: who reads; None where the hub wants none.
         interval_ms: how often at most something comes for a topic, the newest then; None for everything.
@@ -56,16 +68,20 @@ def connect_hub(
         OptionError: an option has a value that cannot work.
     """
     if isinstance(url, str):
-        url = ConnectOptions(url=_with_path(url), max_message_bytes=MAX_MESSAGE_BYTES)
-    options = url.replace(subprotocols=[JSON.subprotocol])
+        url = ConnectOptions(url=_with_scheme(url), max_message_bytes=MAX_MESSAGE_BYTES)
+    options = url.replace(url=_with_path(url.url), subprotocols=[JSON.subprotocol])
     dialect = HubDialect(token=token, interval_ms=interval_ms, since=since, epoch=epoch)
     wanted = [topics] if isinstance(topics, str) else list(topics)
-    return Session(dialect, wanted, url=options, errands=HubErrands(dialect), **changes)
+    return HubSession(dialect, wanted, url=options, errands=HubErrands(dialect), **changes)
+
+
+def _with_scheme(url: str) -> str:
+    """Return the address as one of a WebSocket: a hub's page is looked at under the same one."""
+    text = url if "://" in url or url.startswith("ws+unix:") else f"ws://{url}"
+    return text.replace("http://", "ws://", 1).replace("https://", "wss://", 1)
 
 
 def _with_path(url: str) -> str:
     """Return the address with the hub's path, where it names none."""
-    text = url if "://" in url else f"ws://{url}"
-    text = text.replace("http://", "ws://", 1).replace("https://", "wss://", 1)
-    _, _, rest = text.partition("://")
-    return text if rest.partition("/")[2] else text.rstrip("/") + PATH
+    _, _, rest = url.partition("://")
+    return url if not rest or rest.partition("/")[2] else url.rstrip("/") + PATH

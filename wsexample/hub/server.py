@@ -236,6 +236,10 @@ class Hub:
         assert self._server is not None
         return self._server.url + PATH
 
+    def __repr__(self) -> str:
+        where = "not listening" if self._server is None else self.url
+        return f"<Hub {where}, {len(self.desk.topics)} topics, {len(self.readers)} readers>"
+
     # -- publishing --------------------------------------------------------------------------------------------
 
     def publish(self, records: Iterable[Record]) -> None:
