@@ -541,9 +541,10 @@ def test_symbols_are_read_as_people_write_them(text: str, spelled: str) -> None:
         ("EURUSD@300", "not a market with quotes"),
         ("9433@-1", "not a market"),
         ("9433@" + "1" * 5000, "not a market"),
+        (7203, "7203 is not a symbol; write 9433, .* as text"),
     ],
 )
-def test_what_cannot_be_a_symbol_says_why(text: str, reason: str) -> None:
+def test_what_cannot_be_a_symbol_says_why(text: Any, reason: str) -> None:
     """The sentence names the text and what to write."""
     with pytest.raises(OptionError, match=reason):
         parse_symbol(text)

@@ -48,6 +48,8 @@ def parse_symbol(text: str) -> SymbolEntry:
     Raises:
         OptionError: it cannot be a symbol; the sentence says why and what to write.
     """
+    if not isinstance(text, str):
+        raise OptionError(f"{text!r} is not a symbol; {_HOW}, as text", option="symbol")
     plain = unicodedata.normalize("NFKC", text).strip().upper()
     code, separator, market_text = plain.partition("@")
     if not _CODE.fullmatch(code):
