@@ -12,7 +12,7 @@ import pytest
 
 from tests.paper.parts import order, quote, trade
 from wsexample.errors import OptionError, OrderRejectedError, RequestError
-from wsexample.paper import Fees, Fills, Instrument, Limits, PaperTradingEngine
+from wsexample.paper import Fees, Fills, Instrument, Limits, PaperTradingEngine, Performance
 from wsexample.ports import OrderGateway
 from wsexample.records.market import Quote, Record
 from wsexample.records.orders import Fill, Order, Position
@@ -208,3 +208,14 @@ def test_the_report_is_in_the_currency_of_the_account() -> None:
     done = engine.performance
     assert (done.traded_value, done.fees, done.gross_profit) == (8100, D("8.1"), D("95.9"))
     assert done.equity - done.start_equity == 100 - done.fees
+
+
+def test_a_report_prints_figures_and_no_list_of_samples() -> None:
+    """``print(engine.performance)`` fits a terminal however long the account has run."""
+    performance = Performance(start_equity=D(10_000), sample_s=1)
+    for second in range(1000):
+        performance.look(second * 10**9, D(10_000 + second), D(0))
+    shown = repr(performance)
+    assert "equity=Decimal('10999')" in shown
+    assert "curve" not in shown
+    assert "_peak" not in shown

@@ -40,7 +40,7 @@ class Performance:
     start_equity: Decimal
     sample_s: float = 60.0
     most: int = 20_000
-    curve: list[Sample] = field(default_factory=list)
+    curve: list[Sample] = field(default_factory=list, repr=False)
     """Equity at the end of each interval."""
     fills: int = 0
     """Executions."""
@@ -63,10 +63,10 @@ class Performance:
     to_ns: int | None = None
     """Time of the newest record."""
     equity: Decimal = ZERO
-    _peak: Decimal = ZERO
-    _next_ns: int = 0
-    _exposed: float = 0.0
-    _exposure: float = 0.0
+    _peak: Decimal = field(default=ZERO, repr=False)
+    _next_ns: int = field(default=0, repr=False)
+    _exposed: float = field(default=0.0, repr=False)
+    _exposure: float = field(default=0.0, repr=False)
 
     def __post_init__(self) -> None:
         if not self.sample_s > 0:
