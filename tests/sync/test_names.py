@@ -233,6 +233,14 @@ def test_a_socket_that_is_closed_already_ends_a_connection(websocket: Any) -> No
     assert (ws.sock, ws.connected) == (None, False)
 
 
+def test_a_mock_for_a_socket_can_be_closed(websocket: Any) -> None:
+    """close() raises nothing, whatever comes from what a test gives for a socket."""
+    ws = websocket.WebSocket()
+    ws.sock, ws.connected = Mock(), True
+    ws.close()
+    assert (ws.sock, ws.connected) == (None, False)
+
+
 def test_a_dispatcher_knows_how_long_a_pong_may_take(websocket: Any) -> None:
     """Ten seconds where nothing was said."""
     app = websocket.WebSocketApp("ws://127.0.0.1")
