@@ -1,0 +1,1 @@
+"""Parts of `others_tests.py`: other projects' tests on this package's classes."""
