@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from wsexample.brokers.alpaca import AlpacaTradingStream
 from wsexample.brokers.alpaca.simulator import DEFAULT_KEY, DEFAULT_SECRET, AlpacaSimulator, Switches
 from wsexample.errors import CredentialsError, DeadlineError, OptionError
 from wsexample.ports import Gap, Record
-from wsexample.records.orders import Fill, Order
+from wsexample.records.orders import Fill, Order, OrderRequest
 from wsexample.session.options import Retry
 
 QUICK = Retry(first_s=0.02, max_s=0.1, interval_s=0.01)
@@ -350,6 +351,38 @@ def test_looking_finds_nothing_where_nothing_is_missing(run: Runner[None], monke
                 assert found == after.execution_ids
                 assert not set(found) & set(before.execution_ids)
                 assert (stream.stats.reconnects, stream.stats.duplicates) == (0, 0)
+
+    for mode in ("auto", "rest"):
+        run(main(mode))
+
+
+@pytest.mark.parametrize("carried", ["old", "new"])
+def test_a_replaced_order_is_not_taken_for_missing(
+    run: Runner[None], monkeypatch: pytest.MonkeyPatch, carried: Any
+) -> None:
+    """Whichever order the event carries, the end of the old one is told once, and the connection is left alone."""
+    monkeypatch.setattr("wsexample.brokers.alpaca.client.trading.GRACE_NS", 0)
+
+    async def main(mode: Any) -> None:
+        switches = MANY.replace(replaced_carries=carried)
+        async with (
+            AlpacaSimulator(switches=switches) as sim,
+            stream_of(sim, backfill=mode, check_every_s=0.05) as stream,
+        ):
+            wanted = OrderRequest(
+                symbol="AAPL", side="buy", size=Decimal(5), order_type="limit", limit_price=Decimal(1)
+            )
+            old = await stream.rest.submit_order(wanted)
+            seen: list[Order] = []
+            while not any(order.order_id == old.order_id and order.status == "new" for order in seen):
+                seen += [record for record in [await stream.receive(5)] if isinstance(record, Order)]
+            new = await stream.rest.replace_order(old.order_id, limit_price=Decimal(2))
+            while not any(order.order_id == new.order_id and order.event == "new" for order in seen):
+                seen += [record for record in [await stream.receive(5)] if isinstance(record, Order)]
+            await sim.wait_for("requests", sim.stats.requests.total() + 12)
+            ends = [order.replaced_by for order in seen if order.order_id == old.order_id and not order.is_open]
+            assert (ends, stream.stats.reconnects) == ([new.order_id], 0)
+            assert stream.memory.open_orders == (new.order_id,)
 
     for mode in ("auto", "rest"):
         run(main(mode))

@@ -211,6 +211,23 @@ def test_an_ended_order_says_when(name: str, status: str) -> None:
     assert (order.status, order.ended_ns) == (status, order.updated_ns)
 
 
+def test_a_replaced_order_ends_whichever_order_the_event_carries() -> None:
+    """Which one it is is not documented: with the new one the old one ends too, as it stood, and only if it was known."""
+    talker = dialect()
+    message = update(event="new")
+    message["data"]["order"] |= {"id": "old", "status": "partially_filled", "filled_qty": "4", "replaces": None}
+    (before,) = [record for record in records(message, talker) if isinstance(record, Order)]
+    message["data"] |= {"event": "replaced", "timestamp": "2026-03-02T14:33:00Z"}
+    message["data"]["order"] |= {"id": "new", "status": "new", "filled_qty": "0", "replaces": "old"}
+    told_by_new = [record for record in records(message, talker) if isinstance(record, Order)]
+    assert [(order.order_id, order.status, order.filled_size) for order in told_by_new] == [
+        ("old", "replaced", before.filled_size),
+        ("new", "new", 0),
+    ]
+    assert (told_by_new[0].replaced_by, told_by_new[0].ended_ns) == ("new", ns("2026-03-02T14:33:00Z"))
+    assert [record.order_id for record in records(message) if isinstance(record, Order)] == ["new"]
+
+
 def test_an_execution_that_is_taken_back_names_the_first() -> None:
     """A bust has a size and no price, a correction both."""
     bust, order = told("update_bust").records

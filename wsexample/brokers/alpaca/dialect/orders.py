@@ -40,12 +40,14 @@ from wsexample.brokers.alpaca.messages.trading import (
     TradeUpdateMessage,
 )
 from wsexample.records.market import Record
-from wsexample.records.orders import Account, Fill, Order, OrderLeg, Position
+from wsexample.records.orders import Account, Fill, Order, OrderLeg, OrderStatus, Position
 
 __all__ = ["OrderReader", "decimal_of"]
 
 FURTHEST = 100
 """Places before or behind the point of an amount; nobody means more, and writing them out would fill memory."""
+_MOST_OPEN = 20_000
+"""Open orders whose newest state is remembered."""
 _CORRECTIONS = {"trade_bust": "bust", "trade_correct": "correct"}
 
 
@@ -76,6 +78,7 @@ class OrderReader:
         self.remainder = remainder or Remainder()
         """Events and statuses that are not known."""
         self._times = TextTimes()
+        self._open: dict[str, Order] = {}
 
     @property
     def unreadable_times(self) -> int:
@@ -107,7 +110,36 @@ class OrderReader:
             exchange_ns=exchange_ns,
             is_backfilled=is_backfilled,
         )
-        return [*self._fills(update, order), order]
+        return [*self._fills(update, order), *self._replaced(order), order]
+
+    def _replaced(self, order: Order) -> list[Order]:
+        """Return the end of an order that gave place, where ``replaced`` carries the new one: nobody has documented which."""
+        found = []
+        if order.event == "replaced" and order.replaces is not None and order.status != OrderStatus.REPLACED:
+            before = self._open.pop(order.replaces, None)
+            if before is not None:
+                ended = structs.replace(
+                    before,
+                    status=OrderStatus.REPLACED.value,
+                    venue_status="replaced",
+                    event=order.event,
+                    event_id=order.event_id,
+                    fill_id=None,
+                    reason=None,
+                    replaced_by=order.order_id,
+                    exchange_ns=order.exchange_ns,
+                    received_ns=order.received_ns,
+                    updated_ns=order.exchange_ns,
+                    ended_ns=order.exchange_ns,
+                    is_backfilled=order.is_backfilled,
+                )
+                found.append(ended)
+        self._open.pop(order.order_id, None)
+        if order.is_open:
+            self._open[order.order_id] = order
+            if len(self._open) > _MOST_OPEN:
+                del self._open[next(iter(self._open))]
+        return found
 
     def _fills(self, update: TradeUpdateMessage, order: Order) -> list[Fill]:
         legs = _said(update.legs) or ()
