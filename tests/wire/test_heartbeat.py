@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 
-from wsexample.wire.heartbeat import Heartbeat
+from wsexample.wire.heartbeat import STALL_S, Heartbeat
 
 
 class Patient:
@@ -64,6 +65,27 @@ def test_nobody_is_given_up_while_reading_is_paused(run: Callable[[Any], Any]) -
         return await Patient(is_paused=2).given_up
 
     assert run(scenario()) == 3
+
+
+def test_time_in_which_the_loop_stood_still_does_not_count(run_grid: Callable[[Any], Any]) -> None:
+    """A program that holds the loop up for longer than the timeout does not lose a peer that answers."""
+
+    async def scenario() -> int:
+        patient = Patient(timeout_s=0.02)
+
+        def answer() -> None:
+            patient.sign += 1
+
+        def ping() -> None:
+            patient.pings += 1
+            if patient.pings == 1:
+                time.sleep(STALL_S + 0.1)
+                asyncio.get_running_loop().call_later(0.002, answer)
+
+        patient.heartbeat._ping = ping
+        return await patient.given_up
+
+    assert run_grid(scenario()) == 2
 
 
 def test_without_a_timeout_it_only_asks(run: Callable[[Any], Any]) -> None:

@@ -173,6 +173,25 @@ def test_stopping_waits_for_requests_and_closes_idle_connections(run_grid: RunGr
     assert idle == b""
 
 
+def test_a_request_may_stop_the_server(run_grid: RunGrid, security: Security) -> None:
+    """Its handler is not waited for by itself: it goes on, and its answer arrives."""
+
+    async def scenario() -> str:
+        async def stop(request: web.BaseRequest) -> web.StreamResponse:
+            await server.close()
+            return web.Response(text="stopped")
+
+        connector = aiohttp.TCPConnector(ssl=security.client or False)
+        async with (
+            serve(hold, tls=security.server, http=stop) as server,
+            aiohttp.ClientSession(connector=connector) as session,
+            session.get(f"{server.url.replace('ws', 'http', 1)}/stop") as response,
+        ):
+            return await response.text()
+
+    assert run_grid(scenario()) == "stopped"
+
+
 def test_a_handler_that_fails_is_answered_500(run: RunGrid, caplog: pytest.LogCaptureFixture) -> None:
     """The client gets a status, the log the traceback, the server goes on."""
 

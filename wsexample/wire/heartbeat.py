@@ -1,7 +1,8 @@
 """Keep-alive pings: ask a peer that has fallen silent, and give it up when it does not answer.
 
 Whatever arrives counts as a sign of life, also the bytes of a long message. Nobody is given up while reading is paused,
-because then the answer may be waiting in our own socket.
+because then the answer may be waiting in our own socket; and time in which the loop stood still does not count, for then neither
+was the ping sent nor the answer read.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ import asyncio
 from collections.abc import Callable
 
 __all__ = ["Heartbeat"]
+
+STALL_S = 0.05
+"""By how much a loop may be late before it counts as having stood still."""
 
 
 class Heartbeat:
@@ -25,6 +29,7 @@ class Heartbeat:
     """
 
     __slots__ = (
+        "_due_s",
         "_give_up",
         "_interval_s",
         "_is_paused",
@@ -54,6 +59,7 @@ class Heartbeat:
         self._give_up = give_up
         self._loop = asyncio.get_running_loop()
         self._seen: object = None
+        self._due_s = 0.0
         self._timer: asyncio.TimerHandle | None = self._loop.call_later(interval_s, self._beat)
 
     def stop(self) -> None:
@@ -73,15 +79,22 @@ class Heartbeat:
         self._seen = self._progress()
         # The timer first: whoever ends the connection while the ping is sent stops it.
         if self._timeout_s:
-            self._timer = self._loop.call_later(self._timeout_s, self._check)
+            self._check_in(self._timeout_s)
         else:
             self._timer = self._loop.call_later(self._interval_s, self._beat)
         self._ping()
 
+    def _check_in(self, delay_s: float) -> None:
+        self._due_s = self._loop.time() + delay_s
+        self._timer = self._loop.call_later(delay_s, self._check)
+
     def _check(self) -> None:
+        late_s = self._loop.time() - self._due_s
         if self._progress() != self._seen or self._is_paused():
             self._seen = None
             self._timer = self._loop.call_later(self._interval_s, self._beat)
+        elif late_s > STALL_S:
+            self._check_in(min(late_s, self._timeout_s))
         else:
             self._timer = None
             self._give_up()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 from aiohttp import web
@@ -17,6 +18,8 @@ from aiohttp.web_protocol import RequestHandler
 from wsexample.wire.server import HttpHandler
 
 __all__ = ["HttpServer"]
+
+_answering: ContextVar[Any] = ContextVar("the reader whose request is being answered", default=None)
 
 KEEP_ALIVE_S = 75.0
 LINGER_S = 2.0
@@ -124,14 +127,23 @@ class HttpServer:
         return reader
 
     async def shutdown(self, timeout_s: float) -> None:
-        """Close what is idle, wait for requests that are being answered, and cut them when they take too long."""
+        """Close what is idle, wait for requests that are being answered, and cut them when they take too long.
+
+        A request whose own handler asks for this is not waited for; its connection ends with the answer.
+        """
         self._server.is_shut = True
         for timer in self._waiting.values():
             timer.cancel()
         self._waiting.clear()
         for reader in self._server.connections:
             reader.close()  # a kept-alive connection without a request would wait for the whole timeout
-        await self._server.shutdown(timeout_s)
+        others = [reader for reader in self._server.connections if reader is not _answering.get()]
+        await asyncio.gather(*(reader.shutdown(timeout_s) for reader in others))
+
+    @property
+    def is_answering_here(self) -> bool:
+        """Whether whoever asks is the handler of a request on one of its connections."""
+        return _answering.get() in self._server.connections
 
     def _gone(self, reader: Any) -> None:
         """Let go of a connection that ended before its first request."""
@@ -150,6 +162,7 @@ class HttpServer:
         if timer is not None:
             timer.cancel()
         if not wants_websocket(request):
+            _answering.set(request.protocol)  # aiohttp gives each request a context of its own
             return await self._handler(request)
         return _hand_over(request, self._make_link)
 

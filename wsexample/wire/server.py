@@ -187,7 +187,7 @@ class Server:
     async def close(self, code: int = 1001, reason: str = "server stopping", *, grace_s: float = 0.0) -> None:
         """Stop listening, close every connection and wait for handlers; stragglers are cut in time.
 
-        A handler may call it too: all others are waited for.
+        A handler may call it too, of a connection or of a request: all others are waited for.
 
         Parameters:
             code: close code that clients get.
@@ -227,7 +227,7 @@ class Server:
                 await asyncio.wait(late, timeout=1.0)
         if self._web is not None:
             await self._web.shutdown(self._options.close_timeout_s)
-        if self._listener is not None:
+        if self._listener is not None and not (self._web is not None and self._web.is_answering_here):
             try:
                 async with asyncio.timeout(self._options.close_timeout_s):
                     await self._listener.wait_closed()
