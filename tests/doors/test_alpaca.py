@@ -304,6 +304,41 @@ def test_a_client_goes_on_where_it_stopped(run: Runner[None], tmp_path: Path, is
     run(main())
 
 
+def test_what_could_not_be_stored_in_time_comes_again(run: Runner[None], tmp_path: Path) -> None:
+    """An update whose storing the end has cut off was not taken: the next connect brings it, like those behind it."""
+
+    class Stuck(Watched):
+        """A store that is away at first."""
+
+        is_away = True
+
+        async def store_trade_update(self, update: Order | Fill) -> None:
+            if self.is_away and isinstance(update, Fill):
+                stuck.set()
+                await asyncio.Event().wait()
+            stored_now = super().store_trade_update(update)
+            assert stored_now is not None
+            await stored_now
+
+    stuck = threading.Event()
+
+    async def main() -> None:
+        async with AlpacaSimulator(switches=SWITCHES) as sim:
+            client = client_of(sim, tmp_path, Stuck)
+            async with connected(client):
+                flow = sim.start_fills(3, per_s=500)
+                assert await asyncio.to_thread(stuck.wait, 20)
+                await sim.wait_for("executions", 3)
+                await asyncio.to_thread(client.disconnect, 0.05)
+            client.is_away = False
+            async with connected(client):
+                await client.until_fills(3)
+            assert client.fills == flow.execution_ids
+            assert [fill.fill_id for fill in stored(tmp_path, "fill")] == flow.execution_ids  # type: ignore[attr-defined]
+
+    run(main())
+
+
 def test_a_client_may_begin_with_now(run: Runner[None], tmp_path: Path) -> None:
     """With resume=False another run does not ask for what happened before."""
 

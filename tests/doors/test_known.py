@@ -30,6 +30,14 @@ def test_an_update_is_new_once() -> None:
     assert known.until_ns == 5
 
 
+def test_what_was_not_taken_after_all_is_new_again() -> None:
+    """Once: it is known again from then on."""
+    known = KnownUpdates()
+    assert known.take(fill(1))
+    known.forget(fill(1))
+    assert [known.take(fill(1)), known.take(fill(1))] == [True, False]
+
+
 def test_what_is_stored_is_recalled() -> None:
     """Only orders and executions; other records of the store say nothing."""
     known = KnownUpdates()

@@ -268,7 +268,11 @@ class AlpacaWebsocketClient:
         if isinstance(record, Order | Fill):
             if not self._known.take(record):
                 return
-            self.handler_errors += not await life.called(self.store_trade_update, record)
+            try:
+                self.handler_errors += not await life.called(self.store_trade_update, record)
+            except BaseException:  # cancelled: it took too long in the end, and nobody has stored it
+                self._known.forget(record)
+                raise
             self.handler_errors += not await life.called(self.handle_trade_update, record)
         elif isinstance(record, ConnectionEvent | Gap):
             self.handler_errors += not await life.called(self.log_connection_event, record)

@@ -41,6 +41,10 @@ class KnownUpdates:
             self.until_ns = max(self.until_ns or 0, update.exchange_ns)
         return True
 
+    def forget(self, update: Order | Fill) -> None:
+        """Take note that an update was not taken after all: it is new when it comes again."""
+        self._keys.pop(self._names.key(update), None)
+
     def recall(self, records: Iterable[Record]) -> None:
         """Take note of what was stored by an earlier run."""
         for record in records:
