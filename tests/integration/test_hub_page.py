@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.conftest import missing
@@ -15,7 +16,7 @@ from wsexample.hub.access import EVERYTHING, Access, TokenFile
 from wsexample.hub.server import Hub, HubOptions
 from wsexample.hub.web import HubPages
 from wsexample.records.journal import Gap
-from wsexample.records.market import Board, Level, Quote
+from wsexample.records.market import Board, Book, Level, Quote, Trade
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -166,6 +167,96 @@ def test_the_page_is_usable_on_a_phone(run: Callable[[Any], Any], need: Callable
                 assert await page.evaluate("() => document.documentElement.scrollWidth") <= 360
                 colors.add(await page.evaluate("() => getComputedStyle(document.body).backgroundColor"))
             assert len(colors) == 2
+
+    run(main())
+
+
+def test_every_price_is_told_from_its_neighbours(run: Callable[[Any], Any], need: Callable[..., str]) -> None:
+    """Prices of many places are written in full; a long symbol pushes none away; a chosen row is not under the heads."""
+    chromium = need("chromium", "chromium-browser", "google-chrome")
+    received_ns = 1_763_683_200_000_000_000
+    coin = Book(
+        venue="weex",
+        symbol="PEPEUSDT",
+        received_ns=received_ns,
+        bids=(Level(0.00000711, 0.00004),),
+        asks=(Level(0.00000713, 2e9),),
+    )
+    option = Trade(venue="v", symbol="AN-OPTION-" + "0" * 60, received_ns=received_ns, price=1.5, size=1.0)
+
+    async def main() -> None:
+        async with hub_with_page() as hub, browsing(chromium) as page:
+            hub.publish([option, coin])
+            hub.publish([msgspec.structs.replace(option, symbol=f"S{number}") for number in range(20)])
+            await page.set_viewport_size({"width": 360, "height": 740})
+            await page.goto(f"http://127.0.0.1:{hub.port}/")
+            await reads(page, "#watch", "S19")
+            assert await page.evaluate("() => document.documentElement.scrollWidth") <= 360
+            assert await page.evaluate("() => document.querySelector('#watch td').offsetWidth") < 180
+            for key in ["ArrowDown"] * 18 + ["ArrowUp"] * 13:
+                await page.keyboard.press(key)
+            edges = "() => ['tr[aria-selected=true]', 'th'].map((one) => document.querySelector(one).getBoundingClientRect())"
+            row, head = await page.evaluate(edges)
+            assert row["top"] >= head["bottom"]
+            await page.fill("#filter", "pepe")
+            await reads(page, "#ladder", "0.00000711")
+            assert await page.inner_text("#ladder .bid") == "0.00004"
+
+    run(main())
+
+
+LINK = """async () => {
+  const { Link } = await import("/page/link.js");
+  const sockets = [], said = [], timers = [];
+  const later = window.setTimeout.bind(window);
+  let now = 0, answer;
+  Date.now = () => now;
+  window.setInterval = () => 0;
+  window.setTimeout = (act) => timers.push(act);
+  window.WebSocket = class {
+    static OPEN = 1;
+    constructor() { this.readyState = 1; this.said = []; sockets.push(this); }
+    send(text) {
+      if (this.readyState !== 1) throw new Error("it is not open");
+      this.said.push(JSON.parse(text));
+      if (this.said.at(-1).op === "ping" && !this.isSilent) this.hear({ op: "pong" });
+    }
+    hear(message) { this.onmessage({ data: JSON.stringify(message) }); }
+    close() { this.readyState = 3; }
+  };
+  window.addEventListener("unhandledrejection", (event) => said.push(String(event.reason)));
+  const state = (name, words) => said.push(words);
+  const told = { hub() {}, data() {}, missed() {}, state, token: () => new Promise((resolve) => { answer = resolve; }) };
+  const link = new Link("ws://hub", [">"], 200, told);
+  sockets[0].hear({ op: "welcome", epoch: "e", needs_token: true });
+  sockets[0].close();
+  sockets[0].onclose({ code: 1006, reason: "" });
+  answer("a token");
+  await new Promise((resolve) => later(resolve));
+  timers.pop()();
+  sockets[1].hear({ op: "welcome", epoch: "e", needs_token: true });
+  await Promise.resolve();
+  sockets[1].hear([{ op: "ack", id: "auth" }, { op: "ack", id: "all" }, { op: "data", topic: "a", seq: 5, record: {} }]);
+  sockets[1].hear({ op: "missed", topic: "a", from_seq: 6, to_seq: 20, reason: "history" });
+  for (now of [60_000, 120_000, 180_000]) link.look();
+  const isQuietAlive = link.socket === sockets[1];
+  sockets[1].isSilent = true;
+  for (now of [240_000, 250_000, 270_000]) link.look();
+  return [said, isQuietAlive, link.seen.get("a"), sockets[1].said.slice(0, 1)];
+}"""
+
+
+def test_the_link_of_the_page_keeps_what_it_has(run: Callable[[Any], Any], need: Callable[..., str]) -> None:
+    """A token given while the hub was away is used, what was missed is asked for once, and a quiet hub is not a silent one."""
+    chromium = need("chromium", "chromium-browser", "google-chrome")
+
+    async def main() -> None:
+        async with hub_with_page() as hub, browsing(chromium) as page:
+            await page.goto(f"http://127.0.0.1:{hub.port}/page/style.css")
+            said, is_quiet_alive, seen, first = await page.evaluate(LINK)
+        assert said == ["connecting", "connection lost", "trying again (1)", "live", "the hub is silent"]
+        assert (is_quiet_alive, seen) == (True, 20)
+        assert first == [{"op": "auth", "token": "a token", "id": "auth"}]
 
     run(main())
 

@@ -95,7 +95,7 @@ function row(instrument) {
     made.append(cell);
   }
   made.cells[0].textContent = instrument.symbol;
-  made.cells[0].title = instrument.venue;
+  made.cells[0].title = `${instrument.venue} ${instrument.symbol}`;
   made.addEventListener("click", () => choose(instrument.id));
   $("watch").tBodies[0].append(made);
   $("empty").hidden = true;
@@ -198,7 +198,7 @@ addEventListener("keydown", (event) => {
 function askToken(refusal) {
   const dialog = $("token");
   $("refusal").textContent = refusal;
-  $("secret").value = "";
+  if (!dialog.open) $("secret").value = ""; // what is being typed stays
   return new Promise((resolve) => {
     dialog.onclose = () => resolve($("secret").value.trim());
     if (!dialog.open) dialog.showModal();

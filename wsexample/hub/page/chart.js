@@ -24,11 +24,11 @@ export function draw(canvas, instrument) {
   const values = points.flatMap((point) => [point.last, point.mid]).filter((value) => value !== null);
   let low = Math.min(...values);
   let high = Math.max(...values);
+  const places = Math.max(decimals(low), decimals(high), 2);
   if (low === high) {
     low -= Math.abs(low) * 0.001 || 1;
     high += Math.abs(high) * 0.001 || 1;
   }
-  const places = Math.max(decimals(low), decimals(high), 2);
   const right = width - pen.measureText(written(high, places)).width - 10;
   const from = points[0].at;
   const to = points[points.length - 1].at;

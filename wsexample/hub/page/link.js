@@ -22,6 +22,7 @@ export class Link {
     this.tries = 0;
     this.lives = 0;
     this.heard = 0;
+    this.asked = 0;
     this.open();
     setInterval(() => this.look(), 5000);
   }
@@ -30,7 +31,7 @@ export class Link {
     this.told.state("connecting", this.tries ? `trying again (${this.tries})` : "connecting");
     const socket = new WebSocket(this.url, ["wsexample.hub.v1+json"]);
     this.socket = socket;
-    this.heard = Date.now();
+    this.asked = this.heard = Date.now();
     this.refusal = null;
     socket.onmessage = (event) => {
       this.heard = Date.now();
@@ -60,11 +61,14 @@ export class Link {
   look() {
     const socket = this.socket;
     if (socket === null || socket.readyState !== WebSocket.OPEN) return;
-    if (Date.now() - this.heard > SILENT_MS) {
+    // Counted from the first ping without an answer, not from the last word: a page in the background is let look once a
+    // minute, and a quiet hub has said nothing since then but the answer to the ping before.
+    if (this.heard >= this.asked) {
+      this.asked = Date.now();
+      this.say({ op: "ping" });
+    } else if (Date.now() - this.asked > SILENT_MS) {
       socket.close();
       this.lost({ reason: "the hub is silent", code: 1006 });
-    } else {
-      this.say({ op: "ping" });
     }
   }
 
@@ -85,8 +89,10 @@ export class Link {
         this.next = message.epoch;
         this.epoch ??= message.epoch;
         if (message.needs_token) {
+          const socket = this.socket;
           this.token ??= await this.told.token("");
-          this.say({ op: "auth", token: this.token, id: "auth" });
+          // Where the connection was lost meanwhile the next welcome finds the token.
+          if (socket === this.socket && socket.readyState === WebSocket.OPEN) this.say({ op: "auth", token: this.token, id: "auth" });
         } else {
           this.subscribe();
         }
@@ -112,7 +118,8 @@ export class Link {
         break;
       case "missed":
         if (message.reason === "epoch") this.seen.delete(message.topic);
-        if (message.reason === "fork") this.seen.set(message.topic, message.from_seq - 1);
+        else if (message.reason === "fork") this.seen.set(message.topic, message.from_seq - 1);
+        else this.seen.set(message.topic, Math.max(this.seen.get(message.topic) ?? 0, message.to_seq));
         this.told.missed(message);
         break;
       case "conflated":

@@ -89,8 +89,9 @@ export class Instrument {
 }
 
 export function decimals(price) {
-  const text = price.toFixed(6).replace(/0+$/, "");
-  return Math.max(text.length - text.indexOf(".") - 1, 0);
+  // Twelve digits: what is behind them comes of adding and halving binary numbers.
+  const [digits, power] = Math.abs(price).toExponential(11).split("e");
+  return Math.min(Math.max(digits.replace(/\.?0+$/, "").replace(".", "").length - 1 - Number(power), 0), 20);
 }
 
 export function written(price, places) {
@@ -100,5 +101,5 @@ export function written(price, places) {
 
 export function size(value) {
   if (value === null || value === undefined) return "–";
-  return value.toLocaleString("en-US", { maximumFractionDigits: 4 });
+  return value.toLocaleString("en-US", Math.abs(value) < 1 ? { maximumSignificantDigits: 4 } : { maximumFractionDigits: 4 });
 }
