@@ -13,7 +13,7 @@ START_NS = 1_772_590_532 * SECOND  # 11:15:32 in Tokyo
 def told(events: list[Event]) -> list[str]:
     """Return the sentences."""
     notices = Notices(offset_s=9 * 3600)
-    return [notice[0] for event in events if (notice := notices.take(event)) is not None]
+    return [sentence for event in events for sentence, _ in notices.take(event)]
 
 
 def failed(at_s: float, words: str = "the wire broke", phase: str = "live") -> list[Event]:
@@ -63,11 +63,24 @@ def test_what_is_final_is_left_to_the_end() -> None:
 
 
 def test_a_refused_topic_is_named() -> None:
-    """A topic that the broker will not deliver is told with its reason."""
+    """A topic that the broker will not deliver is told with its reason, when the stream goes on without it."""
     for words in ("unknown", "9998@1: unknown"):
-        assert told([Refused(at_ns=1, topic="9998@1", error=NetworkError(words))]) == [
-            "9998@1 is not delivered: unknown"
+        refused = Refused(at_ns=1, topic="9998@1", error=NetworkError(words))
+        live = Live(at_ns=2, is_again=False)
+        for events in ([refused, live], [live, refused]):
+            assert told(list(events)) == ["9998@1 is not delivered: unknown"]
+
+
+def test_a_refusal_that_ends_the_feed_is_told_once() -> None:
+    """Whoever ends the feed tells the one that ended it; another one before it is told here."""
+    first, last = NetworkError("also unknown"), NetworkError("unknown")
+    assert told(
+        [
+            Refused(at_ns=1, topic="9997@1", error=first),
+            Refused(at_ns=1, topic="9998@1", error=last),
+            Failed(at_ns=2, phase="subscribing", error=last, is_final=True),
         ]
+    ) == ["9997@1 is not delivered: also unknown"]
 
 
 def test_gaps_are_summed_up() -> None:

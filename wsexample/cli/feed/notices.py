@@ -36,6 +36,8 @@ class Notices:
         self._is_told = is_told
         self._offset_s = offset_s
         self._failed: Failed | None = None
+        self._refused: Refused | None = None
+        self._is_live = False
         self._lost_ns: int | None = None
         self._failures = 0
         self._told = ""
@@ -45,10 +47,19 @@ class Notices:
         self.filled = 0
         """Gaps that could be filled."""
 
-    def take(self, event: Event) -> Notice | None:
-        """Return what is to be said about an event; None for nothing."""
+    def take(self, event: Event) -> list[Notice]:
+        """Return what is to be said about an event and before it; a refusal that ends the feed is left to whoever ends it."""
+        refused, self._refused = self._refused, None
+        notices = []
+        if refused is not None and not (isinstance(event, Failed) and event.is_final and event.error is refused.error):
+            notices.append(self._refusal(refused))
+        notice = self._about(event)
+        return notices if notice is None else [*notices, notice]
+
+    def _about(self, event: Event) -> Notice | None:
         match event:
             case Failed():
+                self._is_live = False
                 self._failed = event  # told once it is known whether there will be another attempt
                 self._failures += 1
                 if self._lost_ns is None:
@@ -56,12 +67,19 @@ class Notices:
             case Waiting(delay_s=delay_s):
                 return self._trouble(event, delay_s)
             case Live():
+                self._is_live = True
                 return self._live(event)
             case Gap():
                 return self._gap(event)
-            case Refused(topic=topic, error=error):
-                return f"{topic} is not delivered: {self._explain(error).removeprefix(f'{topic}: ')}", "red"
+            case Refused():
+                if self._is_live:
+                    return self._refusal(event)
+                self._refused = event  # told once it is known whether the feed goes on without it
         return None
+
+    def _refusal(self, refused: Refused) -> Notice:
+        topic = refused.topic
+        return f"{topic} is not delivered: {self._explain(refused.error).removeprefix(f'{topic}: ')}", "red"
 
     def _trouble(self, event: Event, delay_s: float) -> Notice | None:
         if self._failed is None:

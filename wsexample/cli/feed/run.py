@@ -308,8 +308,7 @@ class Feed:
                 self._voice.say(str(error), color="red")
             if isinstance(event, Waiting):
                 self._retry_at_s = time.monotonic() + event.delay_s
-            notice = notices.take(event)
-            if notice is not None:
+            for notice in notices.take(event):
                 self._tell(name, *notice)
 
     def _tell(self, name: str, sentence: str, color: str) -> None:
