@@ -480,6 +480,19 @@ def test_a_callback_that_fails_costs_neither_connection_nor_pong(
     assert caplog.text.count("on_control failed") == 2
 
 
+@pytest.mark.parametrize("code", [1000, 1003, 1007, 1014, 3000, 4999])
+def test_every_registered_close_code_is_taken_and_answered(run: RunGrid, code: int) -> None:
+    """What may be sent may also come (RFC 6455 section 7.4, with IANA's registry), and is sent back."""
+
+    async def scenario() -> tuple[int | None, bool, bytes]:
+        script = Script([accept(), close(code)])
+        ws = await connect("ws://x/", opener=script, ping_interval_s=0, close_timeout_s=0.01)
+        await ws.wait_closed()
+        return ws.close_code, ws.was_clean, script.frames[-1].payload
+
+    assert run(scenario()) == (code, True, code.to_bytes(2, "big"))
+
+
 def test_fragments_are_delivered_one_by_one_if_asked(run_grid: RunGrid) -> None:
     """Each with its opcode and whether it is the last; whole messages are fragments too."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from wsexample.errors import OptionError
@@ -137,3 +139,10 @@ def test_a_proxy_header_cannot_begin_a_second_line() -> None:
     """A line break in a header is refused."""
     with pytest.raises(OptionError):
         ProxyOptions(url="http://p", headers={"X": "a\r\nB: c"})
+
+
+@pytest.mark.parametrize("timeout_s", [0, -1, "5", float("nan")])
+def test_a_time_that_cannot_be_one_is_refused(timeout_s: Any) -> None:
+    """It would be found out by a proxy that has no time to answer."""
+    with pytest.raises(OptionError, match="timeout_s"):
+        ProxyOptions(url="http://p", timeout_s=timeout_s)

@@ -37,6 +37,7 @@ def lines_of(opcode: int, payload: bytes, *, fin: bool = True, rsv: int = 0, **s
         (2, b"\x00\xff", "BINARY 2 00 ff"),
         (2, b"\x82\xa3key\xa3abc", "BINARY 9 *** (binary that names a secret)"),
         (8, b"\x03\xe8bye", "CLOSE 5 1000 bye"),
+        (8, b"\x0f\xa1token=hush", "CLOSE 12 4001 token=***"),
         (8, b"", "CLOSE 0"),
         (9, b"\x01", "PING 1 01"),
         (10, b"", "PONG 0"),

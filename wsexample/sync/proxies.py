@@ -35,7 +35,7 @@ class ProxySettings:
         self.port: str | int = options.get("http_proxy_port") or 0
         self.auth: tuple[str, str] | None = options.get("http_proxy_auth")
         self.no_proxy: Sequence[str] | None = options.get("http_no_proxy")
-        self.timeout_s: float | None = options.get("http_proxy_timeout")
+        self.timeout_s: float | None = options.get("http_proxy_timeout") or None
         self.kind: str = options.get("proxy_type") or "http"
         if self.host and self.kind not in KINDS:
             raise proxy_kind_unknown(self.kind)

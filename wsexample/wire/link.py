@@ -38,6 +38,8 @@ __all__ = ["CLOSED", "CLOSING", "CONNECTING", "OPEN", "ClientLink", "ServerLink"
 
 CLOSED, CONNECTING, CLOSING, OPEN = 0, 1, 2, 3
 """Autobahn's states of a connection."""
+BAD_GATEWAY, NEAREST_TO_BAD_GATEWAY = 1014, 1013
+"""A close code of IANA's registry (RFC 6455 section 11.7) that Autobahn takes for none, and one that it knows."""
 
 
 class _Link(Autobahn):
@@ -52,6 +54,7 @@ class _Link(Autobahn):
     _plain: bytes | None = None
     _owed_pong: bytes | None = None
     _holds_back = False
+    _is_bad_gateway = False
 
     # -- what Autobahn tells -------------------------------------------------------------------------------------
 
@@ -71,13 +74,16 @@ class _Link(Autobahn):
             self.connection.pong_received(payload)
 
     def onCloseFrame(self, code: int | None, reasonRaw: bytes | None) -> Any:
-        result = super().onCloseFrame(code, reasonRaw)
+        self._is_bad_gateway = code == BAD_GATEWAY
+        result = super().onCloseFrame(NEAREST_TO_BAD_GATEWAY if self._is_bad_gateway else code, reasonRaw)
+        if self._is_bad_gateway and not self.failedByMe:
+            self.remoteCloseCode = BAD_GATEWAY
         if self.connection is not None:
             self.connection.closing()
         return result
 
     def sendCloseFrame(self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False) -> None:
-        super().sendCloseFrame(code, reasonUtf8, isReply)
+        super().sendCloseFrame(BAD_GATEWAY if isReply and self._is_bad_gateway else code, reasonUtf8, isReply)
         if self.connection is not None and self.state == CLOSING:
             self.connection.closing()
 

@@ -118,6 +118,10 @@ class ProxyOptions:
             object.__setattr__(self, "no_proxy", tuple(self.no_proxy))
         pairs = self.headers.items() if isinstance(self.headers, Mapping) else self.headers
         object.__setattr__(self, "headers", tuple((str(name), str(value)) for name, value in pairs))
+        if self.timeout_s is not None and not (isinstance(self.timeout_s, int | float) and self.timeout_s > 0):
+            raise OptionError(
+                f"timeout_s of a proxy must be more than zero, not {self.timeout_s!r}", option="timeout_s"
+            )
         if any(character in text for pair in pairs for text in pair for character in "\r\n\0"):
             raise OptionError("a proxy header holds a line break", option="proxy")
 

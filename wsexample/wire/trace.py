@@ -89,6 +89,7 @@ class Trace:
         """
         if opcode == 8 and len(payload) >= 2 and not self._as_hex:
             reason = payload[2:].decode("utf-8", "replace")
+            reason = reason if self._show_secrets else mask_text(reason)
             return f"{int.from_bytes(payload[:2], 'big')}{f' {reason}' if reason else ''}", []
         if not payload:
             return "", []
