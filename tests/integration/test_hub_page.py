@@ -224,7 +224,6 @@ LINK = """async () => {
     hear(message) { this.onmessage({ data: JSON.stringify(message) }); }
     close() { this.readyState = 3; }
   };
-  window.addEventListener("unhandledrejection", (event) => said.push(String(event.reason)));
   const state = (name, words) => said.push(words);
   const told = { hub() {}, data() {}, missed() {}, state, token: () => new Promise((resolve) => { answer = resolve; }) };
   const link = new Link("ws://hub", [">"], 200, told);
@@ -252,8 +251,11 @@ def test_the_link_of_the_page_keeps_what_it_has(run: Callable[[Any], Any], need:
 
     async def main() -> None:
         async with hub_with_page() as hub, browsing(chromium) as page:
+            errors: list[str] = []
+            page.on("pageerror", lambda error: errors.append(str(error)))
             await page.goto(f"http://127.0.0.1:{hub.port}/page/style.css")
             said, is_quiet_alive, seen, first = await page.evaluate(LINK)
+        assert errors == []
         assert said == ["connecting", "connection lost", "trying again (1)", "live", "the hub is silent"]
         assert (is_quiet_alive, seen) == (True, 20)
         assert first == [{"op": "auth", "token": "a token", "id": "auth"}]
