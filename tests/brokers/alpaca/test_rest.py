@@ -15,6 +15,7 @@ from tests.brokers.alpaca.payloads import KEY, SECRET
 from tests.brokers.alpaca.simulator_calls import START_NS, WHOLE
 from tests.conftest import Runner
 from wsexample.brokers.alpaca import AlpacaDataRest, AlpacaTradingRest
+from wsexample.brokers.alpaca.client.data import market_key
 from wsexample.brokers.alpaca.dialect import rfc3339
 from wsexample.brokers.alpaca.rest.replies import error_from, limit_in, wait_in
 from wsexample.brokers.alpaca.simulator import DEFAULT_KEY, DEFAULT_SECRET, AlpacaSimulator
@@ -566,6 +567,30 @@ def test_bars_have_their_length(run: Runner[None]) -> None:
             with pytest.raises(OptionError, match="no timeframe"):
                 async for _ in rest.fetch_bars(["AAPL"], 0, timeframe="1Moon"):
                     pass
+
+    run(main())
+
+
+def test_a_bar_that_goes_on_is_not_called_final(run: Runner[None]) -> None:
+    """What is read before its time is over takes nobody's place: the whole bar that comes later is no double of it."""
+    clock = ManualClock()
+    minute_ns = clock.now_ns() // (60 * 10**9) * 60 * 10**9
+    clock.advance((minute_ns + 60 * 10**9 - clock.now_ns()) / 1e9 + 30)  # in the middle of the next minute
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        bars = [{"t": rfc3339(at), "o": 1, "h": 1, "l": 1, "c": 1} for at in (minute_ns, minute_ns + 60 * 10**9)]
+        return web.json_response({"bars": {"AAPL": bars}, "next_page_token": None})
+
+    async def nobody(ws: ServerConnection) -> None:
+        await ws.close()
+
+    async def main() -> None:
+        async with serve(nobody, http=answer) as server:
+            url = server.url.replace("ws://", "http://")
+            async with AlpacaDataRest(KEY, SECRET, url=url, clock=clock) as rest:
+                over, running = [bar async for page in rest.fetch_bars(["AAPL"], minute_ns) for bar in page]
+        assert (over.state, running.state) == ("final", "running")
+        assert (market_key(over) is None, market_key(running) is None) == (False, True)
 
     run(main())
 

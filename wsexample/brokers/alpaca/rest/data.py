@@ -262,8 +262,10 @@ class AlpacaDataRest:
         if not records:
             return None
         record = records[0]
-        if isinstance(record, Bar) and interval_s != record.interval_s:
-            record = msgspec.structs.replace(record, interval_s=interval_s)
+        if isinstance(record, Bar):
+            # REST does not tell the bar that goes on from those that are over; as one of those it would stand for the last one.
+            is_over = (record.exchange_ns or 0) + interval_s * 1e9 <= record.received_ns
+            record = msgspec.structs.replace(record, interval_s=interval_s, state="final" if is_over else "running")
         return record
 
 
