@@ -26,6 +26,9 @@ def register_record(record_type: type[Record]) -> type[Record]:
 
     Classes in the modules of ``wsexample.records`` are known without it.
 
+    Parameters:
+        record_type: a subclass of `Record` with a ``tag``.
+
     Raises:
         OptionError: another class has the same kind.
     """

@@ -29,6 +29,9 @@ class Broadcaster:
             (default 1 MiB).
         too_slow: called with a reader that passes it, instead of sending; the default closes it with 1013.
 
+    Raises:
+        OptionError: the bound is below zero.
+
     Example:
         ``broadcaster.add(ws)`` in a server's handler, ``broadcaster.send("tick")`` from anywhere in its loop.
     """
@@ -70,7 +73,12 @@ class Broadcaster:
         return self.send_encoded(message.encode() if isinstance(message, str) else octets_of(message), is_text=is_text)
 
     def send_encoded(self, payload: bytes, *, is_text: bool) -> int:
-        """Send what is encoded already, as text or as binary; text must be UTF-8. Otherwise like `send`."""
+        """Send what is encoded already. Otherwise like `send`.
+
+        Parameters:
+            payload: the message.
+            is_text: whether it is text, which must be UTF-8, and not binary.
+        """
         frame = build_frame(1 if is_text else 2, payload, None)
         sent, unable, behind = send_to_all(list(self._readers.values()), frame, len(payload), self._max_backlog)
         for link in unable:

@@ -69,6 +69,11 @@ class ServerConnection(Connection):
             self._heartbeat.stop()
 
     def fragment_received(self, payload: bytes, is_binary: bool, opcode: int, is_last: bool) -> None:
+        """A fragment came: counted as a message where one begins, and then as `Connection.fragment_received` has it.
+
+        Parameters:
+            payload, is_binary, opcode, is_last: as there.
+        """
         if opcode == 0 or self._is_within_rate():
             super().fragment_received(payload, is_binary, opcode, is_last)
 

@@ -77,6 +77,9 @@ def client_context(options: TlsOptions) -> ssl.SSLContext:
     """Return a client's context; raises `OptionError` that names the file and the reason.
 
     Reading the system's store takes tens of milliseconds, so contexts are kept and shared until a file changes.
+
+    Parameters:
+        options: what to trust, who we are.
     """
     files = (options.ca_file, options.client_cert, options.client_key)
     return _client_context(options, os.environ.get("SSLKEYLOGFILE"), tuple(_changed_ns(path) for path in files))

@@ -165,6 +165,7 @@ class AlpacaTradingRest:
 
         Raises:
             RequestError: some could not be closed; names them.
+            DialectError: one was closed, and the order that does it cannot be read.
             OrderUnknownError: no answer came; it may have been done.
         """
         asked = {"cancel_orders": "true" if cancel_orders else "false"}
