@@ -75,6 +75,7 @@ async def serving(folder: Path) -> AsyncIterator[dict[str, str]]:
             "9000": str(plain.port),
             "9443": str(secure.port),
             '"ca.pem"': repr(str(folder / "ca.pem")),
+            'server_context("cert.pem"': f"server_context({str(cert)!r}",
             "/run/feed.sock": str(folder / "feed.sock"),
         }
 

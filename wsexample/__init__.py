@@ -29,7 +29,10 @@ _HOMES = {
     "ConnectOptions": "wsexample.wire.options",
     "Hub": "wsexample.hub.server",
     "PaperTradingEngine": "wsexample.paper.engine",
+    "Reject": "wsexample.wire.server",
+    "Request": "wsexample.wire.server",
     "ServeOptions": "wsexample.wire.options",
+    "ServerConnection": "wsexample.wire.server",
     "Session": "wsexample.session.session",
     "WebSocketClientFactory": "wsexample.wire.autobahn",
     "WebSocketClientProtocol": "wsexample.wire.autobahn",
@@ -48,7 +51,10 @@ __all__ = [
     "Connection",
     "Hub",
     "PaperTradingEngine",
+    "Reject",
+    "Request",
     "ServeOptions",
+    "ServerConnection",
     "Session",
     "WebSocketClientFactory",
     "WebSocketClientProtocol",
@@ -78,7 +84,7 @@ if TYPE_CHECKING:
     )
     from wsexample.wire.connection import Connection, connect
     from wsexample.wire.options import ConnectOptions, ServeOptions
-    from wsexample.wire.server import serve
+    from wsexample.wire.server import Reject, Request, ServerConnection, serve
 else:  # a type checker that saw it would take every name for an exported one
 
     def __getattr__(name: str) -> object:

@@ -7,8 +7,8 @@ from typing import assert_type
 import aiohttp.web
 
 import wsexample
-from wsexample import Connection, ConnectOptions, ServeOptions
-from wsexample.wire.server import Reject, Request, Server, ServerConnection
+from wsexample import Connection, ConnectOptions, Reject, Request, ServeOptions, ServerConnection
+from wsexample.wire.server import Server
 
 
 async def echo(ws: ServerConnection) -> None:
