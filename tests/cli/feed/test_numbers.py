@@ -17,6 +17,23 @@ def test_prices_sizes_and_counts() -> None:
 
 
 @pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0.00003, "0.00003"),
+        (0.12345678, "0.12345678"),
+        (1.00001, "1"),
+        (1234.56789, "1,234.5679"),
+        (0.30000000000000004, "0.3"),
+        (1e-9, "1.0e-09"),
+        (0.0, "0"),
+    ],
+)
+def test_a_size_is_never_cut_to_nothing(size: float, text: str) -> None:
+    """A few satoshi are not written as none, and no number ends with its point."""
+    assert size_text(size) == text
+
+
+@pytest.mark.parametrize(
     ("seconds", "text"), [(0.04, "0.0 s"), (3.24, "3.2 s"), (42.4, "42 s"), (200.0, "3 min"), (7500.0, "2 h 05 min")]
 )
 def test_lengths_of_time(seconds: float, text: str) -> None:

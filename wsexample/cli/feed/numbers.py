@@ -17,10 +17,13 @@ def price_text(price: float | None, decimals: int) -> str:
 
 
 def size_text(size: float | None) -> str:
-    """Write a size with thousands separated, decimals only where it has some."""
+    """Write a size with thousands separated, decimals only where it has some: eight below one, as coins have them, else four."""
     if size is None or not math.isfinite(size):
         return NONE
-    return f"{size:,.0f}" if size == int(size) else f"{size:,.4f}".rstrip("0")
+    if size == int(size):
+        return f"{size:,.0f}"
+    text = f"{size:,.{4 if abs(size) >= 1 else 8}f}".rstrip("0").rstrip(".")
+    return f"{size:.1e}" if text in ("0", "-0") else text
 
 
 def count_of(number: int, noun: str) -> str:
