@@ -52,6 +52,21 @@ def test_each_connection_can_have_its_own_on_close() -> None:
     assert closes == [4001, 4001]
 
 
+@pytest.mark.parametrize("ending", ["program", "cut"])
+def test_each_connection_has_one_on_close_however_it_ends(ending: str) -> None:
+    """Also the last one of the run: when the program closes it, and when it is lost and not made again."""
+    closes: list[Any] = []
+
+    def on_open(app: Any) -> None:
+        if ending == "program":
+            app.close()
+
+    with peer() if ending == "program" else peer(lambda conn: conn.shake_hands()) as server:
+        app = sync.WebSocketApp(server.url, on_open=on_open, on_close=lambda app, code, reason: closes.append(code))
+        app.run_forever(reconnect=sync.Reconnect(interval_s=0.01, close_each=True, max_attempts=0))
+    assert closes == [1000 if ending == "program" else None]
+
+
 def test_a_dead_peer_is_not_asked_to_say_goodbye() -> None:
     """After a ping timeout no close frame is sent and none is waited for."""
     with peer(saying()) as server:

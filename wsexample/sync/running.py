@@ -61,6 +61,7 @@ class Run:
         self._is_closed_loop = threading.Lock()
         self._failures = 0
         self._was_open = False
+        self._is_close_told = False
         self._ping_sent_s: float | None = None
         self._pong_came_s = 0.0
 
@@ -152,7 +153,7 @@ class Run:
         )
         ws.settimeout(getdefaulttimeout())
         app.sock = ws
-        self._was_open = False
+        self._was_open = self._is_close_told = False
         header = app.header() if callable(app.header) else app.header  # which may take its time
         if not app.keep_running:
             return
@@ -350,6 +351,7 @@ class Run:
             return False
         info(f"{failure} - reconnect")
         if self._policy.close_each and self._was_open:
+            self._is_close_told = True
             app._callback(app.on_close, *parse_close(frame))
         if self._is_custom:
             wait_s = self._policy.wait_s(self._failures)
@@ -387,5 +389,5 @@ class Run:
             if waker is not None:
                 waker.close()
             app._run = None
-        if self._policy is None or not self._policy.close_each or not self._was_open or app.last_close_frame is None:
+        if not self._is_close_told:
             app._callback(app.on_close, *parse_close(app.last_close_frame))
