@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""Write docs/records.md: every record with its fields, types and units, as the classes themselves describe them.
+
+python3 scripts/records.py           write the page anew
+python3 scripts/records.py --check   say whether it is out of date, with exit status 1
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import re
+import sys
+from typing import TYPE_CHECKING, get_type_hints
+
+from venv_setup import ROOT, check_python, run_inside, venv_program
+
+if TYPE_CHECKING:
+    from wsexample.records.market import Record
+
+PAGE = ROOT / "docs" / "records.md"
+BEGIN = "<!-- records: written by scripts/records.py -->\n"
+END = "<!-- end of records -->\n"
+
+
+def plain(text: str) -> str:
+    """Return a docstring as it stands in the cell of a table."""
+    return " ".join(text.split()).replace("``", "`").replace("|", "\\|")
+
+
+def type_name(hint: object) -> str:
+    """Return a type as one writes it where its names are imported."""
+    name = hint.__name__ if isinstance(hint, type) and not hasattr(hint, "__args__") else str(hint)
+    return re.sub(r"\b(?:\w+\.)+(?=\w)", "", name).replace("|", "\\|")
+
+
+def fields(record_type: type[Record], passed_over: set[str]) -> list[str]:
+    """Return the table of a record's fields, those that all records have left out."""
+    import msgspec
+
+    from wsexample.records.fields import describe
+
+    hints = get_type_hints(record_type)
+    needed = {field.name for field in msgspec.structs.fields(record_type) if field.required}
+    lines = ["| field | type | unit | |", "|---|---|---|---|"]
+    for column in describe(record_type).columns:
+        if column.name not in passed_over:
+            star = "*" if column.name in needed else ""
+            name, kind = f"`{column.name}`{star}", f"`{type_name(hints[column.name])}`"
+            lines.append(f"| {name} | {kind} | {column.unit} | {plain(column.description)} |")
+    return lines
+
+
+def tables() -> str:
+    """Return what stands between the marks: a list of all records, then the fields of each."""
+    import msgspec
+
+    from wsexample.records.kinds import record_kinds, table_name
+    from wsexample.records.market import Quote, Record
+
+    kinds = sorted(record_kinds().items(), key=lambda item: item[1].__module__.endswith("journal"))
+    shared = {field.name for field in msgspec.structs.fields(Record)}
+    lines = ["| record | kind | table | from | |", "|---|---|---|---|---|"]
+    for kind, record_type in kinds:
+        title, about = record_type.__name__, plain((record_type.__doc__ or "").splitlines()[0])
+        home = record_type.__module__
+        lines.append(f"| [`{title}`](#{title.lower()}) | `{kind}` | `{table_name(kind)}` | `{home}` | {about} |")
+    own = {field.name for field in msgspec.structs.fields(Quote)} - shared
+    lines += ["", "## Fields of every record", "", *fields(Quote, own)]
+    for _, record_type in kinds:
+        lines += ["", f"## {record_type.__name__}", "", *fields(record_type, shared)]
+    return "\n".join(lines) + "\n"
+
+
+def page(old: str) -> str:
+    """Return the page with its tables written anew."""
+    head, _, rest = old.partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    return f"{head}{BEGIN}\n{tables()}\n{END}{tail}"
+
+
+def main() -> int:
+    """Write the page, or compare with it."""
+    check_python()
+    parser = argparse.ArgumentParser(
+        description=__doc__, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when the page is out of date")
+    options = parser.parse_args()
+    if importlib.util.find_spec("msgspec") is None:
+        run_inside(venv_program("python"), __file__, sys.argv[1:])
+    sys.path.insert(0, str(ROOT))
+    old = PAGE.read_text(encoding="utf-8")
+    new = page(old)
+    if options.check:
+        if new != old:
+            print("docs/records.md is out of date; run scripts/records.py", file=sys.stderr)
+        return int(new != old)
+    PAGE.write_text(new, encoding="utf-8")
+    print(f"docs/records.md: {new.count('## ')} headings")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
