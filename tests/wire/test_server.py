@@ -566,6 +566,18 @@ def test_a_server_on_every_address_has_a_url_to_reach_it(run: RunGrid) -> None:
     assert run(scenario()) == "x"
 
 
+@pytest.mark.parametrize("host", [None, "localhost"])
+def test_a_port_that_the_system_chooses_is_the_same_for_all_addresses(run_grid: RunGrid, host: str | None) -> None:
+    """IPv4 and IPv6 clients find the server by the same number, and its URL leads to it."""
+
+    async def scenario() -> tuple[int, str | bytes]:
+        async with serve(echo, host) as server, connect(server.url) as ws:
+            await ws.send("x")
+            return len({sock.getsockname()[1] for sock in server.sockets}), await ws.receive(5)
+
+    assert run_grid(scenario()) == (1, "x")
+
+
 def test_a_server_that_does_not_listen_has_no_port(run: RunGrid) -> None:
     """Asking too early is the caller's mistake."""
 

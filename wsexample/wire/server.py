@@ -36,6 +36,9 @@ log = logging.getLogger("wsexample.server")
 ARRIVING_TURNS = 3
 """Turns of the loop in which whom asyncio has accepted becomes a connection; it loses those whose listener is closed before."""
 
+SAME_PORT_TRIES = 10
+"""How often a port is looked for that is free on all addresses of a host."""
+
 Handler = Callable[["ServerConnection"], Awaitable[None]]
 HttpHandler = Callable[["web.BaseRequest"], Awaitable["web.StreamResponse"]]
 
@@ -162,11 +165,27 @@ class Server:
             if self._unix is not None:
                 self._listener = await loop.create_unix_server(factory, sock=self._unix.take(), **arguments)
             else:
-                self._listener = await loop.create_server(factory, self._host, self._requested_port, **arguments)
+                self._listener = await self._listen(factory, **arguments)
         except OSError as error:
             path = self._unix.path if self._unix is not None else None
             raise listen_error(error, host=self._host, port=self._requested_port, unix_path=path) from error
         return self
+
+    async def _listen(self, factory: Any, **arguments: Any) -> asyncio.Server:
+        """Listen on every address of the host; on the same port where the system chooses it, which gives each its own."""
+        listen = asyncio.get_running_loop().create_server
+        listener = await listen(factory, self._host, self._requested_port, **arguments)
+        for _ in range(SAME_PORT_TRIES):
+            ports = {sock.getsockname()[1] for sock in listener.sockets}
+            if len(ports) == 1:
+                break
+            listener.close()
+            await listener.wait_closed()
+            try:
+                listener = await listen(factory, self._host, ports.pop(), **arguments)
+            except OSError:  # another program has it for one of the addresses
+                listener = await listen(factory, self._host, 0, **arguments)
+        return listener
 
     @property
     def sockets(self) -> tuple[Any, ...]:
