@@ -121,6 +121,7 @@ def test_the_flags_make_the_kind_of_order(alpaca: SimulatedBroker, flags: tuple[
         (("buy", "AAPL", "1", "--limit", "1_5"), 2, "'1_5' is not a number above zero"),
         (("buy", "AAPL", "1", "--trail", "1", "--limit", "2"), 2, "neither --limit nor --stop"),
         (("buy", "AAPL", "99999999"), 22, "insufficient buying power"),
+        (("buy", "NOPE", "1"), 78, 'asset "NOPE" not found'),
         (("cancel",), 2, "give either ORDER_ID or --all"),
         (("cancel", "nonsense"), 22, "order not found"),
         (("close", "AAPL", "--all"), 2, "give either SYMBOL or --all"),

@@ -100,7 +100,7 @@ def test_a_source_that_fails_ends_the_hub(launch: Callable[..., Running]) -> Non
     """With its status and one line; its own words stand above."""
     hub = launch("main", "hub", "--listen", "0", "--", "watch", "127.0.0.1:1", "--no-reconnect")
     hub.wait_for("watch has ended with status 7")
-    assert hub.finish() == 2
+    assert hub.finish() == 7
 
 
 def test_tokens_are_made_listed_and_taken_away(tmp_path: Path) -> None:

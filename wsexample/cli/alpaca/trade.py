@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from functools import wraps
@@ -23,6 +24,7 @@ from wsexample.errors import (
     NetworkError,
     OrderRejectedError,
     OrderUnknownError,
+    UnknownSymbolError,
     WsExampleError,
 )
 from wsexample.records.orders import Order, OrderRequest, OrderStatus
@@ -34,6 +36,8 @@ __all__ = ["ORDERS", "buy", "cancel", "close", "sell"]
 
 POLL_S = 0.5
 """Between two looks at an order that is waited for; an account may make 200 calls a minute."""
+_IS_UNKNOWN = re.compile(r'asset ("[^"]*" )?not found')
+"""Alpaca's words about an order for something that it does not have; number and HTTP status are those of other refusals."""
 
 ORDERS = (
     Column("Symbol", lambda item: item.symbol, is_text=True),
@@ -196,7 +200,13 @@ def _place(
     _ask_first(access, f"{request.side} {amount} {request.symbol}{price} ({request.order_type})", is_sure=is_sure)
 
     async def work(rest: AlpacaTradingRest) -> None:
-        order = await rest.submit_order(request)
+        try:
+            order = await rest.submit_order(request)
+        except OrderRejectedError as error:
+            if not _IS_UNKNOWN.match(error.words):
+                raise
+            told = f"Alpaca refused the order: {error.words} (HTTP {error.http_status}, {error.code})"
+            raise UnknownSymbolError(told, symbols=(request.symbol,), venue="alpaca", words=error.words) from error
         if wait_s is not None:
             order = await _ended(rest, order, wait_s)
         show([order], ORDERS, wants_json=wants_json, color=color)

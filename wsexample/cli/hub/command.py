@@ -19,9 +19,9 @@ from wsexample.cli.help_text import epilog
 from wsexample.cli.hub.log import FORMATS, show_log
 from wsexample.cli.leash import environment_of_child
 from wsexample.cli.options import ADDRESS, CONTEXT, Command, debug_option, option, quiet_option
-from wsexample.cli.running import Stop, run_command, say
+from wsexample.cli.running import Stop, run_command, say, say_error
 from wsexample.cli.tapes.options import pace_options
-from wsexample.errors import OptionError
+from wsexample.errors import OptionError, StateError
 
 if TYPE_CHECKING:
     from wsexample.hub.access import Access
@@ -52,9 +52,10 @@ SERVING, READERS, OTHERS = "Serving", "Readers", "Other hubs"
 
 NOTE = """A source is a streaming command with its arguments (behind --), a tape, a file of records, or
 standard input. Readers connect to ws://HOST:PORT/v1/stream (docs/hub.md has the language), with
-wsexample watch, or open http://HOST:PORT/ in a browser. Hubs with the same --backplane and --lease share
-topics: one reads its source, the others stand by with theirs and take over when it dies; without a SOURCE
-a hub never does. Account records travel there too: let only hubs read wsxhub.> on those servers."""
+wsexample watch, or open http://HOST:PORT/ in a browser. A source that is a command and
+fails ends the hub with its exit status. Hubs with the same --backplane and --lease share topics: one reads
+its source, the others stand by with theirs and take over when it dies; without a SOURCE a hub never does.
+Account records travel there too: let only hubs read wsxhub.> on those servers."""
 
 
 @click.command(
@@ -139,7 +140,11 @@ def main(source: tuple[str, ...], upstream: str | None, quiet: bool, debug: bool
     source = (*_UPSTREAMS.get(upstream, ()), *source) if upstream is not None else source
 
     async def program(stop: Stop) -> int:
-        return await _run(source, chosen, stop, is_quiet=quiet)
+        try:
+            return await _run(source, chosen, stop, is_quiet=quiet)
+        except _SourceError as failed:
+            say_error(failed, debug=debug)
+            return failed.status
 
     run_command(program, debug=debug)
 
@@ -303,6 +308,15 @@ def _tell(
 # -- sources -----------------------------------------------------------------------------------------------------------
 
 
+class _SourceError(StateError):
+    """A source that is a command has failed; the hub ends with its exit status."""
+
+    def __init__(self, name: str, status: int) -> None:
+        super().__init__(f"{name} has ended with status {status}; what it said is above")
+        self.status = status if status > 0 else 128 - status
+        """That status; of one that a signal ended, what a shell makes of it."""
+
+
 async def _batches(source: Sequence[str], chosen: dict[str, Any]) -> AsyncGenerator[Sequence[Record], None]:
     """Yield what a source streams."""
     from wsexample.cli.record_files import STDIN, records_from
@@ -323,7 +337,6 @@ async def _batches(source: Sequence[str], chosen: dict[str, Any]) -> AsyncGenera
 
 async def _from_command(words: Sequence[str]) -> AsyncIterator[list[Record]]:
     """Run a streaming command beside this one and yield the records that it prints."""
-    from wsexample.errors import StateError
     from wsexample.records.fields import UnknownRecord, decode_json
 
     process = await asyncio.create_subprocess_exec(
@@ -345,7 +358,7 @@ async def _from_command(words: Sequence[str]) -> AsyncIterator[list[Record]]:
                 yield batch
         status = await process.wait()
         if status:
-            raise StateError(f"{words[0]} has ended with status {status}; what it said is above")
+            raise _SourceError(words[0], status)
     finally:
         if process.returncode is None:
             process.terminate()

@@ -14,6 +14,7 @@ from wsexample.cli.running import Stop, say
 from wsexample.cli.symbols import spelled
 from wsexample.cli.weex.access import WeexAccess, weex_access
 from wsexample.cli.weex.market import INTERVALS
+from wsexample.errors import BrokerError, RequestError, UnknownSymbolError
 from wsexample.records.market import Bar, Record
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ __all__ = ["history"]
 MS_NS = 1_000_000
 MOST = 1_000
 """Rows of an answer, as documented."""
+PARAMETER_INVALID = -1142
+"""What WEEX answers market calls with that name an unknown symbol, among others."""
 
 _TIME = Column("Time", lambda item: when(item.exchange_ns), is_text=True)
 _SYMBOL = Column("Symbol", lambda item: item.symbol, is_text=True)
@@ -109,7 +112,10 @@ def history(
 
             async with WeexRest(access.config()) as rest:
                 for name in dict.fromkeys(spell(word) for word in spelled(symbols)):
-                    found.extend(await _read(rest, what, name, interval, last, limit))
+                    try:
+                        found.extend(await _read(rest, what, name, interval, last, limit))
+                    except RequestError as error:
+                        raise await _named(error, rest, name) from error
 
         if not await stop.race(read()):
             return stop.exit_code
@@ -119,6 +125,13 @@ def history(
         return stop.exit_code
 
     access.run(program, debug=debug)
+
+
+async def _named(error: RequestError, rest: WeexRest, name: str) -> BrokerError:
+    """Return the error of a refused call, which names a symbol that is not listed: WEEX only says that a parameter is wrong."""
+    if error.code != PARAMETER_INVALID or name in {row.get("symbol") for row in await rest.fetch_symbols()}:
+        return error
+    return UnknownSymbolError(f"{error}: {name} is not listed", symbols=(name,), venue="weex", words=error.words)
 
 
 async def _read(rest: WeexRest, what: str, name: str, interval: str, last: float | None, limit: int) -> list[Record]:
