@@ -88,6 +88,24 @@ def test_time_in_which_the_loop_stood_still_does_not_count(run_grid: Callable[[A
     assert run_grid(scenario()) == 2
 
 
+def test_a_loop_that_is_always_late_gives_up_too(run: Callable[[Any], Any]) -> None:
+    """Each stall counts against the same allowance, which is as long as the timeout."""
+
+    async def scenario() -> int:
+        patient = Patient(timeout_s=0.02)
+        loop = asyncio.get_running_loop()
+
+        def hold_up() -> None:
+            time.sleep(STALL_S + 0.01)
+            if not patient.given_up.done():
+                loop.call_soon(hold_up)
+
+        hold_up()
+        return await patient.given_up
+
+    assert run(scenario()) == 1
+
+
 def test_without_a_timeout_it_only_asks(run: Callable[[Any], Any]) -> None:
     """Zero pings on and never gives up."""
 

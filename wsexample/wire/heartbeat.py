@@ -2,7 +2,7 @@
 
 Whatever arrives counts as a sign of life, also the bytes of a long message. Nobody is given up while reading is paused,
 because then the answer may be waiting in our own socket; and time in which the loop stood still does not count, for then neither
-was the ping sent nor the answer read.
+was the ping sent nor the answer read. That adds one more timeout at most: a loop that is always late has its deadlines too.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ class Heartbeat:
     __slots__ = (
         "_due_s",
         "_give_up",
+        "_grace_s",
         "_interval_s",
         "_is_paused",
         "_loop",
@@ -60,6 +61,7 @@ class Heartbeat:
         self._loop = asyncio.get_running_loop()
         self._seen: object = None
         self._due_s = 0.0
+        self._grace_s = timeout_s
         self._timer: asyncio.TimerHandle | None = self._loop.call_later(interval_s, self._beat)
 
     def stop(self) -> None:
@@ -79,6 +81,7 @@ class Heartbeat:
         self._seen = self._progress()
         # The timer first: whoever ends the connection while the ping is sent stops it.
         if self._timeout_s:
+            self._grace_s = self._timeout_s
             self._check_in(self._timeout_s)
         else:
             self._timer = self._loop.call_later(self._interval_s, self._beat)
@@ -93,8 +96,10 @@ class Heartbeat:
         if self._progress() != self._seen or self._is_paused():
             self._seen = None
             self._timer = self._loop.call_later(self._interval_s, self._beat)
-        elif late_s > STALL_S:
-            self._check_in(min(late_s, self._timeout_s))
+        elif late_s > STALL_S and self._grace_s > 0:
+            extra_s = min(late_s, self._grace_s)
+            self._grace_s -= extra_s
+            self._check_in(extra_s)
         else:
             self._timer = None
             self._give_up()
