@@ -275,6 +275,38 @@ def test_what_cannot_be_read_is_counted_and_kept(payload: bytes) -> None:
     assert list(dialect.kept) == [payload]
 
 
+def test_a_row_that_cannot_be_read_takes_no_other_along() -> None:
+    """Executions beside it in the same frame are handed over; it is counted and kept."""
+    dialect = subscribed(PRIVATE)
+    frame = plain("fill")
+    (good,) = frame["d"]
+    bad: list[Any] = [good | {"fillFee": "n/a"}, {"id": "3"}, "text", None]
+    frame["d"] = [good, *bad, good | {"id": "4"}]
+    assert [fill.fill_id for fill in tell(dialect, frame).records] == [good["id"], "4"]  # type: ignore[attr-defined]
+    assert dialect.unreadable == len(bad)
+
+
+@pytest.mark.parametrize("change", [{"v": "501"}, {"v": None}, {"E": "1795000100016"}, {"E": None}, {"msgEvent": None}])
+def test_what_nobody_needs_of_a_frame_costs_no_execution(change: dict[str, Any]) -> None:
+    """Of the private socket examples are all there is: another type around the rows loses none of them."""
+    before, after = only(tell(subscribed(PRIVATE), "fill")), only(tell(subscribed(PRIVATE), plain("fill") | change))
+    assert after == before
+
+
+@pytest.mark.parametrize("message", [{"type": "ping", "time": 1795000140000}, {"type": "ping", "event": None}])
+def test_pings_of_another_shape_are_answered(message: dict[str, Any]) -> None:
+    """A ping that is not answered costs the connection in the end."""
+    assert sent(tell(subscribed(PRIVATE), message)) == [{"method": "PONG", "id": 2}]
+
+
+def test_an_answer_may_have_no_words() -> None:
+    """Null is none."""
+    dialect = WeexDialect()
+    dialect.start()
+    dialect.subscribe(PUBLIC)
+    assert tell(dialect, {"result": True, "id": 1, "msg": None, "event": None}).confirmed == tuple(PUBLIC)
+
+
 def test_an_unknown_event_is_counted() -> None:
     """A kind that the venue invents tomorrow stops nobody."""
     dialect = subscribed(PUBLIC)

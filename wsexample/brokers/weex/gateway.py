@@ -105,7 +105,7 @@ class WeexGateway(OrderGateway):
         return self._orders([await self._rest.fetch_order(order_id)])[0]
 
     async def fetch_orders(self, status: str = "open", *, symbol: str | None = None) -> Sequence[Order]:
-        """Return orders, oldest first, 100 of each kind at most.
+        """Return orders, oldest first: all that wait, and 100 at most of those that are over.
 
         Parameters:
             status: "open" (default), "closed" or "all".

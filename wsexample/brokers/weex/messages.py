@@ -29,15 +29,13 @@ class Head(msgspec.Struct, gc=False):
 
 
 class Control(msgspec.Struct, kw_only=True):
-    """An answer, a ping or the greeting."""
+    """An answer, a ping or the greeting; only what is needed is read, for nobody has captured all of them."""
 
-    event: str = ""
-    type: str = ""
-    time: str = ""
+    event: str | None = None
+    type: str | None = None
     result: bool | None = None
     id: int | str | None = None
-    msg: str = ""
-    method: str = ""
+    msg: str | None = None
 
 
 class DepthFrame(msgspec.Struct, Generic[Entry], gc=False, kw_only=True):
@@ -136,9 +134,12 @@ class BookTickerFrame(msgspec.Struct):
 
 
 class PrivateFrame(msgspec.Struct):
-    """Rows of an account's channel: texts, but for a few booleans."""
+    """Rows of an account's channel: texts, but for a few booleans. A row that cannot be read takes no other along."""
 
-    d: list[dict[str, Any]]
-    E: Millis | None = None
-    v: int | None = None
-    msgEvent: str = ""  # noqa: N815 - the venue's name
+    d: list[Any]
+    E: Any = None
+    """Time of the frame, milliseconds."""
+    v: Any = None
+    """Version of the account; what it counts is not known."""
+    msgEvent: str | None = None  # noqa: N815 - the venue's name
+    """What brought it about."""

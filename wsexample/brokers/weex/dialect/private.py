@@ -22,7 +22,7 @@ from typing import Any
 
 from wsexample.brokers.weex.codes import STATUSES, VENUE
 from wsexample.brokers.weex.dialect.items import WeexMessage
-from wsexample.brokers.weex.dialect.numbers import MS_NS, amount, millis_ns, text_in
+from wsexample.brokers.weex.dialect.numbers import amount, millis_ns, text_in
 from wsexample.brokers.weex.messages import PrivateFrame
 from wsexample.records.market import Record
 from wsexample.records.orders import OPEN_STATUSES, Balance, Fill, Order, OrderStatus, Position
@@ -117,6 +117,8 @@ class AccountReader:
         make = self._makers[channel]
         found = []
         for row in frame.d:
+            if not isinstance(row, dict):
+                raise ValueError(f"a row is a {type(row).__name__}")
             data, record, derived = make(row, frame, received_ns)
             found.append(
                 WeexMessage(
@@ -267,7 +269,11 @@ class AccountReader:
 
 
 def _ms(frame: PrivateFrame) -> int | None:
-    return None if frame.E is None else frame.E * MS_NS
+    """Return the time of the frame; None where it has none, for a row counts without it too."""
+    try:
+        return millis_ns(frame.E)
+    except ValueError:
+        return None
 
 
 def _copy(data: dict[str, Any], row: Row, names: tuple[tuple[str, str], ...]) -> None:

@@ -203,11 +203,21 @@ class WeexDialect(Dialect):
         if event == "bookTicker":
             return self._hand_over(quotes(self._quote(payload), received_ns))
         if event in PRIVATE_TOPICS:
-            return self._hand_over(self._account.read(event, self._private(payload), received_ns))
+            return self._hand_over(self._account_rows(event, payload, received_ns))
         if event:
             self.unknown += 1
             return NOTHING
         return self._controlled(self._control(payload))
+
+    def _account_rows(self, event: str, payload: bytes, received_ns: int) -> list[WeexMessage]:
+        """Read a private frame row by row: one that cannot be read is counted, and its neighbours are handed over."""
+        frame, found = self._private(payload), []
+        for row in frame.d:
+            try:
+                found += self._account.read(event, msgspec.structs.replace(frame, d=[row]), received_ns)
+            except _UNREADABLE:
+                self._keep(payload)
+        return found
 
     def _controlled(self, control: Control) -> Step:
         if "ping" in (control.event, control.type):
@@ -227,7 +237,7 @@ class WeexDialect(Dialect):
             middle = len(wanted) // 2
             return Step(replies=[self._ask(wanted[:middle]), self._ask(wanted[middle:])])
         self._topics.difference_update(wanted)
-        return Step(refused=[(topic, stream_error(control.msg, topic)) for topic in wanted])
+        return Step(refused=[(topic, stream_error(control.msg or "", topic)) for topic in wanted])
 
     def _hand_over(self, messages: list[WeexMessage]) -> Step:
         records: list[Record] = [
