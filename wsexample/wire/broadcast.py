@@ -101,5 +101,5 @@ class Broadcaster:
             self.skipped += 1
             self._too_slow(connection)
             return 0
-        connection.send_soon(message)
+        connection._send_soon(message)
         return 1

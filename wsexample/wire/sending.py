@@ -166,15 +166,8 @@ class Sending(Closing):
         while self._fragmenting is not None and not self.over.done():
             await asyncio.wait({self._fragmenting, self.over}, return_when=asyncio.FIRST_COMPLETED)
 
-    def send_soon(self, message: str | bytes) -> None:
-        """Send one message as `send_nowait` does, but behind a message in fragments that is being sent.
-
-        Parameters:
-            message: str is sent as text, bytes as binary.
-
-        Raises:
-            ConnectionClosed: the connection is over or being closed.
-        """
+    def _send_soon(self, message: str | bytes) -> None:
+        """Send one message as `send_nowait` does, but behind a message in fragments that is being sent."""
         if self._fragmenting is None or self._link.state != OPEN:
             self.send_nowait(message)
         else:
