@@ -292,6 +292,20 @@ def test_the_past_is_read_and_stored(weex: SimulatedBroker, tmp_path: Path) -> N
         assert database.execute("SELECT count(*) FROM trades").fetchone() == (len(trades),)
 
 
+@pytest.mark.parametrize("row", [[1, "1"], [1, "1", "1", "1", "1", "1", "soon"], [None] * 11, ["x"] * 11])
+def test_a_candle_that_is_none_is_a_strange_reply(
+    weex: SimulatedBroker, monkeypatch: pytest.MonkeyPatch, row: list[Any]
+) -> None:
+    """Not a defect of the program."""
+
+    async def odd(rest: WeexRest, *arguments: Any, **facts: Any) -> list[list[Any]]:
+        return [row]
+
+    monkeypatch.setattr(WeexRest, "fetch_candles", odd)
+    result = ask(weex, "history", "candles", "BTCUSDT")
+    assert (result.exit_code, "a candle that cannot be read" in result.stderr) == (8, True), result.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "shown", "columns"),
     [

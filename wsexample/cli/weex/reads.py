@@ -14,7 +14,7 @@ from wsexample.cli.running import Stop, say
 from wsexample.cli.symbols import spelled
 from wsexample.cli.weex.access import WeexAccess, weex_access
 from wsexample.cli.weex.market import INTERVALS
-from wsexample.errors import BrokerError, RequestError, UnknownSymbolError
+from wsexample.errors import BrokerError, DialectError, RequestError, UnknownSymbolError
 from wsexample.records.market import Bar, Record
 
 if TYPE_CHECKING:
@@ -145,7 +145,10 @@ async def _read(rest: WeexRest, what: str, name: str, interval: str, last: float
         now_ms = time.time_ns() // MS_NS
         rows = await rest.fetch_candles(name, interval, MOST, start_ms=now_ms - round(last * 1000), end_ms=now_ms)
     received_ns = time.time_ns()
-    bars = [_bar(name, row, interval, received_ns) for row in rows]
+    try:
+        bars = [_bar(name, row, interval, received_ns) for row in rows]
+    except (ValueError, TypeError, IndexError) as error:
+        raise DialectError(f"WEEX answered with a candle that cannot be read: {error}", venue="weex") from None
     return sorted(bars, key=lambda bar: bar.exchange_ns or 0)
 
 
