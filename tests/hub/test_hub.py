@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -496,6 +498,23 @@ def test_nonsense_without_end_is_closed(run: Run) -> None:
                 assert await client.close_code() == code
 
     run(main())
+
+
+def test_a_kind_of_ones_own_is_no_account_record_whenever_it_was_registered() -> None:
+    """A program that registers its records before it imports the hub has the same readers as one that does so later."""
+    program = """
+from wsexample.records.kinds import register_record
+from wsexample.records.market import Record
+
+class Funding(Record, frozen=True, kw_only=True, tag="funding"):
+    rate: float
+
+register_record(Funding)
+from wsexample.hub.access import MARKET_DATA
+print(MARKET_DATA.allow("mine.A.funding"), MARKET_DATA.allow("mine.A.fill"))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("True False\n", "")
 
 
 def test_rights_without_account_hide_account_topics() -> None:

@@ -22,7 +22,8 @@ from typing import Any
 from wsexample.errors import CredentialsError, OptionError, StorageError
 from wsexample.hub.masking import TOKEN_PREFIX
 from wsexample.hub.topics import check_pattern, matcher
-from wsexample.records.kinds import is_market_data, record_kinds
+from wsexample.records.kinds import record_kinds
+from wsexample.records.orders import Order
 
 __all__ = ["EVERYTHING", "MARKET_DATA", "Access", "Rights", "TokenFile"]
 
@@ -52,15 +53,19 @@ class Rights:
         return _matcher(self.topics)(topic)
 
     def is_over(self, now_ns: int) -> bool:
-        """Whether they have ended."""
+        """Whether they have ended.
+
+        Parameters:
+            now_ns: the present, UTC epoch nanoseconds.
+        """
         return self.expires_ns is not None and now_ns >= self.expires_ns
 
 
 _matcher = lru_cache(maxsize=1000)(matcher)
-_JOURNAL = frozenset({"gap", "connection"})
 _ACCOUNT_KINDS = frozenset(
-    kind for kind, record_type in record_kinds().items() if not is_market_data(record_type) and kind not in _JOURNAL
+    kind for kind, record_type in record_kinds().items() if record_type.__module__ == Order.__module__
 )
+"""None of a program's own, whether it has registered them before this was imported or not."""
 
 EVERYTHING = Rights("owner", account=True, personal=True)
 """Rights of whoever runs the hub."""
@@ -74,6 +79,9 @@ class Access:
     Parameters:
         tokens: where they are; None needs none, and everybody has the rights of ``anybody``.
         anybody: rights without a token; None wants one.
+
+    Raises:
+        OptionError: both are None, and nobody could read.
     """
 
     def __init__(self, tokens: TokenFile | None = None, *, anybody: Rights | None = MARKET_DATA) -> None:
@@ -86,6 +94,10 @@ class Access:
 
     def rights_of(self, token: str | None, now_ns: int) -> Rights:
         """Return the rights that a token gives, or those of anybody without one.
+
+        Parameters:
+            token: what the reader has shown.
+            now_ns: the present, UTC epoch nanoseconds.
 
         Raises:
             CredentialsError: the token is wrong, has expired or was revoked; or one is needed.
@@ -102,7 +114,12 @@ class Access:
         return found
 
     def still_allows(self, rights: Rights, now_ns: int) -> bool:
-        """Whether rights that were given still hold."""
+        """Whether rights that were given still hold.
+
+        Parameters:
+            rights: as `rights_of` has returned them.
+            now_ns: the present, UTC epoch nanoseconds.
+        """
         if rights.is_over(now_ns):
             return False
         return rights is self.anybody or self._tokens is None or self._tokens.has(rights)
@@ -145,6 +162,13 @@ class TokenFile:
         expires_ns: int | None = None,
     ) -> str:
         """Make a token and return it; it cannot be had again.
+
+        Parameters:
+            name: who it is for; one token each.
+            topics: patterns of what may be read (default: everything).
+            account: whether orders, fills, positions and accounts are among that.
+            personal: whether account numbers stand in them.
+            expires_ns: when it ends, UTC epoch nanoseconds; None for never.
 
         Raises:
             OptionError: the name is taken, or a pattern makes no sense.
