@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
+import trustme
 
 from tests.brokers.weex.pages import environment
 from tests.conftest import Runner
 from tests.test_docs import ROOT, Block, blocks
 from wsexample.brokers.alpaca.simulator import DEFAULT_KEY, DEFAULT_SECRET, AlpacaSimulator
 from wsexample.brokers.weex.simulator import WeexSimulator
+from wsexample.errors import CredentialsError
 from wsexample.hub.server import Hub
 from wsexample.ports import Record
 from wsexample.records.market import Board, Quote, Trade
@@ -26,6 +28,7 @@ ELSEWHERE = {
     "alpaca.md": "tests/brokers/alpaca/test_documentation.py",
     "cookbook.md": "tests/test_cookbook.py",
     "kabu.md": "tests/brokers/kabu/test_documentation.py",
+    "records.md": "tests/records/test_documentation.py",
     "session.md": "tests/session/test_docs.py",
     "sync.md": "tests/sync/test_docs.py",
     "tape.md": "tests/tape/test_docs.py",
@@ -34,7 +37,7 @@ ELSEWHERE = {
 """Pages whose own test runs all their programs."""
 COMPILED = {"development.md": "fragments for whoever adds a target or a test; tests/fuzz runs the targets"}
 """Pages whose programs are no programs, and why; tests/test_docs.py compiles them."""
-HERE = {"credentials.md": 1, "hub.md": 2, "kabu.md": 1, "paper.md": 4, "sinks.md": 4, "weex.md": 3}
+HERE = {"credentials.md": 1, "hub.md": 3, "kabu.md": 1, "paper.md": 4, "sinks.md": 4, "weex.md": 3}
 """How many programs of which page run below; of kabu.md the one that no other test runs."""
 
 
@@ -96,29 +99,39 @@ def test_credentials(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyte
     assert "hunter2" not in said
 
 
-def test_a_hub_and_its_reader(
-    run: Runner[None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """What the one program publishes, the other prints."""
-    quote = Quote(venue="alpaca", symbol="AAPL", received_ns=1, bid_price=227.5)
-    reading, publishing = program("hub.md", 0), program("hub.md", 1)
-    opened: asyncio.Queue[Hub] = asyncio.Queue()
+QUOTE = Quote(venue="alpaca", symbol="AAPL", received_ns=1, bid_price=227.5)
+
+
+class Source:
+    """A session as a hub sees it: one quote, then quiet."""
+
+    async def batches(self) -> AsyncIterator[list[Record]]:
+        yield [QUOTE]
+        await asyncio.Event().wait()
+
+
+def on_a_free_port(opened: asyncio.Queue[Hub]) -> type[Hub]:
+    """`Hub` as a page writes it, on this machine alone and on a port of the system's; tells when it listens."""
 
     class OnAFreePort(Hub):
-        def __init__(self, port: int) -> None:
-            super().__init__(port=0)
+        def __init__(self, host: str | None = None, port: int = 0, **others: Any) -> None:
+            super().__init__(port=0, **others)
 
         async def __aenter__(self) -> Self:
             await super().__aenter__()
             opened.put_nowait(self)
             return self
 
-    publishing["Hub"] = OnAFreePort
+    return OnAFreePort
 
-    class Source:
-        async def batches(self) -> AsyncIterator[list[Record]]:
-            yield [quote]
-            await asyncio.Event().wait()
+
+def test_a_hub_and_its_reader(
+    run: Runner[None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the one program publishes, the other prints."""
+    reading, publishing = program("hub.md", 0), program("hub.md", 1)
+    opened: asyncio.Queue[Hub] = asyncio.Queue()
+    publishing["Hub"] = on_a_free_port(opened)
 
     async def main() -> None:
         owner = asyncio.ensure_future(publishing["publish"](Source()))
@@ -129,6 +142,37 @@ def test_a_hub_and_its_reader(
         reader = asyncio.ensure_future(reading["show"]())
         async with asyncio.timeout(20):
             while "AAPL" not in capsys.readouterr().out:
+                await asyncio.sleep(0.01)
+        for task in (reader, owner):
+            task.cancel()
+        await asyncio.gather(reader, owner, return_exceptions=True)
+
+    run(main())
+
+
+def test_a_hub_for_some(run: Runner[None], folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Over TLS, whoever has a token reads what it is for; another token is refused."""
+    names = program("hub.md", 2)
+    ca = trustme.CA()
+    ca.cert_pem.write_to_path("ca.pem")
+    certificate = ca.issue_cert("localhost")
+    certificate.private_key_pem.write_to_path("key.pem")
+    certificate.cert_chain_pems[0].write_to_path("cert.pem")
+    token = names["TokenFile"]("tokens.json").add("anna", topics=["alpaca.>"])
+    opened: asyncio.Queue[Hub] = asyncio.Queue()
+    names["Hub"] = on_a_free_port(opened)
+    options = names["ConnectOptions"]
+
+    async def main() -> None:
+        owner = asyncio.ensure_future(names["publish_to_some"](Source()))
+        async with asyncio.timeout(20):
+            port = str((await opened.get()).port)
+        names["ConnectOptions"] = lambda url, tls: options(url=url.replace("9100", port), tls=tls)
+        with pytest.raises(CredentialsError, match="the token is unknown"):
+            await names["show_newest"]("another")
+        reader = asyncio.ensure_future(names["show_newest"](token))
+        async with asyncio.timeout(20):
+            while "AAPL 227.5" not in capsys.readouterr().out:
                 await asyncio.sleep(0.01)
         for task in (reader, owner):
             task.cancel()
