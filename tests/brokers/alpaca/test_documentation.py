@@ -44,7 +44,8 @@ def test_a_program_runs(
                 ("rest.data.DATA_URL", sim.url),
             ):
                 monkeypatch.setattr(f"{CLIENTS}.{name}", value)
-            exec(compile(PROGRAMS[number], f"program {number + 1} of docs/alpaca.md", "exec"), names)
+            text = PROGRAMS[number].replace("127.0.0.1:18082", sim.url.removeprefix("http://"))
+            exec(compile(text, f"program {number + 1} of docs/alpaca.md", "exec"), names)
             trading = asyncio.ensure_future(_trade(sim))
             try:
                 if inspect.iscoroutinefunction(names["main"]):
