@@ -66,6 +66,8 @@ def test_open_orders_are_known_until_they_end() -> None:
     memory = TradingMemory()
     memory.key(order("new", event="new"))
     assert memory.open_orders == ("o",)
+    memory.key(order("unknown", event="pondering"))
+    assert memory.open_orders == ("o",), "a word that nobody knows is no end"
     memory.key(order("canceled", updated_ns=2, event="canceled"))
     assert memory.open_orders == ()
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable
 from decimal import Decimal
 
 from wsexample.ports import Record
-from wsexample.records.orders import OPEN_STATUSES, TERMINAL_STATUSES, Fill, Order, OrderStatus
+from wsexample.records.orders import TERMINAL_STATUSES, Fill, Order, OrderStatus
 
 __all__ = ["TradingMemory"]
 
@@ -99,10 +99,10 @@ class TradingMemory:
         self._orders[order.order_id] = state if known is None or state[0] >= known[0] else known
         if len(self._orders) > self._keep:
             self._open.pop(self._orders.popitem(last=False)[0], None)
-        if order.status in OPEN_STATUSES:
-            self._open.setdefault(order.order_id)
-        else:
+        if order.status in TERMINAL_STATUSES:
             self._open.pop(order.order_id, None)
+        else:  # one whose status is a word of tomorrow may still end, too
+            self._open.setdefault(order.order_id)
         if order.event == "replaced" and order.replaces is not None:
             self._open.pop(order.replaces, None)  # told by the order in its place
         if order.event is None:

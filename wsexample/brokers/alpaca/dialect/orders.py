@@ -40,7 +40,7 @@ from wsexample.brokers.alpaca.messages.trading import (
     TradeUpdateMessage,
 )
 from wsexample.records.market import Record
-from wsexample.records.orders import Account, Fill, Order, OrderLeg, OrderStatus, Position
+from wsexample.records.orders import TERMINAL_STATUSES, Account, Fill, Order, OrderLeg, OrderStatus, Position
 
 __all__ = ["OrderReader", "decimal_of"]
 
@@ -135,7 +135,7 @@ class OrderReader:
                 )
                 found.append(ended)
         self._open.pop(order.order_id, None)
-        if order.is_open:
+        if order.status not in TERMINAL_STATUSES:
             self._open[order.order_id] = order
             if len(self._open) > _MOST_OPEN:
                 del self._open[next(iter(self._open))]
