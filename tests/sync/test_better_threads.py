@@ -120,6 +120,17 @@ def test_a_ping_behind_a_frame_half_sent_keeps_nobody_from_receiving() -> None:
         assert received == ["here"]
 
 
+def test_a_close_frame_behind_which_nobody_reads_is_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its answer is given up when the peer does not take what stands before it."""
+    monkeypatch.setattr("wsexample.sync.receiving.ANSWER_S", 0.1)
+    with _half_sent(lambda conn: conn.raw(frame_bytes(8, b"\x03\xe9"))) as ws:
+        received: list[Any] = []
+        receiving = threading.Thread(target=lambda: received.append(ws.recv()), daemon=True)
+        receiving.start()
+        receiving.join(DEADLINE_S / 2)
+        assert received == [""]
+
+
 def test_a_socket_that_is_closed_in_the_moment_of_a_wait_can_be_read() -> None:
     """Whoever reads it is told, as the contract says, that the connection is closed."""
 

@@ -75,25 +75,6 @@ class Closing(Receiving):
             if frame.opcode == ABNF.OPCODE_CLOSE:
                 self._peer_close = frame
 
-    def _send_goodbye(self, payload: bytes, deadline: float) -> bool:
-        """Send the close frame when whoever sends is done and the peer takes it; tells whether that was in time."""
-        if not self.lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
-            return False
-        try:
-            pipe = self._pipe
-            if pipe is not None and not (
-                pipe.send_kept_until(deadline) and pipe.wait(max(0.0, deadline - time.monotonic()), to_write=True)
-            ):
-                return False
-            self._has_sent_close = True
-            if not self._replaces_sending():
-                self._send_formatted(ABNF.create_frame(payload, ABNF.OPCODE_CLOSE))
-                return True
-        finally:
-            self.lock.release()
-        self.send(payload, ABNF.OPCODE_CLOSE)
-        return True
-
     def abort(self) -> None:
         """Cut the connection without a close frame; threads that wait in a receive raise at once."""
         pipe = self._pipe

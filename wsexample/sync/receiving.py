@@ -38,6 +38,8 @@ __all__ = ["Receiving", "is_whole_binary"]
 T = TypeVar("T")
 
 _MESSAGES = (ABNF.OPCODE_TEXT, ABNF.OPCODE_BINARY, ABNF.OPCODE_CONT)
+ANSWER_S = 3.0
+"""Longest wait for a peer that has sent a close frame to take the answer, behind a frame half sent, seconds."""
 CLEAN_CODES = (None, 1000, 1001)
 
 
@@ -218,8 +220,11 @@ class Receiving(Sending):
         self.connected = False
         if not self._has_sent_close:
             self._has_sent_close = True
+            timeout_s = self.sock_opt.timeout
+            deadline = time.monotonic() + (ANSWER_S if timeout_s is None else min(timeout_s, ANSWER_S))
+            deadline = min(deadline, self._patience.get(threading.get_ident(), deadline))
             with contextlib.suppress(WebSocketException, OSError):  # it may be gone already
-                self.send(code.to_bytes(2, "big"), ABNF.OPCODE_CLOSE)
+                self._send_goodbye(code.to_bytes(2, "big"), deadline)
 
     # -- taking what waits -------------------------------------------------------------------------------------------
 

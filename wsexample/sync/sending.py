@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -157,6 +158,25 @@ class Sending(Paths):
     def pong(self, payload: str | bytes = "") -> None:
         """Send a pong; raises ValueError for more than 125 bytes."""
         self.send(payload, ABNF.OPCODE_PONG)
+
+    def _send_goodbye(self, payload: bytes, deadline: float) -> bool:
+        """Send the close frame when whoever sends is done and the peer takes it; tells whether that was in time."""
+        if not self.lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            return False
+        try:
+            pipe = self._pipe
+            if pipe is not None and not (
+                pipe.send_kept_until(deadline) and pipe.wait(max(0.0, deadline - time.monotonic()), to_write=True)
+            ):
+                return False
+            self._has_sent_close = True
+            if not self._replaces_sending():
+                self._send_formatted(ABNF.create_frame(payload, ABNF.OPCODE_CLOSE))
+                return True
+        finally:
+            self.lock.release()
+        self.send(payload, ABNF.OPCODE_CLOSE)
+        return True
 
     def _pay(self, pipe: Pipe) -> None:
         """Send what the connection owes, if nobody sends and the socket takes it; who sends does it otherwise."""
