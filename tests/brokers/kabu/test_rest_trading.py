@@ -289,8 +289,11 @@ def test_nobody_reached_is_nobody_asked(run: Runner[None]) -> None:
     run(main())
 
 
-def test_an_internal_error_is_not_answered_by_sending_again(run: Runner[None], quick_looks: None) -> None:
-    """4001001 on an order leaves open what became of it."""
+@pytest.mark.parametrize("code", [4001001, -1])
+def test_an_error_without_a_reason_is_not_answered_by_sending_again(
+    run: Runner[None], quick_looks: None, code: int
+) -> None:
+    """An internal error or an abnormal end leaves open what became of an order: it is looked for."""
 
     async def main() -> None:
         async with station(QUICK.replace(env="production")) as (simulator, rest):
@@ -300,7 +303,7 @@ def test_an_internal_error_is_not_answered_by_sending_again(run: Runner[None], q
             def broken(call: Any, now_ns: int) -> Any:
                 answer = original(call, now_ns)
                 if call.path.endswith("/sendorder"):
-                    refusal = Refusal.of(4001001)
+                    refusal = Refusal.of(code)
                     return Answer(refusal.reply, refusal)
                 return answer
 

@@ -59,6 +59,8 @@ LOOKS = (0.0, 1.0, 2.0, 4.0)
 """Seconds before each look into ``/orders`` for an order whose answer was lost; kabu Station may still be at it."""
 CLOCK_SLACK_S = 5.0
 """By how much kabu Station's clock and this one may differ; they are on one PC, or on two that keep time."""
+ABNORMAL_END = -1
+"""Code of the order system that gives no reason; nothing says that the order was not taken before it."""
 CANCEL_REQUESTED = 60
 """Code of the order system for a cancel that follows another one."""
 _PRODUCTS: dict[str, int] = {"all": 0, "cash": 1, "margin": 2, "future": 3, "option": 4}
@@ -101,11 +103,16 @@ class Trading(Reads):
         sent_ns = self._clock.now_ns()
         try:
             reply = await self._call("POST", path, OrderReply, body=body_bytes, group="order", is_repeatable=False)
+            _accepted(reply)
         except DialError:
             raise  # nobody was reached, so nothing was sent
+        except OrderRejectedError as error:
+            if error.code != ABNORMAL_END:
+                raise
+            return await self._look_for(body, sent_ns, error)
         except (DeadlineError, NetworkError, DialectError, BrokerUnavailableError) as error:
             return await self._look_for(body, sent_ns, error)
-        placed = Placed(_accepted(reply).OrderId)
+        placed = Placed(reply.OrderId)
         if placed.order_id is not None:
             self._placed.add(placed.order_id)
         return placed
@@ -321,14 +328,14 @@ class Trading(Reads):
 _times = TimeTable()
 
 
-def _accepted(reply: OrderReply) -> OrderReply:
+def _accepted(reply: OrderReply) -> None:
+    """Raise the error that an answer tells of, if it does."""
     if reply.Result != 0:  # as the reference has it; on the wire the same codes were seen as errors (vendor issue 16)
         row = error_of(reply.Result)
         words = (
             f": {row.meaning} ({reply.Result}); {row.what_to_do}" if row is not None else f" (result {reply.Result})"
         )
         raise OrderRejectedError(f"kabu Station refused the order{words}", venue=VENUE, code=reply.Result)
-    return reply
 
 
 def _is_same(row: OrderRow, order: StockOrder | DerivativeOrder, since_ns: int) -> bool:
