@@ -34,7 +34,8 @@ EXAMPLES = """examples:
   python scripts/faults.py sync weex --kind corrupt --first-seed 12 --seeds 1       one trial again
   WSEXAMPLE_LANE=skip python scripts/faults.py      the same with the pure-Python lane
 
-The exit status is 1 when a promise broke; each such trial is told with its seed and with what was drawn.
+The exit status is 1 when a promise broke; each such trial is told with its seed, with what was drawn, and with how much of a
+processor it had: one that was late with a twentieth of one says something of the machine.
 """
 HANGS_AFTER_S = 120.0
 BATCH = 5

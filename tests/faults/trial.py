@@ -54,7 +54,8 @@ def try_once(part: str, kind: str, seed: int, certificates: Certificates, loops:
         loops: event loops to draw from.
 
     Raises:
-        AssertionError: a promise broke, or something was left behind; carries what was drawn.
+        AssertionError: a promise broke, or something was left behind; carries what was drawn, and how much of a processor the
+            trial had: its deadlines are of a second and less, and a trial that hardly runs breaks them.
     """
     trial: Callable[[Storm], Any] = importlib.import_module(f"tests.faults.parts.{part}").trial
     with contextlib.ExitStack() as stack:
@@ -62,6 +63,7 @@ def try_once(part: str, kind: str, seed: int, certificates: Certificates, loops:
         if not storm.draw(True, False):
             storm.tls = None
         loop = storm.draw(*loops)
+        begun_s, used_s = time.monotonic(), time.process_time()
         try:
             with _nothing_left(may_stumble=storm.spoils):
                 try:
@@ -75,7 +77,9 @@ def try_once(part: str, kind: str, seed: int, certificates: Certificates, loops:
                     stack.close()
         except Exception as error:
             story = ", ".join(storm.story)
-            raise AssertionError(f"{part} {kind} seed {seed} ({story}): {type(error).__name__}: {error}") from error
+            had = f"{time.process_time() - used_s:.2f} s of a processor in {time.monotonic() - begun_s:.1f} s"
+            said = f"{type(error).__name__}: {error}"
+            raise AssertionError(f"{part} {kind} seed {seed} ({story}), which had {had}: {said}") from error
         return ", ".join(storm.story)
 
 
