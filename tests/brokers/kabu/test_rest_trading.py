@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -20,7 +21,7 @@ from wsexample.brokers.kabu.rest import trading
 from wsexample.brokers.kabu.simulator import AccountPlan, KabuSimulator, Switches
 from wsexample.brokers.kabu.simulator.desk import Answer
 from wsexample.brokers.kabu.simulator.station import Refusal
-from wsexample.errors import ConnectError, OptionError, OrderRejectedError, OrderUnknownError
+from wsexample.errors import ConnectError, DeadlineError, OptionError, OrderRejectedError, OrderUnknownError
 from wsexample.records.orders import Fill, Order, OrderRequest
 
 QUICK = Switches(first_board_delay_ms=0, info_per_s=1000)
@@ -231,6 +232,35 @@ def test_a_cancel_whose_answer_is_lost_is_looked_up(run: Runner[None]) -> None:
             slow = await rest.submit_order(cash_order("9433", "buy", 100, price=FAR))
             for _ in range(2):
                 await rest.cancel_order(str(slow.order_id))
+
+    run(main())
+
+
+@pytest.mark.parametrize("changes", [{}, {"CashMargin": 0}, {"CashMargin": None}, {"CashMargin": 2}, {"Side": "1"}])
+def test_a_cash_order_is_found_however_its_row_says_cash(
+    run: Runner[None], quick_looks: None, changes: dict[str, Any]
+) -> None:
+    """The reference names 2 and 3, for margin, and nothing else: a lost order must not be called untaken for that."""
+    row = {"ID": "o-1", "State": 3, "Symbol": "9433", "Exchange": 9, "Side": "2", "OrderQty": 100, "CashMargin": 1}
+
+    class Lossy:
+        """Loses the answer to the order, and shows it."""
+
+        async def call(self, method: str, path: str, **facts: Any) -> Reply:
+            if method == "POST":
+                raise DeadlineError("lost", step="reply", timeout_s=1.0)
+            return Reply(200, {}, json.dumps([row | changes]).encode())
+
+        async def close(self) -> None:
+            """Nothing is open."""
+
+    async def main() -> None:
+        rest = KabuRest(token="t", http=Lossy())
+        if changes in ({"CashMargin": 2}, {"Side": "1"}):
+            with pytest.raises(OrderUnknownError):
+                await rest.submit_order(cash_order("9433", "buy", 100, price=2500))
+        else:
+            assert (await rest.submit_order(cash_order("9433", "buy", 100, price=2500))).order_id == "o-1"
 
     run(main())
 

@@ -29,7 +29,14 @@ from wsexample.brokers.kabu.messages.orders import (
     PositionRow,
     StockOrder,
 )
-from wsexample.brokers.kabu.order_rules import Product, derivative_breach, stock_breach
+from wsexample.brokers.kabu.order_rules import (
+    CASH,
+    MARGIN_NEW,
+    MARGIN_REPAY,
+    Product,
+    derivative_breach,
+    stock_breach,
+)
 from wsexample.brokers.kabu.orders import from_request, product_of
 from wsexample.brokers.kabu.rest.calls import encode, quoted
 from wsexample.brokers.kabu.rest.reads import Reads
@@ -349,9 +356,12 @@ def _is_same(row: OrderRow, order: StockOrder | DerivativeOrder, since_ns: int) 
         row.Symbol == order.Symbol
         and row.Side == order.Side
         and row.OrderQty == order.Qty
-        and row.CashMargin in (is_margin, None)
+        and (
+            row.CashMargin in (is_margin, None)
+            or (is_margin == CASH and row.CashMargin not in (MARGIN_NEW, MARGIN_REPAY))
+        )
         and len(quoted_on) <= 1
-        and (order.ReverseLimitOrder is not UNSET or row.Price in (order.Price, None))
+        and (order.ReverseLimitOrder is not UNSET or row.Price in (order.Price, None, UNSET))
         and (accepted_ns is None or accepted_ns >= since_ns)
     )
 
