@@ -185,6 +185,32 @@ def test_shutdown_from_another_thread_ends_a_receive() -> None:
             wait()
 
 
+def test_a_socket_is_closed_only_when_no_thread_is_in_the_middle_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its number may be another socket's the next moment, on which a receiver would wait or from which it would read."""
+    monkeypatch.setattr("wsexample.sync.paths.LEAVE_S", DEADLINE_S)
+    with peer(staying) as server:
+        ws = connected(server)
+        sock = ws._pipe.sock
+        is_in, may_leave = threading.Event(), threading.Event()
+
+        def receive() -> int:
+            with ws.readlock:
+                is_in.set()
+                assert may_leave.wait(DEADLINE_S)
+                return int(sock.fileno())
+
+        receiving = run_in_thread(receive)
+        assert is_in.wait(DEADLINE_S)
+        closing = threading.Thread(target=ws.shutdown)
+        closing.start()
+        while ws.sock is not None:
+            closing.join(0.001)
+        may_leave.set()
+        assert receiving() >= 0
+        closing.join(DEADLINE_S)
+        assert sock.fileno() == -1
+
+
 def test_close_from_another_thread_ends_a_send_that_nobody_reads() -> None:
     """close does not wait for a sender for longer than its timeout."""
     with peer(staying) as server:

@@ -22,6 +22,8 @@ __all__ = ["RECEIVE_HOOKS", "SEND_HOOKS", "Paths"]
 
 RECEIVE_HOOKS = ("recv_frame", "recv_data_frame", "recv_data", "_recv")
 SEND_HOOKS = ("send_frame", "_send")
+LEAVE_S = 1.0
+"""How long to wait for another thread to leave a socket that was cut, seconds; it is woken by that."""
 _HOOKS = frozenset({*RECEIVE_HOOKS, *SEND_HOOKS, "dispatcher", "get_mask_key", "sock"})
 
 
@@ -122,4 +124,8 @@ class Paths:
         self.sock = None
         self.connected = False
         if pipe is not None:
+            pipe.hang_up()
+            for lock in (self.readlock, self.lock):  # the number may be another socket's as soon as it is closed
+                if lock.acquire(timeout=LEAVE_S):
+                    lock.release()
             pipe.sock.close()
