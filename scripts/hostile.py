@@ -15,9 +15,10 @@ The victim, the attackers and a well-behaved client are processes of their own. 
 options, what it kept, its share of a core, the well-behaved client's round trips (a hub's: how late its records came) without and
 beside the attack, the lines it logged, and how the hostile connections ended. Where a client is the victim, the lateness of its
 own loop stands in place of the well-behaved client, and the ends are those of its tries: a close code, or the class of an error.
-The exit status is 1 when a bound broke, a connection ended in another way than it should, something was left behind, or the
-well-behaved client missed an answer; no time decides, but that each wait of a client has to end, seconds after its deadline. A
-client must not spin either where it has nothing to do, each of its errors must be one line, and no secret may reach another host.
+The exit status is 1 when a bound broke, a connection ended in another way than it should, something was left behind, the log
+was filled, or the well-behaved client missed an answer; no time decides, but that each wait of a client has to end, seconds
+after its deadline. A client must not spin either where it has nothing to do, each of its errors must be one line, and no
+secret may reach another host.
 Each process needs a file descriptor for each connection (``ulimit -n``).
 """
 

@@ -21,6 +21,8 @@ SETTLE_S = 180.0
 """How long what an attack left open may take to go, seconds: the system holds megabytes of frames for a server to read."""
 CLIENT_SETTLE_S = 40.0
 """The same of a client: its deadlines are seconds, and a thread that does not come back is noticed after thirty."""
+LINES_OF_A_PEER = 12
+"""Log lines that one connection or try may be worth; a redirect followed to its end is up to seven."""
 PATHS = {"serve": "/", "echo": "/", "hub": "/v1/stream"}
 
 
@@ -249,6 +251,9 @@ def _judge(
         result.faults.append("nothing was sent")
     if not result.asked:
         result.faults.append("the watcher had no answer during the attack")
+    peers = max(result.connections, result.tries, sum(result.outcomes.values()))
+    if result.lines > LINES_OF_A_PEER * peers:
+        result.faults.append(f"the victim logged {result.lines:,} lines for {peers:,} connections")
     errors = [line for line in after["lines"] if line.endswith(("error", "critical"))]
     if errors:
         result.faults.append(f"the victim noted {errors}")

@@ -51,13 +51,16 @@ def test_the_cases_are_listed() -> None:
         ({"asked": 0}, "the watcher had no answer"),
         ({"open": 5}, "left behind"),
         ({"lines": {"wsexample.server error": 1}}, "the victim noted"),
+        ({"outcomes": {"1009": 100}, "logged": 1200}, ""),
+        ({"outcomes": {"1009": 100}, "logged": 1201}, "the victim logged 1,201 lines for 100"),
     ],
 )
-def test_what_breaks_is_noticed(runs: ModuleType, facts: dict[str, object], complaint: str) -> None:
+def test_what_breaks_is_noticed(runs: ModuleType, facts: dict[str, Any], complaint: str) -> None:
     """Growth past the bound, a connection that was not ended, something left, an error, a client without answers."""
     result = runs.Result("bombs", 4, sent=10, asked=10, bound_mib=64.0, outcomes={"1009": 8}, cpu=0.5)
     for name in facts.keys() & {"grown_mib", "outcomes", "sent", "asked"}:
         setattr(result, name, facts[name])
+    result.lines = facts.get("logged", 0)
     before = {"open": 1, "tasks": 2, "sockets": 3, "lines": {}}
     after = before | {name: facts[name] for name in facts.keys() & before.keys()}
     runs._judge(result, runs.CASES["bombs"].ends, before, after, [])
