@@ -51,7 +51,9 @@ async def main() -> None:
         session = Session(WeexDialect(), ["BTCUSDT@trade"], url="ws://127.0.0.1:9000", tap=tape)
         await session.close()
     with Player("day.tape", speed=10) as player:
-        played = Session(WeexDialect(), player.topics, dial=player.dial, clock=player.clock, testing=NoWaiting())
+        played = Session(
+            WeexDialect(), player.topics, dial=player.dial, clock=player.clock, testing=NoWaiting(attempts=None)
+        )
         await played.close()
     for batch in decode("day.tape", WeexDialect()):
         assert_type(batch, Sequence[Record])
