@@ -863,3 +863,29 @@ def test_a_socket_that_cannot_be_removed_stops_nothing(
 
     assert run(scenario()) == 1001
     assert "left behind" in caplog.text
+
+
+def test_a_client_that_says_goodbye_and_reads_no_more_is_cut_in_time(run_grid: RunGrid) -> None:
+    """What still waits for it is given up after ``close_timeout_s``, and nobody calls that a clean end."""
+
+    async def scenario() -> tuple[int | None, bool]:
+        ended = asyncio.get_running_loop().create_future()
+
+        async def talk(ws: ServerConnection) -> None:
+            for _ in range(200):
+                ws.send_nowait(bytes(100_000))
+            await ws.wait_closed()
+            ended.set_result((ws.close_code, ws.was_clean))
+
+        options = ServeOptions(close_timeout_s=0.1, ping_interval_s=0)
+        async with serve(talk, options=options) as server:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
+            writer.write(REQUEST)
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"\x88\x82\0\0\0\0\x03\xe8")
+            outcome = await ended
+            await until(lambda: not server.connections)
+            writer.transport.abort()
+            return outcome
+
+    assert run_grid(scenario()) == (1000, False)

@@ -140,7 +140,12 @@ class _Link(Autobahn):
         """Cut a connection whose peer does not answer any more."""
         self.wasNotCleanReason = str(cause)
         self.lost_with = cause
+        transport = self.transport
+        if transport is not None and transport.get_write_buffer_size():
+            self.wasClean = False  # our close frame is among what never left
         self.dropConnection(abort=True)
+        if transport is not None:
+            transport.abort()  # Autobahn passes over what it has dropped politely: a peer that does not read would stay
 
     def fail(self, code: int, reason: str) -> None:
         """Close a connection whose peer broke a limit; what it still sends is passed over."""
