@@ -79,6 +79,8 @@ class FakeConnection:
         if not self.is_stuck:
             self.flow()
 
+    _send_soon = send_nowait
+
     async def send(self, message: bytes) -> None:
         self.send_nowait(message)
         while self.is_open and self.write_buffer_bytes > HIGH_WATER:

@@ -18,7 +18,7 @@ from wsexample.errors import ConnectionClosed, OptionError
 from wsexample.hub.history import Topic
 from wsexample.hub.notes import Notes
 from wsexample.hub.ops import Codec, Epoch, Missed, epoch_of
-from wsexample.hub.readers import Group, Reader, Straggler, Wishes, send_all
+from wsexample.hub.readers import CalmGroup, Group, Reader, Row, Straggler, Wishes, send_all
 from wsexample.hub.topics import TopicIndex, is_topic, matcher, patterns_of, topic_of, words_of
 from wsexample.records.kinds import is_market_data, record_kinds
 from wsexample.records.market import Record
@@ -482,7 +482,8 @@ class Desk:
         wishes = reader.wishes
         group = self._groups.get(wishes)
         if group is None:
-            group = self._groups[wishes] = Group(
+            kind = CalmGroup if reader.interval_ms else Group
+            group = self._groups[wishes] = kind(
                 wishes,
                 max_backlog_bytes=self.options.max_backlog_bytes,
                 too_slow=self._too_slow,
@@ -502,8 +503,8 @@ class Desk:
 
     def _group_is_due(self, group: Group, delay_s: float) -> None:
         loop = asyncio.get_running_loop()
-        if delay_s:
-            loop.call_later(delay_s, group.flush)
+        if isinstance(group, CalmGroup):
+            group.timer = loop.call_later(delay_s, group.flush)
             return
         if not self._due:
             loop.call_soon(self._flush)
@@ -516,7 +517,7 @@ class Desk:
 
     # -- slow readers ----------------------------------------------------------------------------------------------
 
-    def _too_slow(self, reader: Reader, rows: list[tuple[str, bytes, bool]]) -> None:
+    def _too_slow(self, reader: Reader, rows: list[Row]) -> None:
         loop = asyncio.get_running_loop()
         self.stats.slow += 1
         straggler = Straggler(reader, rows, self.options.max_lossless_bytes, loop.time())

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from typing import Any
 
+from wsexample.errors import ConnectionClosed
 from wsexample.hub.access import Rights
 from wsexample.hub.ops import Codec, Conflated
 from wsexample.hub.topics import patterns_of
@@ -17,11 +19,13 @@ from wsexample.wire.broadcast import Broadcaster
 from wsexample.wire.connection import Connection
 from wsexample.wire.server import ServerConnection
 
-__all__ = ["Group", "Reader", "Straggler", "Wishes", "chunks_of", "send_all"]
+__all__ = ["CalmGroup", "Group", "Reader", "Straggler", "Wishes", "chunks_of", "send_all"]
 
 Wishes = tuple[Codec, Rights, int, frozenset[str]]
 """What makes readers equal: codec, rights, interval in milliseconds, patterns."""
 
+Row = tuple[str, bytes, bool]
+"""Topic, encoded record, whether no newer one makes it worth nothing."""
 CHUNK_BYTES = 128 * 1024
 """Largest message that is made of several; a single record may be larger."""
 
@@ -61,7 +65,7 @@ class Reader:
 
 
 class Group:
-    """Readers who want the same.
+    """Readers who want the same: everything, as it comes.
 
     Parameters:
         wishes: what they want.
@@ -75,17 +79,17 @@ class Group:
         wishes: Wishes,
         *,
         max_backlog_bytes: int,
-        too_slow: Callable[[Reader, list[tuple[str, bytes, bool]]], None],
+        too_slow: Callable[[Reader, list[Row]], None],
         due: Callable[[Group, float], None],
     ) -> None:
         self.wishes = wishes
         self.codec, self.rights, interval_ms, self.patterns = wishes
         self._interval_s = interval_ms / 1000
+        self._max_backlog_bytes = max_backlog_bytes
         self._too_slow = too_slow
         self._due = due
         self._is_due = False
-        self._rows: list[tuple[str, bytes, bool]] = []
-        self._newest: dict[str, bytes] = {}
+        self._rows: list[Row] = []
         self._readers: dict[Connection, Reader] = {}
         self._behind: list[Reader] = []
         self._broadcaster = Broadcaster(max_backlog_bytes=max_backlog_bytes, too_slow=self._fell_behind)
@@ -115,18 +119,17 @@ class Group:
             reader.place = None
 
     def offer(self, topic: str, data: bytes, *, is_lossless: bool, is_void: bool = False) -> None:
-        """Take one encoded record; it goes out at the end of this turn of the loop, or of the interval.
+        """Take one encoded record; it goes out at the end of this turn of the loop.
 
-        Of a topic that is conflated otherwise something lossless is word of its numbers: what waits goes before it, or not at
-        all where the word is that it counts no more (``is_void``).
+        Parameters:
+            is_lossless: whether no newer one makes it worth nothing. Of a topic that is conflated otherwise it is word of its
+                numbers, and goes behind what waits of it.
+            is_void: whether that word says that what waits counts no more.
         """
-        waiting = self._newest.pop(topic, None) if is_lossless else None
-        if waiting is not None and not is_void:
-            self._rows.append((topic, waiting, False))
-        if not self._interval_s or is_lossless:
-            self._rows.append((topic, data, is_lossless))
-        else:
-            self._newest[topic] = data
+        self._rows.append((topic, data, is_lossless))
+        self._become_due()
+
+    def _become_due(self) -> None:
         if not self._is_due:
             self._is_due = True
             self._due(self, self._interval_s)
@@ -135,9 +138,9 @@ class Group:
         """Send everything that was offered to everybody, without waiting for anybody."""
         self._is_due = False
         rows, self._rows = self._rows, []
-        if self._newest:
-            rows += [(topic, data, False) for topic, data in self._newest.items()]
-            self._newest = {}
+        self._send(rows)
+
+    def _send(self, rows: list[Row]) -> None:
         if not rows:
             return
         for start, end in chunks_of(rows):
@@ -154,7 +157,86 @@ class Group:
             self._behind.append(reader)
 
 
-def chunks_of(rows: list[tuple[str, bytes, bool]]) -> list[tuple[int, int]]:
+class CalmGroup(Group):
+    """Readers who want the newest of each topic every so often; who comes or goes meanwhile changes nothing for the others."""
+
+    def __init__(self, wishes: Wishes, **options: Any) -> None:
+        super().__init__(wishes, **options)
+        self.timer: asyncio.TimerHandle | None = None
+        """What flushes it; set by whoever was told that it is due."""
+        self._offered = 0
+        self._lossless: list[tuple[int, Row]] = []
+        self._newest: dict[str, tuple[int, Row]] = {}
+        self._late: dict[Reader, int] = {}
+        """Readers who came while something waited -> how much had been offered then, which they have got."""
+
+    def join(self, reader: Reader) -> None:
+        """Let a reader in; what was offered before does not come to it."""
+        self._readers[reader.connection] = reader
+        reader.place = self
+        if self._newest or self._lossless:
+            self._late[reader] = self._offered
+        else:
+            self._broadcaster.add(reader.connection)
+
+    def leave(self, reader: Reader) -> None:
+        """Let a reader go; what waits for it is sent to it first, and to it alone."""
+        rows = self._waiting(self._late.get(reader, 0))
+        self._remove(reader)
+        self._send_to(reader, rows)
+
+    def _remove(self, reader: Reader) -> None:
+        self._late.pop(reader, None)
+        super()._remove(reader)
+
+    def offer(self, topic: str, data: bytes, *, is_lossless: bool, is_void: bool = False) -> None:
+        """Take one encoded record; it goes out at the end of the interval. See `Group.offer`."""
+        self._offered += 1
+        if is_lossless:
+            waiting = self._newest.pop(topic, None)
+            if waiting is not None and not is_void:
+                self._lossless.append(waiting)
+            self._lossless.append((self._offered, (topic, data, True)))
+        else:
+            self._newest[topic] = (self._offered, (topic, data, False))
+        self._become_due()
+
+    def _waiting(self, offered: int) -> list[Row]:
+        """Return what waits and was offered after so many."""
+        return [row for number, row in (*self._lossless, *self._newest.values()) if number > offered]
+
+    def flush(self) -> None:
+        """Send the newest to everybody, without waiting for anybody."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+        self._is_due = False
+        late, self._late = self._late, {}
+        rows = {reader: self._waiting(offered) for reader, offered in late.items()}
+        everything = self._waiting(0)
+        self._lossless, self._newest = [], {}
+        self._send(everything)
+        for reader in late:
+            if self._send_to(reader, rows[reader]):
+                self._broadcaster.add(reader.connection)
+
+    def _send_to(self, reader: Reader, rows: list[Row]) -> bool:
+        """Send something to one reader; returns whether it is still there, and fast enough."""
+        connection = reader.connection
+        for start, end in chunks_of(rows) if rows else ():
+            if connection.write_buffer_bytes > self._max_backlog_bytes:
+                self._remove(reader)
+                self._too_slow(reader, rows[start:])
+                return False
+            payload = self.codec.join([data for _, data, _ in rows[start:end]])
+            try:
+                connection.send_nowait(payload if self.codec.is_binary else payload.decode())
+            except ConnectionClosed:
+                return False
+        return True
+
+
+def chunks_of(rows: list[Row]) -> list[tuple[int, int]]:
     """Return where to cut rows so that no message of several grows too large."""
     cuts, start, size = [], 0, 0
     for place, (_, data, _) in enumerate(rows):
@@ -175,9 +257,7 @@ class Straggler:
         now_s: the time of the loop.
     """
 
-    def __init__(
-        self, reader: Reader, rows: list[tuple[str, bytes, bool]], max_lossless_bytes: int, now_s: float
-    ) -> None:
+    def __init__(self, reader: Reader, rows: list[Row], max_lossless_bytes: int, now_s: float) -> None:
         self.reader = reader
         self.codec, self.rights = reader.codec, reader.rights
         self.since_s = now_s
