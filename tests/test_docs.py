@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tomllib
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from itertools import takewhile
 from pathlib import Path
@@ -136,6 +137,16 @@ def test_every_document_can_be_found() -> None:
     index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
     linked = {(ROOT / "docs" / target).resolve() for target in re.findall(r"\]\(([^)#\s]+)\)", index)}
     assert {path for path in DOCUMENTS if path.parent.name != "decisions"} - linked == {ROOT / "docs" / "README.md"}
+
+
+def test_names_come_from_where_the_index_says() -> None:
+    """Each name in the table of docs/README.md is exported by its module, and everything of the front door is in it."""
+    table = (ROOT / "docs" / "README.md").read_text(encoding="utf-8").partition("## Where names come from")[2]
+    rows = re.findall(r"^\| [^|]*\| `(wsexample[\w.]*)` \| (.*) \|$", table, flags=re.MULTILINE)
+    named = {(module, name) for module, cell in rows for name in re.findall(r"`(\w+)`", cell)}
+    assert [(module, name) for module, name in sorted(named) if name not in import_module(module).__all__] == []
+    shown = {name for _, name in named} | {"__version__"}
+    assert set(import_module("wsexample").__all__) - shown == set()
 
 
 def test_every_block_says_its_language() -> None:
