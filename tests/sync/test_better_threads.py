@@ -240,6 +240,17 @@ def test_close_from_another_thread_ends_a_connect() -> None:
             wait()
 
 
+def test_close_from_another_thread_holds_when_the_handshake_is_just_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was closed while it was being connected does not come out open, however late that was."""
+    with peer(staying) as server:
+        ws = sync.WebSocket()
+        adopt = ws._adopt
+        monkeypatch.setattr(ws, "_adopt", lambda opened, **more: (ws.close(), adopt(opened, **more)))
+        with pytest.raises(sync.WebSocketConnectionClosedException, match="another thread"):
+            ws.connect(server.url)
+        assert (ws.connected, ws.sock) == (False, None)
+
+
 def test_pings_are_answered_while_another_thread_waits_to_send() -> None:
     """The reader does not wait for the sender's lock: the peer may read on only when it has its pong."""
 

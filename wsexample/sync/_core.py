@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
-from wsexample.sync._exceptions import WebSocketException
-from wsexample.sync._handshake import Opened, open_connection
+from wsexample.sync._exceptions import WebSocketConnectionClosedException, WebSocketException
+from wsexample.sync._handshake import CLOSED_MEANWHILE, Opened, open_connection
 from wsexample.sync._socket import getdefaulttimeout
 from wsexample.sync.closing import Closing
 from wsexample.sync.known_options import warn_of_unknown_options, warn_of_unknown_sslopt
@@ -106,11 +106,15 @@ class WebSocket(Closing):
         warn_of_unknown_options(options.keys() - self._warned)
         self.sock_opt.timeout = options.get("timeout", self.sock_opt.timeout)
         self.shutdown()
+        shutdowns = self._shutdowns
         try:
             opened = self._open(url, options)
         finally:
             self._cancel_dial = None
         self._adopt(opened, is_given=options.get("socket") is not None)
+        if self._shutdowns != shutdowns:  # too late to cancel the dial
+            self._drop()
+            raise WebSocketConnectionClosedException(CLOSED_MEANWHILE)
 
     def _open(self, url: str, options: Mapping[str, Any]) -> Opened:
         skips = self.cont_frame.skip_utf8_validation or self.cont_frame.fire_cont_frame

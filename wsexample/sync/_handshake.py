@@ -31,6 +31,7 @@ __all__ = ["Opened", "handshake_response", "open_connection"]
 
 FOREVER_S = 1e9
 """Stands for a timeout of None where the dial wants a number: thirty years."""
+CLOSED_MEANWHILE = "closed by another thread while it was being connected"
 REDIRECT_LIMIT = 3
 MOST_INFLATED_BYTES = 64 * 1024 * 1024
 """Largest message where compression is offered and no limit is given: a few bytes can say a thousand times as many."""
@@ -175,7 +176,7 @@ class _Attempt:
         except HandshakeError:
             raise
         except Cancelled as error:
-            raise WebSocketConnectionClosedException("closed by another thread while it was being connected") from error
+            raise WebSocketConnectionClosedException(CLOSED_MEANWHILE) from error
         except WsExampleError as failure:
             raise dial_failure(failure, is_socks=is_socks) from failure
         finally:

@@ -88,6 +88,7 @@ class Closing(Receiving):
         """Close the socket at once; harmless when that has been done. Threads that wait for it raise."""
         pipe = self._pipe
         foreign = self.sock if pipe is None else None
+        self._shutdowns += 1
         cancel = self._cancel_dial
         if cancel is not None:
             cancel()  # another thread is connecting

@@ -71,6 +71,7 @@ class Paths:
         self._has_sent_close = self._is_closing = False
         self._farewell = threading.RLock()
         self._cancel_dial: Callable[[], None] | None = None
+        self._shutdowns = 0
         self.sock_opt = sock_opt(sockopt, sslopt)
         self.handshake_response: handshake_response | None = None
         self.sock: Any = None
