@@ -34,11 +34,11 @@ def plot(
     low, high = min(y for _, y in points), max(y for _, y in points)
     rows = max(height - 3, 3)
     middle = (rows - 1) // 2
-    marks = {
-        0: y_text(high),
-        middle: y_text(high - (high - low) * middle / (rows - 1)),
-        rows - 1: y_text(low),
-    }
+    marks = (
+        {0: y_text(high), middle: y_text(high - (high - low) * middle / (rows - 1)), rows - 1: y_text(low)}
+        if high > low
+        else {middle: y_text(high)}
+    )
     margin = max(map(len, marks.values())) + 1
     columns = max(width - margin - 1, 10)
     cells = _curve(points, columns, rows, low, high)
@@ -62,7 +62,7 @@ def _curve(points: Sequence[tuple[float, float]], columns: int, rows: int, low: 
     before: tuple[int, int] | None = None
     for x, y in points:
         column = round((x - first) / span * wide)
-        row = round((high - y) / scale * tall) if high > low else tall // 2
+        row = round((high - y) / scale * tall) if high > low else (rows - 1) // 2 * 4 + 2
         if before is None:
             _dot(cells, column, row)
         else:

@@ -13,6 +13,7 @@ from wsexample.cli.tapes.play import Playing, play
 from wsexample.errors import OptionError, StorageError
 from wsexample.records.fields import UnknownRecord, decode_json
 from wsexample.records.market import Record
+from wsexample.tape.format import MAGIC
 
 __all__ = ["records_from"]
 
@@ -33,7 +34,7 @@ async def records_from(
 
     Raises:
         OptionError: several sources that are not all tapes, or times asked of what is no tape.
-        StorageError: a file cannot be read.
+        StorageError: a file cannot be read, or is of no such kind.
     """
     kinds = {_kind(source) for source in sources}
     if kinds == {"tape"}:
@@ -81,7 +82,11 @@ def _kind(source: str) -> str:
         not head.strip()
     ):  # no line yet, as what was redirected before the first record; a tape has a head from the start
         return "tape" if path.suffix == ".tape" else "lines"
-    return "lines" if head.lstrip()[:1] == b"{" else "tape"
+    if head.lstrip()[:1] == b"{":
+        return "lines"
+    if path.suffix != ".tape" and not head.startswith(MAGIC[:6]):  # whose end a program may have changed
+        raise StorageError(f"{source} is neither a tape, an SQLite file, a Parquet directory nor JSON lines")
+    return "tape"
 
 
 def _rows(path: Path, kind: str) -> Generator[Record, None, None]:

@@ -136,7 +136,8 @@ def test_a_mistake_in_a_strategy_is_shown_where_it_is(tmp_path: Path, day: Path,
     [
         (["nothing.py", "DAY"], "there is no strategy 'nothing.py'", 2),
         (["crossover", "none.tape"], "none.tape cannot be read", 23),
-        (["crossover", "DAY", "--max-drawdown", "5"], "max_drawdown is a fraction", 2),
+        (["crossover", "DAY", "--max-drawdown", "5"], "--max-drawdown is a fraction", 2),
+        (["crossover", "DAY", "--max-order", "0"], ": --max-order must be above 0, not 0", 2),
         (["crossover", "DAY", "--balance", "much"], "'much' is not a number", 2),
         (["crossover", "DAY", "--speed", "2"], "are for tapes", 2),
         (["crossover", "DAY", "DAY"], "must all be tapes", 2),
@@ -217,6 +218,19 @@ def test_an_empty_file_has_no_records_yet_and_an_empty_tape_is_none(
         assert run(read()) == []
     else:
         with pytest.raises(StorageError, match="not a tape"):
+            run(read())
+
+
+def test_a_file_of_another_kind_is_no_broken_tape(tmp_path: Path, run: Run) -> None:
+    """What can be read is said of a file that is none of it; one that is called a tape is one that is broken."""
+    for name, words in (("x.csv", "is neither a tape, an SQLite file"), ("x.tape", "not a tape")):
+        (tmp_path / name).write_text("symbol,price\n")
+
+        async def read(path: str = str(tmp_path / name)) -> None:
+            async for _ in records_from([path], Playing()):
+                pass
+
+        with pytest.raises(StorageError, match=words):
             run(read())
 
 

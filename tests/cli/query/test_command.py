@@ -169,6 +169,20 @@ def test_bars_are_built_from_trades(ticks: Path, tmp_path: Path) -> None:
     assert (second["open"], second["close"], second["trade_count"]) == ("20.0", "20.0", "1")
 
 
+def test_bars_that_are_none_say_why(ticks: Path, tmp_path: Path) -> None:
+    """A symbol that is not stored is told beside those that are; --quiet says nothing, the status stays."""
+    question = (ticks, "--bars", "1m", "-o", tmp_path / "bars.csv")
+    unknown = run(*question, "--symbol", "9433")
+    assert (unknown.exit_code, "nothing of 9433 is stored; there are AAPL, MSFT" in unknown.stderr) == (0, True)
+    assert "no trades in this time" in run(*question, "--day", "2020-01-01").stderr
+    assert run(*question, "--day", "2020-01-01", "--quiet").stderr == ""
+
+
+def test_a_question_of_no_words_is_none(ticks: Path) -> None:
+    """An empty variable of a script is no question that has no answer."""
+    assert run(ticks, " ").exit_code == 2
+
+
 def test_bars_are_built_from_boards_where_there_are_no_trades(tmp_path: Path) -> None:
     """What the volume grew by was traded at the last price; a board that changed in something else is no trade."""
     boards = [board(1, 100, 1000), board(2, 101, 1300), board(3, 101, 1300), board(4, 99, 1400)]
@@ -258,6 +272,11 @@ def test_a_picture_on_the_terminal(ticks: Path) -> None:
         assert words in said
     refused = run(ticks, "--picture", "-")
     assert (refused.exit_code, "AAPL, MSFT" in refused.output) == (2, True)
+
+
+def test_a_price_that_stays_is_written_once(ticks: Path) -> None:
+    """An axis whose ends are the same number would say that there is a distance."""
+    assert run(ticks, "--symbol", "MSFT", "--picture", "-").output.count("5┤") == 1
 
 
 def test_a_missing_extra_is_named(ticks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from tests.commands import Launch
@@ -32,6 +33,16 @@ def test_what_cannot_be_recorded_is_refused(tmp_path: Path) -> None:
     """A word that is neither a command nor a URL is named."""
     result = CliRunner().invoke(main, [str(tmp_path / "a.tape"), "nonsense"])
     assert (result.exit_code, "neither a URL nor one of" in result.output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "source"), [(("kclient", "0" * 32, "9433"), "kclient"), (("ws://x/?t=1", "a.tape"), "URL")]
+)
+def test_a_file_that_does_not_come_first_is_missed(words: tuple[str, ...], source: str) -> None:
+    """The order is said, and nothing that may be a key."""
+    result = CliRunner().invoke(main, list(words), prog_name="record")
+    told = f"record: the file comes first: wsexample record FILE {source} [ARGS] (help: record --help)\n"
+    assert (result.exit_code, result.stderr) == (2, told)
 
 
 def test_an_option_in_the_place_of_the_file_is_no_file(tmp_path: Path) -> None:

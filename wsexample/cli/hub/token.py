@@ -64,6 +64,7 @@ def add(
 
 @main.command(
     cls=Command,
+    short_help="Take a token away; its connections end.",
     context_settings=CONTEXT,
     epilog=epilog("wsexample hub-token revoke tokens.json alice", statuses=STATUSES),
 )

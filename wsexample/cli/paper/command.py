@@ -58,6 +58,17 @@ without one, JSON lines are read from standard input.
 )
 
 ACCOUNT, MARKET, LIMITS = "Account", "Simulated market", "Limits"
+FLAGS = {
+    "initial_balance": "--balance",
+    "slippage_bps": "--slippage-bps",
+    "max_position": "--max-position",
+    "max_order_value": "--max-order",
+    "max_leverage": "--leverage",
+    "daily_loss": "--daily-loss",
+    "max_drawdown": "--max-drawdown",
+    "sample_s": "--sample",
+}
+"""Parameters of the engine that a flag sets under another name."""
 
 
 class _Number(click.ParamType):  # type: ignore[type-arg] # generic since click 8.5
@@ -148,7 +159,10 @@ async def _trade(strategy: str, files: tuple[str, ...], chosen: dict[str, Any], 
     if not files and sys.stdin.isatty():
         raise OptionError("name a file to trade on, or pipe records in; --help has examples")
     trade = None if strategy == CROSSOVER else load_strategy(strategy)
-    engine = _engine(chosen)
+    try:
+        engine = _engine(chosen)
+    except OptionError as error:
+        raise _in_flags(error) from None
     playing = Playing(
         speed=factor(chosen["speed"]),
         max_pause_s=chosen["max_pause"],
@@ -215,6 +229,14 @@ def _engine(chosen: dict[str, Any]) -> PaperTradingEngine:
         seed=chosen["seed"],
         sample_s=chosen["sample"],
     )
+
+
+def _in_flags(error: OptionError) -> OptionError:
+    """Return an error of the engine's that names the flag in place of the parameter."""
+    flag = FLAGS.get(error.option)
+    if flag is None:
+        return error
+    return OptionError(str(error).replace(error.option, flag).removesuffix("; None does not limit"), option=flag)
 
 
 class _Kept:

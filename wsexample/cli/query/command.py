@@ -91,6 +91,8 @@ def main(
         raise click.UsageError("ask one thing: SQL, --bars or --picture")
     if (symbol is not None or day is not None) and bars is None and picture is None:
         raise click.UsageError("--symbol and --day are for --bars and --picture; in SQL, write a WHERE")
+    if sql is not None and not sql.strip():
+        raise click.UsageError("the SQL is empty; without any, what there is is shown")
 
     async def program(stop: Stop) -> int:
         async def work() -> int:
@@ -105,7 +107,10 @@ def main(
                 answer = await asyncio.to_thread(engine.ask, question, parameters)
             else:
                 answer = _overview(engine)
-            return await _write(answer, wanted, output, is_quiet=quiet)
+            count = await _write(answer, wanted, output, is_quiet=quiet)
+            if bars is not None and not count and not quiet:
+                say(await asyncio.to_thread(_why_no_bars, engine, symbol))
+            return ExitCode.OK
 
         from_ns, to_ns = _day_ns(day) if day is not None else (None, None)
         with closing(open_engine(place)) as engine:
@@ -116,6 +121,7 @@ def main(
 
 
 async def _write(answer: Answer, wanted: str | None, output: Path | None, *, is_quiet: bool) -> int:
+    """Write an answer where it is wanted; returns the number of rows."""
     kind = format_of(wanted, output, is_terminal=output is None and sys.stdout.isatty())
     if output is not None and kind in ("parquet", "arrow"):
         count = await asyncio.to_thread(write_arrow, answer, output, kind)
@@ -124,7 +130,7 @@ async def _write(answer: Answer, wanted: str | None, output: Path | None, *, is_
             count = await show(answer, kind, out)
     if output is not None and not is_quiet:
         say(f"{count_of(count, 'row')} written to {output}")
-    return ExitCode.OK
+    return count
 
 
 def _overview(engine: Engine) -> Answer:
@@ -177,8 +183,19 @@ def _only_symbol(engine: Engine, tables: dict[str, list[str]]) -> str:
     found = sorted(_symbols(engine, tables))
     if len(found) == 1:
         return found[0]
-    some = ", ".join(found[:8]) + (", …" if len(found) > 8 else "")
-    raise OptionError(f"say which --symbol: {some}" if found else "there are no records with prices", option="symbol")
+    words = f"say which --symbol: {_some(found)}" if found else "there are no records with prices"
+    raise OptionError(words, option="symbol")
+
+
+def _some(symbols: list[str]) -> str:
+    return ", ".join(symbols[:8]) + (", …" if len(symbols) > 8 else "")
+
+
+def _why_no_bars(engine: Engine, symbol: str | None) -> str:
+    found = sorted(_symbols(engine, engine.tables()))
+    if symbol is None or symbol in found or not found:
+        return "no trades in this time"
+    return f"nothing of {symbol} is stored; there are {_some(found)}"
 
 
 def _symbols(engine: Engine, tables: dict[str, list[str]]) -> set[str]:

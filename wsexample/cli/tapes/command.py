@@ -81,6 +81,7 @@ def info(files: tuple[str, ...], as_json: bool, quiet: bool, debug: bool) -> Non
 
 @main.command(
     cls=Command,
+    short_help="Write a part of a tape to a new one, or mend one.",
     context_settings=CONTEXT,
     epilog=epilog(
         "wsexample tape cut day.tape morning.tape --from 09:00 --to 11:30",
@@ -149,6 +150,7 @@ def merge(files: tuple[str, ...], output: str, codec: str, force: bool, quiet: b
 
 @main.command(
     cls=Command,
+    short_help="Write what is on a tape as JSON lines.",
     context_settings=CONTEXT,
     epilog=epilog(
         "wsexample tape export day.tape | jq -c .symbol",

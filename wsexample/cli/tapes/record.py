@@ -59,6 +59,9 @@ def main(file: str, command: str, words: tuple[str, ...]) -> Any:
         if not {"-w", "--wait", "--max-messages", "-1", "--one-message"} & set(words):
             arguments += ["--wait", "-1"]
         command = "wseclient"
+    elif file in COMMANDS or "://" in file:
+        source = file if file in COMMANDS else "URL"  # a URL, or the word behind it, may hold a secret
+        raise click.UsageError(f"the file comes first: wsexample record FILE {source} [ARGS]")
     else:
         raise click.UsageError(f"{command!r} is neither a URL nor one of {', '.join(COMMANDS)}")
     module, _, attribute = COMMANDS[command].partition(":")
