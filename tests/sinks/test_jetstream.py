@@ -17,7 +17,7 @@ from scripts.sink_kills import nats_server
 from tests.conftest import missing
 from tests.sinks.test_parquet import mixed, quote
 from wsexample.errors import OptionError, StorageError
-from wsexample.records.market import Record
+from wsexample.records.market import News, Record
 from wsexample.sinks.base import open_sink
 from wsexample.sinks.jetstream import JetStreamOptions, JetStreamSink, read_stream
 
@@ -69,6 +69,21 @@ def test_an_opening_that_is_given_up_leaves_no_connection(server: str, run: Run)
             async with asyncio.timeout(0.3):
                 await sink.open()
         assert sink._client.is_closed
+
+    run(main())
+
+
+def test_a_record_that_no_message_can_hold_takes_no_other_along(server: str, run: Run) -> None:
+    """It is refused by name, and those before and behind it are kept."""
+
+    async def main() -> None:
+        large = News(venue="v", symbol="s", received_ns=2, news_id="n", content="x" * 1_200_000)
+        async with JetStreamSink(server, "LARGE", options("large")) as sink:
+            await sink.write([quote(1), large, quote(3)])
+            with pytest.raises(StorageError, match=r"refused a record: News s: its 1,200,\d+ bytes are more than"):
+                await sink.flush()
+            assert (sink.stats.stored, sink.stats.extra["refused"], sink.waiting) == (2, 1, 0)
+        assert await records_of(server, "LARGE") == [quote(1), quote(3)]
 
     run(main())
 

@@ -31,6 +31,8 @@ DEFAULT_STREAM = "RECORDS"
 DUPLICATE_WINDOW_S = 120
 _MESSAGE_BYTES = 512 * 1024
 """Largest message made of several records; NATS takes 1 MiB by default."""
+_HEADER_BYTES = 256
+"""Room for subject and headers, which a server counts as parts of a message."""
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -79,6 +81,8 @@ class _Message:
     payload: bytes
     message_id: str
     is_kept: bool = False
+    refusal: Refusal | None = None
+    """Why it is never sent: it holds one record that no message can."""
 
 
 class JetStreamSink(BatchingSink):
@@ -108,6 +112,7 @@ class JetStreamSink(BatchingSink):
         self._cut: list[_Message] = []
         self._client: Any = None
         self._stream: Any = None
+        self._most_bytes = 0
 
     def __repr__(self) -> str:
         return f"<JetStreamSink {_shown(self._url)} {self.stream}, {self.stats.stored} stored, {self.waiting} waiting>"
@@ -128,8 +133,9 @@ class JetStreamSink(BatchingSink):
         """Find the stream or make it."""
         errors = need("nats.js.errors", "nats", FEATURE)
         subjects = f"{self._chosen.prefix}.>"
+        self._most_bytes = self._client.max_payload - _HEADER_BYTES
         try:
-            found = (await self._stream.stream_info(self.stream)).config.subjects
+            config = (await self._stream.stream_info(self.stream)).config
         except errors.NotFoundError:
             await self._stream.add_stream(
                 api.StreamConfig(
@@ -143,6 +149,9 @@ class JetStreamSink(BatchingSink):
                 )
             )
             return
+        found = config.subjects
+        if config.max_msg_size is not None and config.max_msg_size > 0:
+            self._most_bytes = min(self._most_bytes, config.max_msg_size - _HEADER_BYTES)
         if subjects not in found and ">" not in found:
             raise StorageError(
                 f"the stream {self.stream} on {_shown(self._url)} does not keep {subjects} (it has {', '.join(found)}): "
@@ -151,13 +160,14 @@ class JetStreamSink(BatchingSink):
 
     async def _store(self, batch: Sequence[Record], is_durable: bool) -> Sequence[Refusal]:
         # Every message is acknowledged, so every batch is durable.
-        messages = [one for one in self._messages(batch) if not one.is_kept]
-        answers = await asyncio.gather(*map(self._send, messages), return_exceptions=True)
+        messages = self._messages(batch)
+        unsent = [one for one in messages if not one.is_kept and one.refusal is None]
+        answers = await asyncio.gather(*map(self._send, unsent), return_exceptions=True)
         failed = next((one for one in answers if isinstance(one, BaseException)), None)
         if failed is not None:
             raise self._failed("did not keep a message", failed) from failed
         self._cut = []
-        return ()
+        return [one.refusal for one in messages if one.refusal is not None]
 
     async def _send(self, message: _Message) -> None:
         """Publish a message and wait until the server has it; what it has is not sent again."""
@@ -191,6 +201,13 @@ class JetStreamSink(BatchingSink):
             size = 0
             for record in run:
                 line = encode_json(record)
+                if len(line) > self._most_bytes:
+                    if lines:
+                        made.append(self._message(venue, held, lines))
+                        lines, held, size = [], [], 0
+                    why = f"its {len(line):,} bytes are more than the {self._most_bytes:,} that a message may have"
+                    made.append(_Message([record], "", b"", "", refusal=Refusal(record, why)))
+                    continue
                 if lines and (len(lines) >= self._chosen.message_records or size + len(line) >= _MESSAGE_BYTES):
                     made.append(self._message(venue, held, lines))
                     lines, held, size = [], [], 0
