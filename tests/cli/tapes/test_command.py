@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -142,3 +143,22 @@ def test_a_time_of_day_is_meant_on_the_first_day(tmp_path: Path) -> None:
             moment_ns("soon", tape, option="from")
         with pytest.raises(OptionError, match="is not a moment"):
             moment_ns("25:00", tape, option="from")
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the time zone of a process cannot be set here")
+@pytest.mark.parametrize(("text", "hour"), [("01:15", 5), ("09:00", 14), ("2026-11-01T09:00", 14)])
+def test_a_time_of_day_is_that_of_the_clock_on_a_day_that_changes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, hour: int
+) -> None:
+    """Where clocks are set back in the night, nine in the morning is an hour later than it would have been."""
+    night = datetime(2026, 11, 1, 4, 30, tzinfo=UTC)
+    begin = (night.timestamp() * SECOND - BEGIN) / SECOND
+    try:
+        monkeypatch.setenv("TZ", "America/New_York")
+        time.tzset()
+        with Tape(write_tape(tmp_path / "a.tape", [(begin, "one")])) as tape:
+            found = moment_ns(text, tape, option="from") // SECOND
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert datetime.fromtimestamp(found, tz=UTC) == night.replace(hour=hour, minute=int(text[-2:]))

@@ -67,7 +67,7 @@ def moment_ns(text: str, tape: Tape, *, option: str) -> int:
     if offset is not None and any(offset.groups()):
         hours, minutes, seconds = (float(part or 0) for part in offset.groups())
         return begin_ns + round((hours * 3600 + minutes * 60 + seconds) * 1e9)
-    begin = datetime.fromtimestamp(begin_ns // 10**9).astimezone()
+    begin = datetime.fromtimestamp(begin_ns // 10**9)  # noqa: DTZ006 - this machine's clock, on a day that may have two offsets
     try:
         if re.fullmatch(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?", text):
             clock = datetime.strptime(text if text.count(":") == 2 else f"{text}:00", _clock_format(text))  # noqa: DTZ007 - a time of day
@@ -76,8 +76,8 @@ def moment_ns(text: str, tape: Tape, *, option: str) -> int:
             )
         else:
             moment = datetime.fromisoformat(text)
-            if moment.tzinfo is None:
-                moment = moment.astimezone()
+        if moment.tzinfo is None:
+            moment = moment.astimezone()
     except ValueError:
         raise OptionError(
             f"{text!r} is not a moment; write 2026-01-05T09:00, 09:00, 09:00:30 or +1h30m", option=option
