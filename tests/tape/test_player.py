@@ -39,6 +39,13 @@ def test_pace_changes_no_record(run: Runner[None], tmp_path: Path) -> None:
     run(main())
 
 
+def test_a_player_can_be_printed(tmp_path: Path) -> None:
+    """It says which tape it plays, and how far it is."""
+    path = write_tape(tmp_path / "day.tape", [(0, '{"login": "ok"}')])
+    with Player(path) as player:
+        assert repr(player) == f"<Player {path}, 0 messages played>"
+
+
 def test_playing_ends_before_a_moment(run: Runner[None], tmp_path: Path) -> None:
     """What is as late as ``to_ns`` or later is not played."""
 

@@ -27,6 +27,7 @@ from wsexample.errors import (
     TlsError,
 )
 from wsexample.wire.admission import RateLimit
+from wsexample.wire.broadcast import Broadcaster
 from wsexample.wire.connection import Connection, connect
 from wsexample.wire.options import ServeOptions, TlsOptions
 from wsexample.wire.server import Reject, Request, ServerConnection, serve
@@ -76,6 +77,25 @@ def test_the_handler_sees_the_request(run_grid: RunGrid, security: Security) -> 
     assert (request.path, request.query, request.headers["x-y"]) == ("/a/b", {"x": ["1", "2"]}, "z")
     assert (request.remote.startswith("127.0.0.1:"), request.subprotocols) == (True, ("p",))
     assert "z" not in repr(request)
+
+
+def test_a_server_and_what_it_broadcasts_with_can_be_printed(run: RunGrid) -> None:
+    """Where it listens and how many are connected; how many are sent to."""
+
+    async def scenario() -> None:
+        readers = Broadcaster()
+
+        async def handler(ws: ServerConnection) -> None:
+            readers.add(ws)
+            assert repr(server) == f"<Server {server.url}, 1 connections>"
+            assert repr(readers) == "<Broadcaster 1 readers, 0 sent, 0 skipped>"
+            readers.send("seen")
+
+        async with serve(handler) as server, connect(server.url) as ws:
+            assert await ws.receive(5) == "seen"
+        assert repr(server) == "<Server not listening, 0 connections>"
+
+    run(scenario())
 
 
 @pytest.mark.parametrize(

@@ -377,7 +377,7 @@ class Session:
     def __repr__(self) -> str:
         stats = self.stats
         return (
-            f"<Session {self.dialect.venue} {stats.phase}, {len(self.topics)} topics, {stats.received} received,"
+            f"<{type(self).__name__} {self.dialect.venue} {stats.phase}, {len(self.topics)} topics, {stats.received} received,"
             f" {stats.waiting} waiting, {stats.reconnects} reconnects>"
         )
 

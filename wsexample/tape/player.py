@@ -274,6 +274,9 @@ class Player:
         if self._owns_tape:
             self.tape.close()
 
+    def __repr__(self) -> str:
+        return f"<Player {self.tape.path}, {self.messages} messages played>"
+
     def __enter__(self) -> Self:
         return self
 

@@ -63,6 +63,9 @@ class Broadcaster:
     def __iter__(self) -> Iterator[ServerConnection]:
         return iter(list(self._readers))
 
+    def __repr__(self) -> str:
+        return f"<Broadcaster {len(self)} readers, {self.sent} sent, {self.skipped} skipped>"
+
     def send(self, message: str | bytes) -> int:
         """Send to every reader without waiting for any; str as text, bytes as binary.
 

@@ -208,6 +208,10 @@ class Server:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
         return f"{'wss' if self._tls else 'ws'}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
+    def __repr__(self) -> str:
+        where = self.url if self.sockets else "not listening"
+        return f"<Server {where}, {len(self.connections)} connections>"
+
     async def close(self, code: int = 1001, reason: str = "server stopping", *, grace_s: float = 0.0) -> None:
         """Stop listening, close every connection and wait for handlers; stragglers are cut in time.
 
