@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import pytest
 
-from tests.sync.peer import DEADLINE_S, Conn, Peer, connected, frame_bytes, peer, run_in_thread, staying
+from tests.sync.peer import DEADLINE_S, Conn, Peer, connected, frame_bytes, peer, run_in_thread, saying, staying
 from wsexample import sync
 from wsexample.sync.pipe import Pipe
 
@@ -209,6 +209,17 @@ def test_a_socket_is_closed_only_when_no_thread_is_in_the_middle_of_it(monkeypat
         assert receiving() >= 0
         closing.join(DEADLINE_S)
         assert sock.fileno() == -1
+
+
+def test_a_message_that_was_read_is_handed_over_whatever_became_of_its_socket() -> None:
+    """The last message of a burst leaves a byte with the system; that it cannot be fetched any more costs nobody the message."""
+    with peer(saying(frame_bytes(1, b"one") + frame_bytes(1, b"two"))) as server:
+        ws = connected(server)
+        assert ws.recv() == "one"
+        ws._pipe.let_go()
+        assert ws.recv() == "two"
+        with pytest.raises(sync.WebSocketConnectionClosedException):
+            ws.recv()
 
 
 def test_close_from_another_thread_ends_a_send_that_nobody_reads() -> None:

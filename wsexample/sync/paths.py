@@ -129,4 +129,4 @@ class Paths:
             for lock in (self.readlock, self.lock):  # the number may be another socket's as soon as it is closed
                 if lock.acquire(timeout=LEAVE_S):
                     lock.release()
-            pipe.sock.close()
+            pipe.let_go()

@@ -368,6 +368,11 @@ class Pipe:
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
+    def let_go(self) -> None:
+        """Close the socket; no byte is taken from another one that gets its number."""
+        with self._catching_up:
+            self.sock.close()
+
     def hang_up(self) -> None:
         """Cut the connection in both directions; who waits in a read or a send comes back at once."""
         self._is_lost = True

@@ -242,7 +242,8 @@ class Receiving(Sending):
         """Return the last message of a burst and let the socket be empty now."""
         pipe = self._pipe
         if pipe is not None:
-            pipe.catch_up()
+            with contextlib.suppress(OSError):  # the next read says what became of the socket; this came before that
+                pipe.catch_up()
         return last.item
 
     # -- waiting -----------------------------------------------------------------------------------------------------
