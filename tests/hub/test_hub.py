@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.hub.parts import OWNER, Client, fill, hub, quote
-from wsexample.errors import ConnectionClosed, HandshakeError
+from wsexample.errors import ConnectionClosed, HandshakeError, StorageError
 from wsexample.hub.access import MARKET_DATA, Access, Rights, TokenFile
 from wsexample.hub.ops import SUBPROTOCOLS
 from wsexample.hub.server import Hub, HubOptions
@@ -358,6 +359,43 @@ def test_a_new_token_for_a_name_does_not_keep_the_revoked_one(run: Run, tmp_path
             assert caught.value.code == 1008
 
     run(main())
+
+
+def test_a_reader_is_no_other_reader_of_its_token(run: Run, tmp_path: Path) -> None:
+    """One that says the token of its header again does not count against itself."""
+    tokens = TokenFile(tmp_path / "tokens.json")
+    token = tokens.add("anna")
+
+    async def main() -> None:
+        options = HubOptions(max_readers_per_token=1)
+        async with Hub(access=Access(tokens, anybody=None), options=options) as made:
+            client = await Client.to(made, headers={"Authorization": f"Bearer {token}"})
+            await client.say(op="auth", token=token)
+            assert (await client.take())["op"] == "ack"
+
+    run(main())
+
+
+def test_tokens_are_on_the_disk_before_they_take_the_place_of_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is written half is not the one that is read; where it cannot be written nothing of it is left."""
+    path = tmp_path / "tokens.json"
+    acts: list[str] = []
+    sync, replace = os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda handle: (acts.append("sync"), sync(handle)))
+    monkeypatch.setattr(Path, "replace", lambda aside, target: (acts.append("replace"), replace(aside, target)))
+    TokenFile(path).add("anna")
+    assert acts == ["sync", "replace"]
+
+    def fail(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(StorageError, match="No space left"):
+        TokenFile(path).revoke("anna")
+    assert [one.name for one in tmp_path.iterdir()] == ["tokens.json"]
+    assert [one.name for one in TokenFile(path).names()] == ["anna"]
 
 
 def test_while_the_file_of_tokens_cannot_be_read_no_token_holds(run: Run, tmp_path: Path) -> None:

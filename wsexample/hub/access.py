@@ -13,6 +13,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -230,8 +231,12 @@ class TokenFile:
             handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with open(handle, "w", encoding="utf-8") as file:
                 json.dump({"tokens": rows, "written": _iso(time.time_ns())}, file, indent=1)
+                file.flush()
+                os.fsync(file.fileno())  # a loss of power leaves the old file or the new one, never half of one
             aside.replace(self.path)
         except OSError as error:
+            with suppress(OSError):  # where nothing can be written there may be nothing to remove either
+                aside.unlink(missing_ok=True)
             raise StorageError(f"{self.path} cannot be written: {error.strerror}") from error
         self._stamp = None
         self._look()

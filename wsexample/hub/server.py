@@ -355,7 +355,7 @@ class Hub:
                     raise CredentialsError("this hub wants a token first", venue="hub", code="token")
                 await self._authenticate(reader, op)
             else:
-                self._check_room(reader.rights)
+                self._check_room(reader, reader.rights)
         except (CredentialsError, RequestError, DeadlineError) as error:
             words = str(error) if not isinstance(error, DeadlineError) else "no token came"
             code = "limit" if getattr(error, "code", None) == "limit" else "token"
@@ -365,8 +365,8 @@ class Hub:
             return False
         return True
 
-    def _check_room(self, rights: Rights) -> None:
-        """See that a token has not as many readers as it may have.
+    def _check_room(self, reader: Reader, rights: Rights) -> None:
+        """See that a token has not as many other readers as it may have.
 
         Raises:
             RequestError: it has.
@@ -374,14 +374,14 @@ class Hub:
         most = self.options.max_readers_per_token
         if not most or rights is self.access.anybody:
             return
-        if sum(reader.rights == rights for reader in self.readers.values()) >= most:
+        if sum(one.rights == rights for one in self.readers.values() if one is not reader) >= most:
             raise RequestError(f"{rights.name} has {most} readers already", venue="hub", code="limit")
 
     async def _authenticate(self, reader: Reader, op: Auth) -> None:
         rights = self.access.rights_of(op.token, time.time_ns())
         if reader.patterns:
             raise CredentialsError("a token comes before subscriptions", venue="hub", code="token")
-        self._check_room(rights)
+        self._check_room(reader, rights)
         reader.rights = rights
         await self._say(reader, Ack(op.id))
 
