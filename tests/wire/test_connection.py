@@ -15,7 +15,7 @@ from wsexample.wire.connection import Connection, connect
 from wsexample.wire.fragments import Fragment
 from wsexample.wire.options import ServeOptions
 from wsexample.wire.scripted import Drop, Expect, Script, accept, binary, close, ping, pong, text
-from wsexample.wire.server import ServerConnection
+from wsexample.wire.server import ServerConnection, serve
 
 RunGrid = Callable[[Any], Any]
 
@@ -65,6 +65,20 @@ def test_what_is_no_message_is_refused_by_its_name(run: RunGrid, message: Any) -
             return await ws.receive(5)
 
     assert run(scenario()) == "hello"
+
+
+@pytest.mark.parametrize(
+    ("made", "name", "words"),
+    [
+        (lambda: connect("ws://127.0.0.1:1"), "send", "; write ws = await connect"),
+        (lambda: serve(echo), "url", "; write server = await serve"),
+        (lambda: connect("ws://127.0.0.1:1"), "sned", "$"),
+    ],
+)
+def test_who_forgets_to_await_is_told_so(made: Callable[[], object], name: str, words: str) -> None:
+    """What a connection or a server has, what leads to it has not; the sentence says how to get there."""
+    with pytest.raises(AttributeError, match=f"has no '{name}' before it is awaited{words}"):
+        getattr(made(), name)
 
 
 def test_encoded_text_is_sent_as_text(run: RunGrid) -> None:

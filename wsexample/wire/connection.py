@@ -353,6 +353,14 @@ class _Connecting:
         if self._connection is not None:
             await self._connection.__aexit__(kind, error, trace)
 
+    if not TYPE_CHECKING:  # a type checker says by itself what is not there
+
+        def __getattr__(self, name: str) -> Any:
+            hint = (
+                "; write ws = await connect(...) or async with connect(...) as ws" if hasattr(Connection, name) else ""
+            )
+            raise AttributeError(f"what connect() returns has no {name!r} before it is awaited{hint}")
+
 
 def connect(url: str | ConnectOptions, **changes: Unpack[ConnectFields]) -> _Connecting:
     """Open a WebSocket: ``async with connect(url) as ws`` or ``ws = await connect(url)``.

@@ -500,6 +500,14 @@ class _Serving:
     ) -> None:
         await self._server.close()
 
+    if not TYPE_CHECKING:  # a type checker says by itself what is not there
+
+        def __getattr__(self, name: str) -> Any:
+            hint = (
+                "; write server = await serve(...) or async with serve(...) as server" if hasattr(Server, name) else ""
+            )
+            raise AttributeError(f"what serve() returns has no {name!r} before it is awaited{hint}")
+
 
 def serve(
     handler: Handler,
