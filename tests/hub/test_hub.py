@@ -8,15 +8,19 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.hub.parts import OWNER, Client, fill, hub, quote
+from tests.hub.test_forks import Outbox
+from tests.property.looping import LeapingLoop
 from wsexample.errors import ConnectionClosed, HandshakeError, StorageError
 from wsexample.hub.access import MARKET_DATA, Access, Rights, TokenFile
-from wsexample.hub.ops import SUBPROTOCOLS
+from wsexample.hub.ops import JSON, SUBPROTOCOLS
+from wsexample.hub.readers import Reader, send_all
 from wsexample.hub.server import Hub, HubOptions
 from wsexample.hub.web import HubPages
 from wsexample.wire.connection import connect
@@ -218,6 +222,26 @@ def test_a_slow_reader_gets_the_newest_and_is_told(run: Run) -> None:
             assert told == total - len(seen[TOPIC]) == made.desk.stats.conflated
 
     run(main())
+
+
+def test_a_reader_that_takes_a_little_all_the_time_is_not_too_slow() -> None:
+    """What it is waited for is that it takes anything at all: a catch-up as a whole may take longer."""
+
+    class Slow(Outbox):
+        async def send_text(self, payload: bytes) -> None:
+            await asyncio.sleep(20)
+            self.sent.append(payload)
+
+    async def main() -> None:
+        outbox = Slow()
+        reader = Reader(outbox, JSON, OWNER, "r")  # type: ignore[arg-type]
+        await send_all(reader, [b"x" * 100_000] * 6, 30)
+        assert len(outbox.sent) == 6
+        with pytest.raises(TimeoutError):
+            await send_all(reader, [b"x"], 10)
+
+    with closing(LeapingLoop()) as loop:  # in which no time passes
+        loop.run_until_complete(main())
 
 
 def test_a_frozen_reader_is_closed_with_1013(run: Run) -> None:

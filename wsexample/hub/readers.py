@@ -304,17 +304,17 @@ class Straggler:
 
 
 async def send_all(reader: Reader, messages: list[bytes], timeout_s: float) -> None:
-    """Send encoded messages to one reader, waiting for its socket.
+    """Send encoded messages to one reader, waiting for its socket as long as that takes some of them in time.
 
     Raises:
-        TimeoutError: it does not take them.
+        TimeoutError: it takes nothing.
         ConnectionClosed: it is gone.
     """
     connection, codec = reader.connection, reader.codec
     rows = [("", data, True) for data in messages]
-    async with asyncio.timeout(timeout_s):
-        for start, end in chunks_of(rows):
-            payload = codec.join(messages[start:end])
+    for start, end in chunks_of(rows):
+        payload = codec.join(messages[start:end])
+        async with asyncio.timeout(timeout_s):
             if codec.is_binary:
                 await connection.send(payload)
             else:
