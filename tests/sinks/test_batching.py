@@ -325,6 +325,25 @@ def test_closing_flushes_and_ends_the_sink(run: Run) -> None:
     run(main())
 
 
+def test_whoever_closes_at_the_same_time_finds_everything_stored(run: Run) -> None:
+    """A second close returns when the first has done its work, not before."""
+
+    async def main() -> None:
+        sink = ScriptedSink()
+        await sink.write(quotes(1, 2, 3))
+        sink.gate.clear()
+        first, second = asyncio.create_task(sink.close()), asyncio.create_task(sink.close())
+        await sink.started.wait()
+        assert not second.done()
+        sink.gate.set()
+        await second
+        assert (sink.kept, sink.released) == ([1, 2, 3], 1)
+        await first
+        await sink.close()
+
+    run(main())
+
+
 def test_closing_says_how_much_is_lost(run: Run) -> None:
     """When what was taken can no longer be stored, close says so and still releases."""
 

@@ -105,7 +105,7 @@ class BatchingSink(RecordSink, ABC):
         self._task: asyncio.Task[None] | None = None
         self._is_flowing = False
         self._is_closing = False
-        self._is_released = False
+        self._released = asyncio.Event()
 
     # --- what a sink adds -------------------------------------------------------------------------------------------
 
@@ -191,7 +191,8 @@ class BatchingSink(RecordSink, ABC):
         Raises:
             StorageError: records that were taken could not be stored and are lost; the message says how many.
         """
-        if self._is_released or self._is_closing:
+        if self._is_closing:
+            await self._released.wait()  # whoever closes at the same time may rely on it as well
             return
         self._is_closing = True
         self._look_again()
@@ -203,13 +204,14 @@ class BatchingSink(RecordSink, ABC):
             loss = error
             raise
         finally:
-            self._is_released = True
             try:
                 await self._release()
             except StorageError as error:
                 if loss is None:
                     raise
                 raise StorageError(f"{loss}; {error}") from loss  # neither may hide the other
+            finally:
+                self._released.set()
 
     async def __aenter__(self) -> Self:
         return await self.open()
