@@ -909,3 +909,21 @@ def test_a_client_that_says_goodbye_and_reads_no_more_is_cut_in_time(run_grid: R
             return outcome
 
     assert run_grid(scenario()) == (1000, False)
+
+
+def test_a_client_that_does_not_read_its_refusal_is_cut_in_time(run_grid: RunGrid) -> None:
+    """What refuses it waits no longer for it than its request was waited for."""
+
+    async def refuse(request: Request) -> Reject:
+        return Reject(403, body="x" * 20_000_000)
+
+    async def scenario() -> int:
+        async with serve(hold, accept=refuse, options=ServeOptions(handshake_timeout_s=0.1)) as server:
+            _, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
+            writer.write(REQUEST)
+            await until(lambda: server._links)
+            await until(lambda: not server._links)
+            writer.transport.abort()
+            return len(server._links)
+
+    assert run_grid(scenario()) == 0

@@ -438,6 +438,13 @@ class ServerLink(_Link, WebSocketServerProtocol):
         if self.tracer is not None:
             self.tracer.head(SENT, response)
         self.sendData(response)
+        if self._late is not None:
+            self._late.cancel()
+        self._late = asyncio.get_running_loop().call_later(self.handshake_timeout_s, self._refusal_is_late)
+
+    def _refusal_is_late(self) -> None:
+        if self.transport is not None:  # it does not read what refuses it
+            self.transport.abort()
 
     def _end(self, exc: BaseException | None) -> None:
         super()._end(exc)
