@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
+import sqlite3
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote as quote_url
 
 import pytest
@@ -232,6 +234,27 @@ def test_a_place_may_have_signs_of_a_pattern_in_its_name(tmp_path: Path) -> None
     for place, table, count in (("a[1]?*", "trades", "5"), ("b[1].parquet", "records", "5")):
         run(tmp_path / place, f"select count(*) as n from {table}", "-o", tmp_path / "n.csv")
         assert rows(tmp_path / "n.csv") == [{"n": count}]
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY])
+def test_a_finished_file_is_asked_where_nothing_may_be_written(
+    ticks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """On a read-only medium, or in somebody else's directory, SQLite cannot put its log beside the file; no log is needed."""
+    connect = sqlite3.connect
+
+    def refuse(address: str, **options: Any) -> sqlite3.Connection:
+        if "immutable" not in address:
+            error = sqlite3.OperationalError("unable to open database file")
+            error.sqlite_errorcode = code
+            raise error
+        return connect(address, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", refuse)
+    assert run(ticks, "select count(*) as n from trades", "-o", tmp_path / "n.csv").exit_code == 0
+    assert rows(tmp_path / "n.csv") == [{"n": "5"}]
+    Path(f"{ticks}-wal").touch()  # it is being written to, and what is in the log would be missing
+    assert "cannot be read" in run(ticks, "select 1").output
 
 
 def test_numbers_beyond_64_bits_become_text(tmp_path: Path) -> None:

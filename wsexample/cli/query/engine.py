@@ -104,12 +104,17 @@ class SqliteEngine:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._is_interrupted = False
+        address = f"file:{quote(str(path.absolute()))}"
         try:
-            self._connection = sqlite3.connect(
-                f"file:{quote(str(path.absolute()))}?mode=ro", uri=True, timeout=5.0, check_same_thread=False
-            )
+            try:
+                self._connection = _connected(f"{address}?mode=ro")
+            except sqlite3.OperationalError as error:
+                is_unwritable = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+                if not is_unwritable or Path(f"{path}-wal").exists():
+                    raise
+                # A finished file where this user may not write: SQLite cannot put its log there, and needs none.
+                self._connection = _connected(f"{address}?immutable=1")
             self._connection.set_progress_handler(lambda: self._is_interrupted, STEPS_BETWEEN_LOOKS)
-            self._connection.execute("PRAGMA query_only = 1")
         except sqlite3.Error as error:
             raise StorageError(f"{path} cannot be read: {error}", url=str(path)) from None
 
@@ -145,6 +150,18 @@ class SqliteEngine:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+
+def _connected(address: str) -> sqlite3.Connection:
+    """Open a file to be read; raises SQLite's error where it cannot be."""
+    connection = sqlite3.connect(address, uri=True, timeout=5.0, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA query_only = 1")
+        connection.execute("SELECT 1 FROM sqlite_master")
+    except BaseException:  # whatever it was, the file is given back
+        connection.close()
+        raise
+    return connection
 
 
 class DuckEngine:
