@@ -409,6 +409,19 @@ def test_an_order_that_makes_no_sense_is_refused_with_a_reason(facts: dict[str, 
     assert words in told.reason  # type: ignore[attr-defined]
 
 
+def test_numbers_that_are_none_move_no_market() -> None:
+    """A store may give back NaN where it was given one; the market stays as it was."""
+    nan, made = float("nan"), venue()
+    made.see(quote(99, 100))
+    made.submit(order(size=2))
+    made.submit(order("sell", size=2, stop_price=90))
+    for record in (trade(nan), trade(float("inf")), trade(80, nan), book([(99, 10), (nan, 1)], [(100, nan), (101, 5)])):
+        made.see(record)
+    view = made.views["A"]
+    assert (view.last_price, len(view.bids), [depth.price for depth in view.asks]) == (None, 1, [101])
+    assert (made.ledger.size("A"), made.ledger.imbalance("USD")) == (2, 0)
+
+
 def test_money_is_turned_into_whole_lots() -> None:
     """An order for an amount of money buys as many whole lots as it pays for."""
     made = venue(instruments=(Instrument("A", lot_size=D(100)),))

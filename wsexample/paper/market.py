@@ -15,6 +15,8 @@ from wsexample.records.market import Bar, Board, Book, Level, Quote, Record, Tic
 
 __all__ = ["Depth", "MarketView", "Print", "exactly"]
 
+INFINITE = float("inf")
+
 
 def exactly(number: float) -> Decimal:
     """Return a float as the decimal number that it is written as."""
@@ -80,14 +82,16 @@ class MarketView:
         asks = board.asks or _one(board.ask_price, board.ask_size)
         self.bids, self.asks = _levels(bids, self.bids), _levels(asks, self.asks)
         before, self._volume = self._volume, board.volume
-        if board.last_price is None:
+        if board.last_price is None or not -INFINITE < board.last_price < INFINITE:
             return None
         if before is None or board.volume is None or board.volume <= before:
             self.last_price = exactly(board.last_price)
             return None
         return self._print(board.last_price, board.volume - before, None)
 
-    def _print(self, price: float, size: float | None, aggressor: str | None) -> Print:
+    def _print(self, price: float, size: float | None, aggressor: str | None) -> Print | None:
+        if not -INFINITE < price < INFINITE or (size is not None and not 0 <= size < INFINITE):
+            return None  # what is stored may hold numbers that are none
         self.last_price = exactly(price)
         return Print(self.last_price, None if size is None else exactly(size), aggressor)
 
@@ -120,9 +124,9 @@ def _levels(levels: Sequence[Level], before: list[Depth]) -> list[Depth]:
     taken = {depth.price: depth for depth in before if depth.left != depth.shown}
     made = []
     for level in levels:
-        price, size = exactly(level.price), exactly(level.size)
-        if size <= 0:
+        if not 0 < level.size < INFINITE or not -INFINITE < level.price < INFINITE:
             continue
+        price, size = exactly(level.price), exactly(level.size)
         old = taken.get(price) if taken else None
         left = size if old is None else min(max(old.left + size - old.shown, Decimal(0)), size)
         made.append(Depth(price, size, left))
