@@ -8,14 +8,22 @@ python3 scripts/records.py --check   say whether it is out of date, with exit st
 from __future__ import annotations
 
 import argparse
+import ast
 import importlib.util
+import inspect
 import re
 import sys
+import textwrap
+from itertools import pairwise
 from typing import TYPE_CHECKING, get_type_hints
 
 from venv_setup import ROOT, check_python, run_inside, venv_program
 
 if TYPE_CHECKING:
+    from enum import Enum
+
+    import msgspec
+
     from wsexample.records.market import Record
 
 PAGE = ROOT / "docs" / "records.md"
@@ -51,12 +59,43 @@ def fields(record_type: type[Record], passed_over: set[str]) -> list[str]:
     return lines
 
 
+def texts(kind: type) -> dict[str, str]:
+    """Return the string under each name in the body of a class."""
+    (node,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+    assert isinstance(node, ast.ClassDef)
+    return {
+        ast.unparse(line.target if isinstance(line, ast.AnnAssign) else line.targets[0]): below.value.value
+        for line, below in pairwise(node.body)
+        if isinstance(line, ast.AnnAssign | ast.Assign) and isinstance(below, ast.Expr)
+        if isinstance(below.value, ast.Constant) and isinstance(below.value.value, str)
+    }
+
+
+def part(struct: type[msgspec.Struct]) -> list[str]:
+    """Return the table of what is no record by itself: a part of one, or what is asked of a venue."""
+    import msgspec
+
+    hints, words = get_type_hints(struct), texts(struct)
+    lines = ["| field | type | |", "|---|---|---|"]
+    for field in msgspec.structs.fields(struct):
+        star = "*" if field.required else ""
+        lines.append(f"| `{field.name}`{star} | `{type_name(hints[field.name])}` | {plain(words[field.name])} |")
+    return lines
+
+
+def meanings(enum: type[Enum]) -> list[str]:
+    """Return the table of the words that a field may hold."""
+    words = texts(enum)
+    return ["| word | |", "|---|---|", *[f'| "{one.value}" | {plain(words[one.name])} |' for one in enum]]
+
+
 def tables() -> str:
     """Return what stands between the marks: a list of all records, then the fields of each."""
     import msgspec
 
     from wsexample.records.kinds import record_kinds, table_name
     from wsexample.records.market import Quote, Record
+    from wsexample.records.orders import OrderLeg, OrderRequest, OrderStatus
 
     kinds = sorted(record_kinds().items(), key=lambda item: item[1].__module__.endswith("journal"))
     shared = {field.name for field in msgspec.structs.fields(Record)}
@@ -69,6 +108,17 @@ def tables() -> str:
     lines += ["", "## Fields of every record", "", *fields(Quote, own)]
     for _, record_type in kinds:
         lines += ["", f"## {record_type.__name__}", "", *fields(record_type, shared)]
+    about = "What venues and the paper engine take: a `size` or a `notional`, at market and for the day unless it says otherwise."
+    lines += ["", "## OrderRequest", "", about, "", *part(OrderRequest)]
+    lines += [
+        "",
+        "## OrderStatus",
+        "",
+        "Words of `Order.status`, the same for every venue.",
+        "",
+        *meanings(OrderStatus),
+    ]
+    lines += ["", "## OrderLeg", "", "What `Order.legs` holds.", "", *part(OrderLeg)]
     return "\n".join(lines) + "\n"
 
 
