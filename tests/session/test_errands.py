@@ -240,3 +240,17 @@ def test_an_errand_that_begins_beside_another_has_its_whole_time(run: Runner[Non
         await session.close()
 
     run(main())
+
+
+def test_the_socket_is_told_of_topics_given_up_when_the_errand_fails(run: Runner[None]) -> None:
+    """Who is not wanted any more is not sent any more, whatever the HTTP side says."""
+
+    async def main() -> None:
+        dialer, side = toy_dialer(), HttpSide()
+        async with Session(ToyDialect(acks=True), ["A"], dial=dialer, errands=side) as session:
+            side.problems = {"unsubscribe": [RateLimitError("429")]}
+            with pytest.raises(RateLimitError):
+                await session.unsubscribe(["A"])
+        assert dialer.connection.sent[-1] == '{"drop": ["A"]}'
+
+    run(main())

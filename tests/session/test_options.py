@@ -61,3 +61,4 @@ def test_options_are_values() -> None:
 def test_no_failure_is_too_many_for_the_bound() -> None:
     """A count that overflows a float still has the largest wait."""
     assert Retry(factor=10.0).bound_s(10**9) == 30.0
+    assert Retry(first_s=0.0).bound_s(10**9) == 0.0

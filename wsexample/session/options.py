@@ -70,7 +70,7 @@ class Retry:
         try:
             return float(min(self.max_s, self.first_s * self.factor ** (failures - 1)))
         except OverflowError:
-            return self.max_s
+            return self.max_s if self.first_s else 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -312,14 +312,16 @@ class Session:
             self._attempts.stay.settle()
         if not told:
             return
-        if parts.errands is not None:
-            timeout_s = parts.options.errand_timeout_s
-            late = deadline_error(Deadline(0.0, "errand", timeout_s))
-            step = await within(parts.clock, parts.errands.unsubscribe(told), late)
+        try:
+            if parts.errands is not None:
+                timeout_s = parts.options.errand_timeout_s
+                late = deadline_error(Deadline(0.0, "errand", timeout_s))
+                step = await within(parts.clock, parts.errands.unsubscribe(told), late)
+                if self._attempts.stay is not None:
+                    self._attempts.stay.take(step)
+        finally:  # the socket is told whatever became of the errand: nobody wants these topics any more
             if self._attempts.stay is not None:
-                self._attempts.stay.take(step)
-        if self._attempts.stay is not None:
-            self._attempts.stay.take(parts.dialect.unsubscribe(told))
+                self._attempts.stay.take(parts.dialect.unsubscribe(told))
 
     def _refuse_when_over(self) -> None:
         if self.phase is Phase.CLOSED:
