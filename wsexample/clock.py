@@ -1,6 +1,6 @@
 """Where time comes from: the machine, or a test's hand.
 
-Pure code receives ``now_ns`` as an argument; only shells hold a `wsexample.ports.Clock`, which these two satisfy.
+Pure code receives ``now_ns`` as an argument; only shells hold a `wsexample.ports.Clock`, which these satisfy.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import asyncio
 import heapq
 import time
 
-__all__ = ["ManualClock", "SystemClock"]
+__all__ = ["FedClock", "ManualClock", "SystemClock"]
 
 
 class SystemClock:
@@ -81,3 +81,7 @@ class ManualClock:
     def skip_to(self, target_ns: int) -> None:
         """Set the clock to a later moment, as if nobody had waited: who is due by then wakes with the next move."""
         self._now_ns = max(target_ns, self._now_ns)
+
+
+class FedClock(ManualClock):
+    """A clock that only what is played moves: between two connections it stands still, and nobody may wait on it there."""

@@ -81,7 +81,6 @@ async def play(path: Path, **options: Any) -> list[bytes]:
             player.topics,
             dial=player.dial,
             clock=player.clock,
-            testing=NoWaiting(attempts=None),
         )
         session.start()
         async with asyncio.timeout(20):

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from wsexample.clock import SystemClock
+from wsexample.clock import FedClock, SystemClock
 from wsexample.errors import DeadlineError, StateError
 from wsexample.ports import Clock, ConnectionEvent, Dialect, Errands, Gap, Record
 from wsexample.session import events
@@ -62,7 +62,8 @@ class Session:
         dedupe: what tells that two records are the same, such as an execution id; returns None for those that may repeat.
         tap: called with every event, and with every message before it is decoded or after it is sent. It runs inside the
             session and must not wait; an error in it ends the session.
-        testing: no waiting, capped attempts, a manual clock (default: as `wsexample.session.testing.no_waiting` says).
+        testing: no waiting, capped attempts, a manual clock (default: as `wsexample.session.testing.no_waiting` says; no
+            waiting where a tape is played).
         changes: fields of `SessionOptions` to set.
 
     Raises:
@@ -88,6 +89,8 @@ class Session:
     ) -> None:
         options = (options or SessionOptions()).replace(**changes)
         testing = testing or mode_now()
+        if testing is None and isinstance(clock, FedClock):
+            testing = NoWaiting(attempts=None)  # a back-off would wait for ever: the next connection moves the clock
         if testing is not None:
             options, pace = testing.applied(options), None
             clock, random = clock or testing.clock, random or _random.Random(testing.seed)

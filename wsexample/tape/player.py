@@ -1,8 +1,7 @@
 """`Player`: a tape instead of the network: a session that dials it reads the same messages at the same recorded times.
 
     with Player("day.tape") as player:
-        mode = NoWaiting(attempts=None)
-        session = Session(dialect, player.topics, dial=player.dial, clock=player.clock, testing=mode)
+        session = Session(dialect, player.topics, dial=player.dial, clock=player.clock)
 
 The session's clock shows the recorded time, so that records are the same to the byte whenever and however fast the tape
 is played. Connections begin and break where they did; what the session sends is not needed and is dropped.
@@ -17,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from wsexample.clock import ManualClock, SystemClock
+from wsexample.clock import FedClock, SystemClock
 from wsexample.errors import ConnectionClosed, NetworkError
 from wsexample.session.events import EndOfFeed
 from wsexample.tape.format import Entry, Kind, Note, note_of, rows_of
@@ -79,7 +78,7 @@ class Player:
         """Where playing begins; None for the beginning of the tape."""
         self._to_ns = to_ns
         self._progress = progress
-        self.clock = ManualClock(self.tape.first_ns() or 0)
+        self.clock = FedClock(self.tape.first_ns() or 0)
         """Shows the recorded time."""
         self.messages = 0
         """Messages played so far."""

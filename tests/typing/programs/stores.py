@@ -7,7 +7,6 @@ from wsexample import Session, open_sink
 from wsexample.brokers.weex.dialect import WeexDialect
 from wsexample.ports import Record, RecordSink, SinkStats
 from wsexample.records.market import Level, Quote
-from wsexample.session.testing import NoWaiting
 from wsexample.sinks.batching import BatchingSink
 from wsexample.sinks.sqlite import read_records
 from wsexample.tape.decoding import decode
@@ -51,9 +50,7 @@ async def main() -> None:
         session = Session(WeexDialect(), ["BTCUSDT@trade"], url="ws://127.0.0.1:9000", tap=tape)
         await session.close()
     with Player("day.tape", speed=10) as player:
-        played = Session(
-            WeexDialect(), player.topics, dial=player.dial, clock=player.clock, testing=NoWaiting(attempts=None)
-        )
+        played = Session(WeexDialect(), player.topics, dial=player.dial, clock=player.clock)
         await played.close()
     for batch in decode("day.tape", WeexDialect()):
         assert_type(batch, Sequence[Record])
