@@ -17,8 +17,6 @@ The map, in the order in which a message travels:
 Nothing is imported before it is used: ``import wsexample`` does no work.
 """
 
-from __future__ import annotations
-
 TYPE_CHECKING = False  # typing's own costs the import of typing
 
 __version__ = "0.1.0"

@@ -45,6 +45,7 @@ def module(name: str) -> list[str]:
 @pytest.mark.parametrize(
     ("moment", "words"),
     [
+        pytest.param("wsexample.cli.interrupts", [*entry("kclient"), "--version"], id="before the handler is known"),
         pytest.param("click", [*entry("wseclient"), "--version"], id="first import of wseclient"),
         pytest.param("click", [*entry("wseserver"), "--version"], id="first import of wseserver"),
         pytest.param("wsexample.cli.options", [*entry("kclient"), "--version"], id="imports of kclient"),

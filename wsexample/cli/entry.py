@@ -4,9 +4,12 @@ Importing a command takes a tenth of a second and more, in which users do change
 begins in the package itself.
 """
 
-from __future__ import annotations
+import os
 
-from wsexample.cli.interrupts import own_process
+try:
+    from wsexample.cli.interrupts import own_process
+except KeyboardInterrupt:
+    os._exit(130)
 
 __all__ = ["kclient", "wseclient", "wseserver", "wsexample"]
 

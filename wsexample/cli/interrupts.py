@@ -7,8 +7,6 @@ What Ctrl-C does while a command runs is the business of `wsexample.cli.usage` a
 This is imported before anything else, so it imports next to nothing, and nothing of ours.
 """
 
-from __future__ import annotations
-
 import os
 
 INTERRUPTED = 130
