@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
@@ -64,6 +65,24 @@ def test_a_gap_begins_when_nothing_can_be_missing(
             await advance_until(clock, lambda: session.stats.gaps == 1)
             gap = next(record for record in await taken(session) if isinstance(record, Gap))
             assert gap.from_ns == heard_ns - round(earlier_s * 1e9)
+
+    run(main())
+
+
+def test_what_came_while_the_process_stood_still_is_read_before_a_peer_counts_as_silent(run: Runner[None]) -> None:
+    """A process that was stopped for longer than the limit looks at its socket before it calls the connection dead."""
+
+    async def main() -> None:
+        clock = ManualClock()
+        dialer = toy_dialer(clock=clock)
+        dialect = ToyDialect(silence=Silence(message_s=5.0))
+        async with Session(dialect, ["A"], dial=dialer, clock=clock) as session:
+            await settle()
+            clock.advance(60)  # the timer is noticed first
+            asyncio.get_running_loop().call_soon(dialer.connection.say, said("A", 1))
+            await settle()
+            assert (session.phase, session.stats.attempts) == ("live", 1)
+            assert numbers([await session.receive(1)]) == [1]
 
     run(main())
 

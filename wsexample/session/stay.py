@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from wsexample.errors import DeadlineError, NetworkError, SlowConsumerError, WsExampleError
 from wsexample.ports import Clock, Dialect, Errands, Failure, Record, Step
+from wsexample.session.consumer import breathe
 from wsexample.session.delivery import Delivery
 from wsexample.session.events import EndOfFeed, Live, LoggedIn, Received, Refused, Sent, Subscribed, Tap
 from wsexample.session.failures import is_final
@@ -463,6 +464,11 @@ class Stay:
                     parts.delivery.room.set()
                 continue
             overdue = machine.overdue(now_s, dialect.silence(now_ns))
+            if overdue is not None:  # if the whole process stood still, what has come meanwhile was not read yet
+                await breathe()
+                now_s, now_ns = clock.monotonic_s(), clock.now_ns()
+                self._listen(now_s, now_ns)
+                overdue = machine.overdue(now_s, dialect.silence(now_ns))
             if overdue is not None:
                 self.fail(parts.judged(deadline_error(overdue)))
             elif now_s - self._beaten_s >= interval_s - GRAIN_S:
