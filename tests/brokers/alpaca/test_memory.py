@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from wsexample.brokers.alpaca.client.memory import TradingMemory
 from wsexample.records.market import Quote
 from wsexample.records.orders import Fill, Order
@@ -41,14 +43,44 @@ def test_after_an_execution_was_taken_back_the_quantity_may_come_again() -> None
     assert memory.key(fill("c", 4)) != first
 
 
-def test_two_executions_that_were_pushed_are_two() -> None:
+def test_two_executions_that_events_told_of_are_two() -> None:
     """The quantity may come again although nobody told that the first one was taken back; each is known when it is doubled."""
     memory = TradingMemory()
     first, second = memory.key(fill("a", 4)), memory.key(fill("b", 4))
-    assert first != second
-    assert [memory.key(fill(name, 4)) for name in "abab"] == [first, second, first, second]
+    fetched = memory.key(fill("c", 4, is_backfilled=True, event_id="01K"))
+    assert len({first, second, fetched}) == 3
+    assert [memory.key(fill(name, 4)) for name in "abcabc"] == [first, second, fetched] * 2
+    assert memory.key(fill("g", 9, is_backfilled=True, position_size=Decimal(9))) != memory.key(fill("h", 9))
     listed = memory.key(fill("list-8", 8, is_backfilled=True))
-    assert [memory.key(fill(name, 8)) for name in "cdcd"] == [listed, ("fill", "d"), listed, ("fill", "d")]
+    assert [memory.key(fill(name, 8)) for name in "dede"] == [listed, ("fill", "e"), listed, ("fill", "e")]
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("x", "y")], ids=["the same names", "other names"])
+def test_two_executions_of_a_list_are_two(names: tuple[str, str]) -> None:
+    """Whether a list names executions as events do or otherwise; each is known when the list is read again."""
+    memory = TradingMemory()
+    assert memory.key(fill("a", 4)) == ("fill", "a")
+    listed = [fill(name, 4, is_backfilled=True, exchange_ns=at) for at, name in enumerate(names)]
+    assert [memory.key(one) for one in listed * 2] == [("fill", "a"), ("fill", names[1])] * 2
+
+
+def test_lists_that_name_executions_as_events_do_tell_them_apart() -> None:
+    """Once one identifier was the same, one more of a list is another execution; that it is the same nobody has documented."""
+    memory = TradingMemory()
+    memory.key(fill("a", 4))
+    assert memory.key(fill("b", 4, is_backfilled=True)) == ("fill", "a"), "it may be another name of the same"
+    memory.key(fill("c", 6))
+    assert memory.key(fill("c", 6, is_backfilled=True)) == ("fill", "c")
+    assert memory.key(fill("d", 6, is_backfilled=True)) == ("fill", "d")
+
+
+def test_what_was_taken_back_and_is_listed_again_hides_nothing() -> None:
+    """An old execution that a list still has is known, and the one that has its quantity now is another."""
+    memory = TradingMemory()
+    first = memory.key(fill("a", 4))
+    memory.key(fill("b", 0, correction="bust", corrects="a"))
+    assert memory.key(fill("a", 4, is_backfilled=True)) == first
+    assert memory.key(fill("c", 4)) == ("fill", "c")
 
 
 def test_old_news_of_an_order_is_no_news() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from decimal import Decimal
 
 from wsexample.ports import Record
@@ -15,6 +16,25 @@ from wsexample.records.orders import TERMINAL_STATUSES, Fill, Order, OrderStatus
 __all__ = ["TradingMemory"]
 
 Known = tuple[int, Decimal, str | None]
+
+
+@dataclass(slots=True)
+class _Same:
+    """An execution, and what its sources call it."""
+
+    name: str
+    """By which the session knows it."""
+    by_event: str | None = None
+    """What an event called it."""
+    by_list: str | None = None
+    """What a list called it."""
+
+    def called(self, fill_id: str, *, is_event: bool) -> None:
+        """Take note of what a source calls it."""
+        if is_event:
+            self.by_event = fill_id
+        else:
+            self.by_list = fill_id
 
 
 class TradingMemory:
@@ -26,10 +46,12 @@ class TradingMemory:
 
     def __init__(self, keep: int = 200_000) -> None:
         self._keep = keep
-        self._fills: OrderedDict[tuple[str, Decimal], tuple[str, str | None]] = OrderedDict()
-        """Order and quantity filled -> the name by which the session knows the execution, and by which it was pushed."""
+        self._fills: OrderedDict[tuple[str, Decimal], _Same] = OrderedDict()
+        """Order and quantity filled -> the last execution that it was."""
         self._fill_ids: OrderedDict[str, str] = OrderedDict()
         """Identifier -> the name by which the session knows that execution."""
+        self._lists_agree = False
+        """Whether a list was seen to name an execution as its event does."""
         self._orders: OrderedDict[str, Known] = OrderedDict()
         self._open: dict[str, None] = {}
         self.complete_until_ns: int | None = None
@@ -59,7 +81,11 @@ class TradingMemory:
         if fill.cumulative_size is not None and fill.correction is None and not fill.is_backfilled:
             self._check(fill.order_id, fill.cumulative_size - fill.size)
         self._advance(fill)
-        name = self._fill_ids.get(fill.fill_id) or self._new_name(fill)
+        name = self._fill_ids.get(fill.fill_id)
+        if name is None:
+            name = self._new_name(fill)
+        else:
+            self._known_again(fill)
         self._fill_ids[fill.fill_id] = name
         if len(self._fill_ids) > self._keep:
             self._fill_ids.popitem(last=False)
@@ -71,19 +97,28 @@ class TradingMemory:
     def _new_name(self, fill: Fill) -> str:
         """Return the name of an execution whose identifier is new: that of the same one by another source, or its own.
 
-        Two that were both pushed are two, whatever quantity they name: one between them may have been taken back unseen.
+        Two that one source names differently are two, whatever quantity they name: one between them may have been taken back
+        unseen.
         """
         if fill.cumulative_size is None or fill.correction is not None:
             return fill.fill_id
-        key = (fill.order_id, fill.cumulative_size)
-        name, pushed_id = self._fills.get(key, (fill.fill_id, None))
-        if not fill.is_backfilled:
-            name = name if pushed_id is None else fill.fill_id
-            pushed_id = fill.fill_id
-        self._fills[key] = name, pushed_id
+        key, is_event = (fill.order_id, fill.cumulative_size), _is_of_event(fill)
+        same = self._fills.get(key)
+        if same is None or self._lists_agree or (same.by_event if is_event else same.by_list) is not None:
+            same = self._fills[key] = _Same(fill.fill_id)
+        same.called(fill.fill_id, is_event=is_event)
         if len(self._fills) > self._keep:
             self._fills.popitem(last=False)
-        return name
+        return same.name
+
+    def _known_again(self, fill: Fill) -> None:
+        """Take note of who else names an execution as it is known."""
+        if fill.cumulative_size is None:
+            return
+        same = self._fills.get((fill.order_id, fill.cumulative_size))
+        if same is not None and fill.fill_id in (same.name, same.by_event, same.by_list):
+            self._lists_agree = self._lists_agree or (same.by_event == fill.fill_id and not _is_of_event(fill))
+            same.called(fill.fill_id, is_event=_is_of_event(fill))
 
     def _forget_fills_of(self, order_id: str) -> None:
         """An execution was taken back: the same quantity may be filled again, and that is another execution."""
@@ -158,6 +193,11 @@ class TradingMemory:
         self.is_complete = False
         if since_ns is not None and self.complete_until_ns is not None:
             self.complete_until_ns = min(self.complete_until_ns, since_ns)
+
+
+def _is_of_event(fill: Fill) -> bool:
+    """Whether an event told of an execution, pushed or fetched; a list says neither its event nor the position after it."""
+    return not fill.is_backfilled or fill.event_id is not None or fill.position_size is not None
 
 
 def _state(order: Order) -> Known:
