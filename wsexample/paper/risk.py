@@ -104,7 +104,7 @@ class KillSwitch:
     def reset(self, equity: Decimal) -> None:
         """Allow trading again; losses count from this equity on."""
         self.reason = None
-        self.peak_equity = self.day_equity = equity
+        self.peak_equity = self.day_equity = self._equity = equity
 
     def is_new_day(self, now_ns: int) -> bool:
         """Whether a moment is of another day than the one before."""
