@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import errno
+import gc
 import pickle
 import socket
 import ssl
@@ -277,6 +278,37 @@ def test_a_failed_tls_handshake_is_told(
         await server.shutdown(1.0)
 
     run(main())
+
+
+@pytest.mark.parametrize("is_secure", [False, True], ids=["plain", "tls"])
+def test_a_call_that_is_cancelled_while_it_connects_leaves_no_socket(
+    run_grid: Runner[None],
+    tls_contexts: tuple[ssl.SSLContext, ssl.SSLContext],
+    monkeypatch: pytest.MonkeyPatch,
+    is_secure: bool,
+) -> None:
+    """In whichever turn of the loop it happens; a socket that is left closes a number that another connection has by then."""
+    left: list[str] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda told: left.append(str(told.exc_value)))
+
+    async def main() -> None:
+        server = web.Server(lambda _: asyncio.sleep(0, web.Response()))  # type: ignore[arg-type]
+        server_tls, client_tls = tls_contexts if is_secure else (None, None)
+        listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0, ssl=server_tls)
+        port = listener.sockets[0].getsockname()[1]
+        for turns in range(30):
+            async with HttpCaller(f"http{'s' if is_secure else ''}://127.0.0.1:{port}", tls=client_tls) as caller:
+                call = asyncio.ensure_future(caller.call("GET", "/"))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                call.cancel()
+                await asyncio.wait({call})
+        listener.close()
+        await server.shutdown(1.0)
+
+    run_grid(main())
+    gc.collect()
+    assert left == []
 
 
 def test_a_name_that_does_not_exist_says_so(run: Runner[None]) -> None:

@@ -280,9 +280,12 @@ class HttpCaller:
         if self._session is None:
             import aiohttp
 
+            from wsexample.brokers.base.opening import hands_over
+
             resolver = _fixed_resolver(self._addresses) if self._addresses else None
+            connector = aiohttp.TCPConnector(resolver=resolver)
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(resolver=resolver),
+                connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),  # every call has its own deadline
                 headers={"User-Agent": _user_agent()},
@@ -290,6 +293,7 @@ class HttpCaller:
             # aiohttp sends a DELETE or a PUT once more when the connection ends without an answer. What was heard twice may
             # have been done twice, such as closing a part of a position: here only reads are sent again.
             self._session._retry_connection = False
+            hands_over(connector)
         return self._session
 
     async def close(self) -> None:

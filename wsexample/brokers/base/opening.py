@@ -1,0 +1,40 @@
+"""How connections of HTTP calls are opened: as those of the wire, so that whoever is cancelled meanwhile leaves nothing behind.
+
+aiohttp connects a socket and hands it to the loop, and uvloop is left with a number that is closed twice where the call is
+cancelled, or late, between the two: the second time it may be another connection's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from wsexample.wire.handover import hand_over
+
+if TYPE_CHECKING:
+    from aiohttp import TCPConnector
+
+__all__ = ["hands_over"]
+
+
+class _Loop:
+    """An event loop, but that sockets go over to it for good; everything else is the loop's own."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loop, name)
+
+    async def create_connection(self, *arguments: Any, sock: Any = None, **options: Any) -> tuple[Any, Any]:
+        opening = self._loop.create_connection(*arguments, sock=sock, **options)
+        return await (opening if sock is None else hand_over(sock, opening))
+
+
+def hands_over(connector: TCPConnector) -> None:
+    """Let a connector open its connections so.
+
+    Parameters:
+        connector: one that a session has already; what it calls of its loop is not for others to say, a test watches it.
+    """
+    connector._loop = _Loop(connector._loop)  # type: ignore[assignment]
