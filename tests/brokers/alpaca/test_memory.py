@@ -104,6 +104,15 @@ def test_open_orders_are_known_until_they_end() -> None:
     assert memory.open_orders == ()
 
 
+def test_an_order_whose_end_was_not_told_is_looked_after() -> None:
+    """That the one in its place was replaced as well says nothing: its own end is still to be fetched."""
+    memory = TradingMemory()
+    memory.key(order(event="new"))
+    memory.key(order(event="new", order_id="p", replaces="o"))
+    memory.key(order("replaced", updated_ns=2, event="replaced", order_id="p", replaces="o", replaced_by="q"))
+    assert memory.open_orders == ("o",)
+
+
 def test_the_sure_moment_only_moves_while_nothing_is_missing() -> None:
     """After a break it stays where it is until everything was fetched; fetched records do not move it."""
     memory = TradingMemory()

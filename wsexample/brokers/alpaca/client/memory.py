@@ -138,8 +138,6 @@ class TradingMemory:
             self._open.pop(order.order_id, None)
         else:  # one whose status is a word of tomorrow may still end, too
             self._open.setdefault(order.order_id)
-        if order.event == "replaced" and order.replaces is not None:
-            self._open.pop(order.replaces, None)  # told by the order in its place
         if order.event is None:
             return ("snapshot", order.order_id, *state)
         return ("event", order.order_id, order.event, order.fill_id, order.exchange_ns)
