@@ -138,6 +138,17 @@ def _quiet(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("CRITICAL")
 
 
+def test_an_end_that_was_not_told_is_found_behind_a_break_too() -> None:
+    """What a backfill fetches begins later than an update that was lost before it: the next look still goes back to that."""
+    machine = AlpacaMachine()
+    machine.open()
+    machine.nothing_is_told_of_an_order()
+    machine.time_passes(seconds=5.0)
+    machine.submit(limit_price=None, seconds=0.0, side="buy", size="1", time_in_force="day")
+    machine.connection_is_cut()
+    machine.teardown()
+
+
 TestAlpacaOrders = AlpacaMachine.TestCase
 TestAlpacaOrders.settings = search(15)
 TestAlpacaOrders.__doc__ = (

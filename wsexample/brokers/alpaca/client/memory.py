@@ -58,8 +58,6 @@ class TradingMemory:
         """The venue's time up to which nothing is missing; None before anything is known."""
         self.is_complete = True
         """Whether nothing is missing between that time and now."""
-        self.fetched_until_ns: int | None = None
-        """The venue's time up to which everything was fetched last; None before anything was."""
         self.on_hole: Callable[[int], None] | None = None
         """Called when an update shows that an execution before it did not come, with the time up to which its order is known."""
 
@@ -183,7 +181,6 @@ class TradingMemory:
     def completed(self, until_ns: int) -> None:
         """Everything up to a moment, in the venue's time, has been fetched."""
         self.complete_until_ns = max(self.complete_until_ns or 0, until_ns)
-        self.fetched_until_ns = until_ns
         self.is_complete = True
 
     def broke(self, since_ns: int | None = None) -> None:

@@ -254,7 +254,7 @@ class AlpacaTradingStream(Session):
                 if checked_ns is None:
                     checked_ns = await self.rest.fetch_server_ns()
                 elif self.is_live and self.memory.is_complete:
-                    checked_ns = await self._check(max(checked_ns, self.memory.fetched_until_ns or 0))
+                    checked_ns = await self._check(checked_ns)  # a backfill since then began later, maybe too late
             except (WsExampleError, OSError) as error:
                 log.info("whether any trade update is missing could not be looked up: %s", error)
             await clock.sleep(self._check_every_s)
