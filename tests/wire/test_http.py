@@ -12,6 +12,7 @@ from aiohttp import web
 
 from tests.wire.conftest import Security, echo, hold, until
 from tests.wire.test_server import REQUEST, raw_request
+from wsexample import __version__
 from wsexample.errors import HandshakeError
 from wsexample.wire.connection import connect
 from wsexample.wire.http import HttpServer
@@ -41,6 +42,39 @@ def test_http_and_websocket_share_a_port(run_grid: RunGrid, security: Security) 
                 return text, await ws.receive(5)
 
     assert run_grid(scenario()) == ("POST /x body", "x")
+
+
+@pytest.mark.parametrize(
+    ("header", "said"), [(None, f"wsexample/{__version__}"), ("Microsoft-HTTPAPI/2.0",) * 2, ("", None)]
+)
+def test_http_says_no_more_of_the_server_than_the_handshake(run: RunGrid, header: str | None, said: str | None) -> None:
+    """Answers, refusals of what is no HTTP and streams name the server as the options do, and never Python's version."""
+
+    async def stream(request: web.BaseRequest) -> web.StreamResponse:
+        if request.path == "/own":
+            return web.Response(headers={"Server": "own"})
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write_eof(b"x")
+        return response
+
+    async def scenario() -> list[str | None]:
+        async with (
+            serve(hold, http=stream, options=ServeOptions(server_header=header)) as server,
+            aiohttp.ClientSession(server.url.replace("ws", "http", 1)) as session,
+        ):
+            found = []
+            for path in ("/", "/own"):
+                async with session.get(path) as response:
+                    found.append(response.headers.get("Server"))
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(b"no HTTP\r\n\r\n")
+            lines = (await reader.read()).decode().splitlines()
+            writer.close()
+            found.append(next((line[8:] for line in lines if line.startswith("Server: ")), None))
+            return found
+
+    assert run(scenario()) == [said, "own", said]
 
 
 def test_an_upgrade_may_follow_on_a_kept_alive_connection(run_grid: RunGrid, security: Security) -> None:

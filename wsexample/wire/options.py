@@ -297,7 +297,8 @@ class ServeOptions:
     subprotocols: Sequence[str] = ()
     """Subprotocols spoken, most wanted first; the first that the client offers is chosen."""
     server_header: str | None = None
-    """Value of the Server header; None sends ``wsexample/VERSION``, "" sends none."""
+    """Value of the Server header, of HTTP answers too where their handler sets none; None sends ``wsexample/VERSION``,
+    "" sends none."""
     headers: Headers = ()
     """Further headers of the 101 response."""
     allowed_origins: Sequence[str] | None = None

@@ -151,7 +151,11 @@ class Server:
             from wsexample.wire.http import HttpServer
 
             self._web = HttpServer(
-                self._http, factory, head_timeout_s=self._options.handshake_timeout_s, late=self.head_is_late
+                self._http,
+                factory,
+                head_timeout_s=self._options.handshake_timeout_s,
+                late=self.head_is_late,
+                server_header=self._server_header,
             )
             factory = self._web
         arguments: dict[str, Any] = {"backlog": self._options.backlog}
