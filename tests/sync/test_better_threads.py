@@ -14,6 +14,7 @@ import pytest
 
 from tests.sync.peer import DEADLINE_S, Conn, Peer, connected, frame_bytes, peer, run_in_thread, saying, staying
 from wsexample import sync
+from wsexample.sync._dispatcher import Waker
 from wsexample.sync.pipe import Pipe
 
 # -- time ------------------------------------------------------------------------------------------------------------
@@ -131,8 +132,13 @@ def test_a_close_frame_behind_which_nobody_reads_is_handed_over(monkeypatch: pyt
         assert received == [""]
 
 
-def test_a_socket_that_is_closed_in_the_moment_of_a_wait_can_be_read() -> None:
-    """Whoever reads it is told, as the contract says, that the connection is closed."""
+@pytest.mark.parametrize("call", ["poll", "select"])
+def test_a_socket_that_is_closed_in_the_moment_of_a_wait_can_be_read(
+    monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """Whoever reads it is told, as the contract says, that the connection is closed; also where there is no poll."""
+    if call == "select":
+        monkeypatch.delattr("select.poll", raising=False)
 
     class Vanishing:
         numbers = iter((3, -1, 3, -1))
@@ -143,6 +149,10 @@ def test_a_socket_that_is_closed_in_the_moment_of_a_wait_can_be_read() -> None:
     pipe = Pipe(cast("socket.socket", Vanishing()))
     assert pipe.wait(0)
     assert pipe.wait_either(0) == (True, False)
+    closed, waker = socket.socket(), Waker()
+    closed.close()
+    assert waker.wait(closed, 0)
+    waker.close()
 
 
 def test_a_name_that_does_not_resolve_in_time_does_not_hold_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,6 +230,17 @@ def test_a_message_that_was_read_is_handed_over_whatever_became_of_its_socket() 
         assert ws.recv() == "two"
         with pytest.raises(sync.WebSocketConnectionClosedException):
             ws.recv()
+
+
+def test_a_signal_handler_may_shut_down_whatever_it_interrupts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It runs in the thread that receives, in the middle of anything, and waits for nothing that this thread holds."""
+    with peer(saying(frame_bytes(1, b"one") + frame_bytes(1, b"two"))) as server:
+        ws = connected(server)
+        assert ws.recv() == "one"
+        consume = ws._pipe._consume
+        monkeypatch.setattr(ws._pipe, "_consume", lambda size: (ws.shutdown(), consume(size)))
+        assert run_in_thread(ws.recv)() == "two"
+        assert (ws.connected, ws.sock) == (False, None)
 
 
 def test_close_from_another_thread_ends_a_send_that_nobody_reads() -> None:

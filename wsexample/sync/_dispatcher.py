@@ -37,18 +37,18 @@ class Waker:
     def wait(self, sock: Any, timeout_s: float | None) -> bool:
         """Wait for a socket to be readable, for `wake`, or for so long; tells whether the socket is readable."""
         socks = [self._near] if sock is None else [self._near, sock]
-        if hasattr(select, "poll"):
-            poll = select.poll()
-            try:
+        try:
+            if hasattr(select, "poll"):
+                poll = select.poll()
                 for each in socks:
                     poll.register(each, select.POLLIN)
-            except ValueError:  # another thread has closed it: reading says what happened
-                return True
-            found = {number for number, _ in poll.poll(None if timeout_s is None else timeout_s * 1000)}
-            is_woken, is_readable = self._near.fileno() in found, len(found - {self._near.fileno()}) > 0
-        else:
-            ready = select.select(socks, [], [], timeout_s)[0]
-            is_woken, is_readable = self._near in ready, sock in ready
+                found = {number for number, _ in poll.poll(None if timeout_s is None else timeout_s * 1000)}
+                is_woken, is_readable = self._near.fileno() in found, len(found - {self._near.fileno()}) > 0
+            else:
+                ready = select.select(socks, [], [], timeout_s)[0]
+                is_woken, is_readable = self._near in ready, sock in ready
+        except ValueError:  # another thread has closed it: reading says what happened
+            return True
         if is_woken:
             with contextlib.suppress(OSError):
                 self._near.recv(4096)

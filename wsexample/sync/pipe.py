@@ -76,7 +76,7 @@ class Pipe:
         self._most_bytes = BUFFER_BYTES
         self._peeks = not isinstance(sock, ssl.SSLSocket)
         self._fed = 0  # bytes that were fed and still stand first in the system's queue
-        self._catching_up = threading.Lock()
+        self._catching_up = threading.RLock()  # a signal handler may close what it has interrupted
         self._ahead: list[bytes] = []  # plain bytes that came with the head of the answer and are not fed yet
         self._unsent = b""
         self._has_rest = False  # whether that is of something that nobody asked for
@@ -218,15 +218,14 @@ class Pipe:
             return True  # another thread closed it, as whoever uses it next is told
         if timeout_s is not None:
             timeout_s = min(timeout_s, LONGEST_WAIT_S)
-        if hasattr(select, "poll"):
-            poll = select.poll()
-            try:
+        try:
+            if hasattr(select, "poll"):
+                poll = select.poll()
                 poll.register(self.sock, select.POLLOUT if to_write else select.POLLIN)
-            except ValueError:  # closed in this moment
-                return True
-            return bool(poll.poll(None if timeout_s is None else timeout_s * 1000))
-        ready = select.select([] if to_write else [self.sock], [self.sock] if to_write else [], [], timeout_s)
-        return any(ready)
+                return bool(poll.poll(None if timeout_s is None else timeout_s * 1000))
+            return any(select.select([] if to_write else [self.sock], [self.sock] if to_write else [], [], timeout_s))
+        except ValueError:  # closed in this moment
+            return True
 
     def wait_either(self, timeout_s: float | None) -> tuple[bool, bool]:
         """Wait until the socket can be read or written; tells which."""
@@ -234,16 +233,16 @@ class Pipe:
             return True, False
         if timeout_s is not None:
             timeout_s = min(timeout_s, LONGEST_WAIT_S)
-        if hasattr(select, "poll"):
-            poll = select.poll()
-            try:
+        try:
+            if hasattr(select, "poll"):
+                poll = select.poll()
                 poll.register(self.sock, select.POLLIN | select.POLLOUT)
-            except ValueError:
-                return True, False
-            events = sum(event for _, event in poll.poll(None if timeout_s is None else timeout_s * 1000))
-            return bool(events & ~select.POLLOUT), bool(events & select.POLLOUT)
-        readable, writable, _ = select.select([self.sock], [self.sock], [], timeout_s)
-        return bool(readable), bool(writable)
+                events = sum(event for _, event in poll.poll(None if timeout_s is None else timeout_s * 1000))
+                return bool(events & ~select.POLLOUT), bool(events & select.POLLOUT)
+            readable, writable, _ = select.select([self.sock], [self.sock], [], timeout_s)
+            return bool(readable), bool(writable)
+        except ValueError:  # closed in this moment
+            return True, False
 
     # -- sending -----------------------------------------------------------------------------------------------------
 
