@@ -90,22 +90,28 @@ class Lease:
     async def hold(self) -> None:
         """Keep it; returns when it is lost, or may be by now."""
         loop = asyncio.get_running_loop()
-        errors = need("nats.js.errors")
         while True:
-            left_s = self._asked_s + self.ttl_s * 0.75 - loop.time()
+            ends_s = self._asked_s + self.ttl_s * 0.75
+            left_s = ends_s - loop.time()
             if left_s <= 0:
                 return
             await asyncio.sleep(min(self.ttl_s / 5, left_s))
-            asked_s = loop.time()
             try:
                 async with asyncio.timeout(max(self.ttl_s / 4, 0.05)):
-                    self._revision = await (await self._bucket()).update(KEY, self._holder, last=self._revision)
-                self._asked_s = asked_s
-            except errors.KeyWrongLastSequenceError:
-                if not await self._is_still_ours():
-                    return
+                    if not await self._renew(loop.time()):
+                        return
             except failures():  # the servers are choosing a leader: ask again until it is too late
-                await asyncio.sleep(self.ttl_s / 40)
+                await asyncio.sleep(min(self.ttl_s / 40, max(ends_s - loop.time(), 0)))
+
+    async def _renew(self, asked_s: float) -> bool:
+        """Say that it is ours still; returns whether it is, as far as is known."""
+        errors = need("nats.js.errors")
+        try:
+            self._revision = await (await self._bucket()).update(KEY, self._holder, last=self._revision)
+        except errors.KeyWrongLastSequenceError:
+            return await self._is_still_ours()
+        self._asked_s = asked_s
+        return True
 
     async def _is_still_ours(self) -> bool:
         """Whether the last word is one of ours whose answer was lost."""
@@ -116,8 +122,10 @@ class Lease:
             return False
         except failures():  # unknown: the next renewal finds out, or it is too late then
             return True
+        if found.value != self._holder:
+            return False  # and its revision is not ours: `release` would end the lease of somebody else with it
         self._revision = found.revision
-        return bool(found.value == self._holder)
+        return True
 
     async def release(self) -> None:
         """Let the next one have it at once."""
