@@ -8,8 +8,9 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -560,6 +561,28 @@ def test_nonsense_without_end_is_closed(run: Run) -> None:
                 assert await client.close_code() == code
 
     run(main())
+
+
+def test_a_reader_that_takes_its_time_to_leave_is_refused_once(tmp_path: Path) -> None:
+    """However often the rights are looked at until it has answered the close frame."""
+
+    class Leaving(Outbox):
+        request = SimpleNamespace(remote="127.0.0.1")
+
+        def start_close(self, code: int, reason: str) -> None:
+            self.is_open = False
+
+    async def main() -> None:
+        made = Hub(access=Access(TokenFile(tmp_path / "tokens.json"), anybody=None))
+        leaving: Any = Leaving()
+        made.readers[leaving] = Reader(leaving, JSON, Rights("anna"), "r")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(10 * made.options.rights_look_s):
+                await made._look_at_rights()
+        assert (leaving.is_open, made.refused) == (False, {"token": 1})
+
+    with closing(LeapingLoop()) as loop:  # in which no time passes
+        loop.run_until_complete(main())
 
 
 def test_a_kind_of_ones_own_is_no_account_record_whenever_it_was_registered() -> None:

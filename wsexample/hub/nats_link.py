@@ -174,6 +174,8 @@ class NatsLink:
             await asyncio.sleep(REOPEN_S)
             self._make()
             await self._connect()
+            if self._ended.is_set():
+                continue
             for subject, hear, limits in self._wanted:
                 with suppress(*failures()):  # the client takes it up when it is connected again
                     await self.client.subscribe(subject, cb=hear, **limits)
@@ -212,6 +214,7 @@ class NatsLink:
             if self.client.last_error is not None:
                 self._note_fault(fault_of(self.client.last_error, self.client.dialled))
             self._ended.set()
+            self._back.set()  # nobody need wait for this client any more
 
     async def _note_return(self) -> None:
         self._back.set()

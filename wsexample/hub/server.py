@@ -464,6 +464,8 @@ class Hub:
             await asyncio.sleep(self.options.rights_look_s)
             now_ns = time.time_ns()
             for connection, reader in list(self.readers.items()):
+                if not connection.is_open:  # told already: it may take its time to leave
+                    continue
                 try:
                     holds = self.access.still_allows(reader.rights, now_ns)
                 except StorageError as error:  # a token that may have been revoked gives no rights
