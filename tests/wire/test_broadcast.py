@@ -72,8 +72,11 @@ def test_a_message_never_lands_between_fragments(run: Runner[None], compression:
         ):
             await joined(broadcaster, 1)
             assert broadcaster.send("tick") == broadcaster.send(b"tock") == 1
+            (sending,) = broadcaster
+            assert sending.write_buffer_bytes == 8
             go_on.set()
             assert [await reader.receive(5) for _ in range(3)] == ["abc", "tick", b"tock"]
+            assert sending.write_buffer_bytes == 0
             assert broadcaster.send("after") == 1
             assert await reader.receive(5) == "after"
 

@@ -45,6 +45,7 @@ class Sending(Closing):
         self._drain: asyncio.Future[None] | None = None
         self._fragmenting: asyncio.Future[None] | None = None
         self._postponed: list[str | bytes] = []
+        self._postponed_bytes = 0
         deflate = options.compression
         self._compress_from = deflate.min_bytes if not isinstance(deflate, bool) else 0
         self._largest = -1 if self._compress_from else options.max_message_bytes or sys.maxsize
@@ -172,9 +173,10 @@ class Sending(Closing):
             self.send_nowait(message)
         else:
             self._postponed.append(message)
+            self._postponed_bytes += len(message)
 
     def _send_postponed(self) -> None:
-        postponed, self._postponed = self._postponed, []
+        postponed, self._postponed, self._postponed_bytes = self._postponed, [], 0
         for message in postponed:
             if self._link.state == OPEN:
                 self.send_nowait(message)
@@ -216,7 +218,7 @@ class Sending(Closing):
         """Bytes that wait to be written to the socket, or for the end of a message in fragments."""
         transport = self._link.transport
         waiting = transport.get_write_buffer_size() if transport is not None else 0
-        return waiting + sum(map(len, self._postponed))
+        return waiting + self._postponed_bytes
 
     @property
     def is_writing_paused(self) -> bool:
