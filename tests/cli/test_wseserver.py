@@ -66,6 +66,7 @@ def test_stopping_closes_clients_with_1001(launch: Launch, run: Callable[[Any], 
         (("--server-header", "nonsense"), "has no colon"),
         (("--auth", "user"), "no terminal to ask at"),
         (("--origin", "x\ny"), "line break"),
+        (("--token-file", sys.executable), "cannot be read: it is not UTF-8"),
     ],
 )
 def test_settings_that_cannot_work_are_usage_errors(launch: Launch, flags: tuple[str, ...], words: str) -> None:

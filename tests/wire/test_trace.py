@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -225,3 +227,19 @@ def test_a_compressed_message_is_shown_as_it_was_meant(run: Run) -> None:
 
     lines = traced(run, scenario)
     assert [line for line in lines if "TEXT" in line] == ["> TEXT rsv=4 11 plain words", "< TEXT rsv=4 11 plain words"]
+
+
+def test_nobody_who_reads_it_is_no_reason_to_refuse(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trace on a standard error whose reader has left costs no connection."""
+
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    async def scenario() -> str | bytes:
+        monkeypatch.setattr(sys, "stderr", Gone())
+        async with serve(echo, options=ServeOptions(trace=Trace())) as server, connect(server.url) as ws:
+            await ws.send("heard")
+            return await ws.receive(10)
+
+    assert run(scenario()) == "heard"

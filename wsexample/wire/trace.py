@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from itertools import count
 
@@ -169,7 +169,8 @@ class Tracer:
 
 
 def _to_stderr(line: str) -> None:
-    print(line, file=sys.stderr)  # noqa: T201 - a trace is there to be seen
+    with suppress(OSError):  # nobody reads it any more, which is no reason to end a connection
+        print(line, file=sys.stderr)  # noqa: T201 - a trace is there to be seen
 
 
 _active: Trace | None = None

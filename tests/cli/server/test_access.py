@@ -49,3 +49,11 @@ def test_a_path_that_can_never_match_is_refused() -> None:
 def test_secrets_are_not_in_the_repr() -> None:
     """Neither passwords nor tokens can be printed."""
     assert repr(Access(users=[("user", "sesame")], tokens=["t0ken"])) == "Access(paths=())"
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "Basic"])
+def test_octets_that_are_no_text_are_compared_like_others(scheme: str) -> None:
+    """What is no UTF-8, in a header or as a secret, is neither let in nor an error, unless it is the secret."""
+    access = Access(users=[("user", "pass")], tokens=["caf\udce9"])
+    assert not access.knows({"authorization": f"{scheme} \udcff\udcfe"}, {})
+    assert access.knows({"authorization": "Bearer caf\udce9"}, {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -76,6 +77,26 @@ def test_stdio_bridges_standard_input_and_output(launch: Launch, run: Callable[[
             await asyncio.to_thread(server.wait_for, "to the server", on="out")
 
     run(scenario())
+
+
+def test_who_does_not_read_stdio_holds_up_no_other_client(run: Callable[[Any], Any]) -> None:
+    """The server answers others while its standard output takes no more."""
+    command = [sys.executable, "-m", "wsexample.cli.wseserver", "0", "--stdio", "--announce"]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, bufsize=0) as server:
+        assert server.stdout is not None
+        url = server.stdout.readline().decode().strip()
+
+        async def scenario() -> int:
+            async with connect(url) as ws:
+                for _ in range(4):
+                    await ws.send("x" * 65536)
+                assert await ws.ping(timeout_s=10) > 0
+                return (await asyncio.to_thread(fetch, url, "/health"))[0]
+
+        try:
+            assert run(scenario()) == 200
+        finally:
+            server.kill()
 
 
 def test_modes_exclude_each_other(launch: Launch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import urllib.parse
 from collections.abc import Callable
@@ -9,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.cli.server.visiting import refused
+from tests.cli.server.visiting import converse, refused
 from tests.commands import Launch
 from wsexample import connect
-from wsexample.errors import ConnectionClosed
+from wsexample.errors import ConnectionClosed, WsExampleError
 
 
 @pytest.mark.parametrize(("flag", "status"), [("--max-connections", 503), ("--max-per-address", 429)])
@@ -113,4 +114,22 @@ def test_oneshot_serves_one_client_and_ends(launch: Launch, run: Callable[[Any],
             assert await refused(url) == 503
 
     run(scenario())
+    assert server.finish() == 0
+
+
+def test_oneshot_serves_one_of_many_that_come_at_once(launch: Launch, run: Callable[[Any], Any]) -> None:
+    """Clients whose handshakes arrive together do not all get in."""
+    server = launch("wseserver", "0", "--announce", "--oneshot")
+    url = server.wait_for("ws://", on="out")
+
+    async def is_served() -> bool:
+        try:
+            return await converse(url, "x") == ["x"]
+        except WsExampleError:
+            return False
+
+    async def scenario() -> int:
+        return sum(await asyncio.gather(*(is_served() for _ in range(5))))
+
+    assert run(scenario()) == 1
     assert server.finish() == 0

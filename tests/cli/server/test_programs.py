@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import select
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from tests.cli.server.visiting import leave
 from tests.commands import Launch
 from wsexample import connect
+from wsexample.cli.server import modes
 from wsexample.errors import ConnectionClosed
 
 COMMAND = f'"{sys.executable}" -u -c "import sys; [print(line.strip().upper(), flush=True) for line in sys.stdin]"'
@@ -76,3 +80,40 @@ def test_a_program_ends_with_its_client(launch: Launch, run: Callable[[Any], Any
     server.terminate()
     assert server.finish() == 0
     assert mark.exists()
+
+
+class Visitor:
+    """A client that stays until its program has said something."""
+
+    ws: Any = SimpleNamespace(
+        peer="a client", is_open=True, request=SimpleNamespace(remote="a client", path="/", query={}, headers={})
+    )
+
+    def __init__(self) -> None:
+        self._heard = asyncio.Event()
+
+    async def send(self, message: str | bytes) -> None:
+        """Hear the program."""
+        self._heard.set()
+
+    async def messages(self) -> AsyncIterator[str]:
+        """Say nothing, and leave."""
+        await self._heard.wait()
+        for nothing in ():
+            yield nothing
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups to end")
+def test_what_a_shell_has_started_ends_with_it(
+    run: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A program that its shell waits for, and that ends by no end of input, is ended too: it would run for ever."""
+    monkeypatch.setattr(modes, "CHILD_GRACE_S", 0.1)
+    path = tmp_path / "held"
+    os.mkfifo(path)
+    held = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    command = f"exec 3> '{path}'; sleep 600 & echo ready; wait"
+    run(modes.Exec(command, is_binary=False, note=print).serve(cast("Any", Visitor())))
+    assert select.select([held], [], [], 20)[0], "the program still runs"
+    assert os.read(held, 1) == b""
+    os.close(held)

@@ -6,7 +6,6 @@ Origins and numbers of connections are limited by the wire's own options.
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -59,13 +58,18 @@ class Access:
 
 def _is_one_of(shown: str, known: Sequence[str]) -> bool:
     """Compare in constant time, so that nobody can feel their way to a secret."""
-    return any([hmac.compare_digest(shown.encode(), secret.encode()) for secret in known])  # noqa: C419 - all of them
+    return any([hmac.compare_digest(_octets(shown), _octets(secret)) for secret in known])  # noqa: C419 - all of them
+
+
+def _octets(text: str) -> bytes:
+    """Return what was written; octets of headers and command lines that are no UTF-8 come as half surrogate pairs."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _unpacked(value: str) -> str:
     try:
         return base64.b64decode(value, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # no base64, or what it stands for is no text
         return ""
 
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
+import sys
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -204,12 +206,12 @@ class Bridge:
 
     Parameters:
         encoder: how lines become messages.
-        show: writes a message.
+        show: writes a message; waits as long as nobody reads what is written.
     """
 
     name = "stdio"
 
-    def __init__(self, encoder: Encoder, show: Callable[[Message], None]) -> None:
+    def __init__(self, encoder: Encoder, show: Callable[[Message], Awaitable[None]]) -> None:
         self._encoder = encoder
         self._show = show
         self._clients: dict[Client, None] = {}
@@ -221,7 +223,7 @@ class Bridge:
         self._has_client.set()
         try:
             async for message in client.messages():
-                self._show(message)
+                await self._show(message)
         finally:
             del self._clients[client]
 
@@ -269,6 +271,7 @@ class Exec(_Quiet):
             self._command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            start_new_session=sys.platform != "win32",  # so that what the shell runs can be ended with it
             env={**os.environ, **_introduction(client.ws)},
         )
         feeding = asyncio.ensure_future(self._feed(client, child))
@@ -316,16 +319,26 @@ class Exec(_Quiet):
         """Let a program go: end its input, then ask, then insist."""
         assert child.stdin is not None
         child.stdin.close()
-        for insist in (child.terminate, child.kill):
-            if child.returncode is not None:
-                return
-            try:
-                async with asyncio.timeout(CHILD_GRACE_S):
-                    await child.wait()
-            except TimeoutError:
-                with contextlib.suppress(ProcessLookupError):
-                    insist()
-        await child.wait()
+        try:
+            for is_last in (False, True):
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(CHILD_GRACE_S):
+                        await child.wait()
+                        return
+                _stop(child, for_good=is_last)
+            await child.wait()
+        finally:
+            if child.returncode is None:  # given up: whoever stops the server insists
+                _stop(child, for_good=True)
+
+
+def _stop(child: asyncio.subprocess.Process, *, for_good: bool) -> None:
+    """End a program and all that its shell has started for it; Windows ends the shell alone."""
+    with contextlib.suppress(ProcessLookupError):
+        if sys.platform == "win32":
+            child.kill()
+        else:
+            os.killpg(child.pid, signal.SIGKILL if for_good else signal.SIGTERM)
 
 
 def _introduction(ws: ServerConnection) -> Mapping[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from wsexample.cli.asking import ASK, ask_secret
@@ -75,7 +76,7 @@ def mode(given: Mapping[str, Any], traffic: Traffic, note: Callable[[str], None]
         return Broadcast(given["queue_len"], traffic)
     if given["mode"] == "stdio":
         output = Output()
-        return Bridge(Encoder(is_binary=given["binary"]), lambda message: output.write(_line(message)))
+        return Bridge(Encoder(is_binary=given["binary"]), lambda message: output.send(_line(message)))
     return Echo()
 
 
@@ -105,11 +106,19 @@ def access(given: Mapping[str, Any]) -> Access:
         users.append((user, password if colon else ask_secret(f"password of {user}")))
     tokens = list(given["tokens"])
     if given["token_file"] is not None:
-        lines = given["token_file"].read_text(encoding="utf-8").splitlines()
+        lines = _text_of(given["token_file"]).splitlines()
         tokens += [line.strip() for line in lines if line.strip() and not line.startswith("#")]
         if not tokens:
             raise OptionError(f"{given['token_file']} holds no token", option="token-file")
     return Access(paths=given["paths"], users=users, tokens=tokens)
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        words = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise OptionError(f"{path} cannot be read: {words}", option="token-file") from None
 
 
 def serve_options(given: Mapping[str, Any]) -> ServeOptions:

@@ -100,6 +100,9 @@ class House:
 
     async def _handle(self, ws: ServerConnection) -> None:
         traffic, request = self._traffic, ws.request
+        if self._given["oneshot"] and traffic.accepted:  # it was let in before the first one was served
+            await ws.close(1013, "this server was there for one client")
+            return
         traffic.accepted += 1
         traffic.connections += 1
         agreed = f", {ws.subprotocol}" if ws.subprotocol else ""
