@@ -388,6 +388,79 @@ def test_a_replaced_order_is_not_taken_for_missing(
         run(main(mode))
 
 
+@pytest.mark.parametrize("mode", ["auto", "rest"])
+@pytest.mark.parametrize("has_pending", [True, False])
+def test_the_end_of_a_replaced_order_is_fetched_whichever_order_the_event_carries(
+    run: Runner[None], mode: Any, has_pending: bool
+) -> None:
+    """The event was lost, names the new order and is the only one fetched: what was heard before tells of the old one."""
+    switches = MANY.replace(replaced_carries="new", pending_cancel_events=has_pending)
+    wanted = OrderRequest(symbol="AAPL", side="buy", size=Decimal(5), order_type="limit", limit_price=Decimal(1))
+
+    async def main() -> None:
+        async with (
+            AlpacaSimulator(switches=switches) as sim,
+            stream_of(sim, backfill=mode, check_every_s=0, overlap_s=0) as stream,
+        ):
+            seen: list[Order] = []
+
+            async def until(order: Order, status: str) -> None:
+                while not any(each.order_id == order.order_id and each.status == status for each in seen):
+                    seen.extend(record for record in [await stream.receive(5)] if isinstance(record, Order))
+
+            old, other = [await stream.rest.submit_order(wanted) for _ in range(2)]
+            await until(old, "new")
+            await until(other, "new")
+            sim.drop_updates(2 + has_pending)
+            new = await stream.rest.replace_order(old.order_id, limit_price=Decimal(2))
+            async with asyncio.timeout(5):
+                while (await stream.rest.fetch_order(new.order_id)).status != "new":
+                    await asyncio.sleep(0.01)
+            sim.reset("trading")
+            await until(new, "new")
+            assert [order.is_backfilled for order in seen if order.status == "replaced"] == [True]
+            assert set(stream.memory.open_orders) == {other.order_id, new.order_id}
+
+    run(main())
+
+
+@pytest.mark.parametrize("has_ids", [True, False])
+def test_what_is_taken_back_or_put_right_is_told_once(run: Runner[None], has_ids: bool) -> None:
+    """Live and fetched, with an identifier of its own or without."""
+
+    async def main() -> None:
+        async with (
+            AlpacaSimulator(switches=MANY.replace(correction_ids=has_ids)) as sim,
+            caller_of(sim) as caller,
+            stream_of(sim, check_every_s=0) as stream,
+        ):
+            order = await caller.order(qty="10", type="limit", limit_price="100")
+            told: list[Fill] = []
+
+            async def told_of() -> str:
+                told.extend(record for record in await until_fills(stream, 1) if isinstance(record, Fill))
+                return told[-1].fill_id
+
+            sim.fill_order(order["id"], "4")
+            first = await told_of()
+            sim.bust(first)
+            await told_of()
+            sim.fill_order(order["id"], "3")
+            second = await told_of()
+            sim.drop_updates()
+            sim.correct_execution(second, "99")
+            sim.reset("trading")
+            await told_of()
+            sim.fill_order(order["id"])
+            await told_of()
+            whats = [(fill.correction, fill.corrects, fill.is_backfilled) for fill in told]
+            live = (None, None, False)
+            assert whats == [live, ("bust", first, False), live, ("correct", second, True), live]
+            assert len({fill.fill_id for fill in told}) == 5
+
+    run(main())
+
+
 # --- beginning and end ------------------------------------------------------------------------------------------------------
 
 

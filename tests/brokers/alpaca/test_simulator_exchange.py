@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from tests.brokers.alpaca.simulator_calls import WHOLE, Floor, fills_of, floor
 from wsexample.brokers.alpaca.codes import EVENTS
@@ -297,6 +298,18 @@ def test_any_event_can_be_had(event: str) -> None:
     assert order.status == (status or "new")
 
 
+def test_corrections_may_have_no_identifier() -> None:
+    """With the switch: none is documented for them."""
+    ground = floor(WHOLE.replace(correction_ids=False))
+    execution = ground.commands.fill_order(ground.place(type="limit", limit_price="150").order_id)
+    ground.pass_time()
+    ground.names()
+    ground.commands.correct_execution(execution, Decimal(148))
+    ground.commands.bust(execution)
+    ground.pass_time(0)
+    assert [(update.execution_id, update.previous_execution_id) for update in ground.events] == [(UNSET, execution)] * 2
+
+
 def test_executions_can_be_had_taken_back_and_put_right() -> None:
     """Position, cash and average follow, and the events name the execution before."""
     ground = floor()
@@ -473,6 +486,16 @@ def test_exits_are_judged_by_the_price_they_are_compared_with() -> None:
     ground.place(**short | exits | {"stop_loss": StopLoss(stop_price=str(last + Decimal("0.01")))})
     body = refusal(ground, **short | exits | {"stop_loss": StopLoss(stop_price=str(last))}).body
     assert (body["message"], body["base_price"]) == ("stop_loss.stop_price must be >= base_price + 0.01", str(last))
+
+
+@pytest.mark.parametrize(("kind", "at"), [("stop", {}), ("stop_limit", {"limit_price": "201"})])
+def test_exits_of_an_entry_that_waits_for_a_stop_are_judged_by_its_price(kind: str, at: dict[str, str]) -> None:
+    """It buys where the market breaks out to, so the stop of its loss may be above where the market is now."""
+    entry = BRACKET | {"type": kind, "stop_price": "200", "take_profit": TakeProfit(limit_price="210")} | at
+    order = floor().place(**entry | {"stop_loss": StopLoss(stop_price="195")})
+    assert [leg.status for leg in order.legs] == ["held", "held"]
+    base = at.get("limit_price", "200")
+    assert refusal(floor(), **entry | {"stop_loss": StopLoss(stop_price=base)}).body["base_price"] == base
 
 
 def test_the_least_that_an_asset_says_is_taken_and_less_is_not() -> None:

@@ -144,6 +144,20 @@ def test_a_replaced_leg_stays_in_its_group() -> None:
     assert (newer.status, ground.account.held("AAPL"), list(ground.account.open_orders())) == ("canceled", 0, [])
 
 
+def test_an_entry_and_its_leg_may_be_replaced_at_once() -> None:
+    """The new leg belongs to the new entry: when it is filled, the other exit goes."""
+    ground = floor()
+    order = entry(ground, filled="")
+    leg, now_ns = order.legs[1], ground.exchange.now_ns
+    new = ground.exchange.replace(ground.account, order, ReplaceSubmission(limit_price="151"), now_ns)
+    newer_leg = ground.exchange.replace(ground.account, leg, ReplaceSubmission(stop_price="145"), now_ns)
+    ground.pass_time()
+    assert (new.legs[1], newer_leg.parent) == (newer_leg, new)
+    ground.commands.fill_order(new.order_id)
+    ground.commands.fill_order(newer_leg.order_id)
+    assert (ground.account.held("AAPL"), list(ground.account.open_orders())) == (0, [])
+
+
 def test_what_is_filled_while_a_replacement_is_on_its_way_counts() -> None:
     """The new order is for what is left when its turn comes; when nothing is, it is refused."""
     ground = floor()

@@ -166,6 +166,22 @@ def test_orders_are_replaced_and_canceled(run: Runner[None]) -> None:
     run(main())
 
 
+def test_a_share_of_a_position_is_closed_in_whole_smallest_parts(run: Runner[None]) -> None:
+    """Half of an odd number of them is rounded down; nothing at all is refused, and closes nothing."""
+
+    async def main() -> None:
+        async with still() as sim, caller_of(sim) as caller:
+            await caller.order(symbol="BTC/USD", qty="0.012345679", time_in_force="gtc")
+            await sim.wait_for("executions", 1)
+            for percentage in ("0", "0.000000001"):
+                none = await caller.call("DELETE", f"/v2/positions/BTCUSD?percentage={percentage}")
+                assert (none.status, none.json["message"]) == (422, "qty must be > 0")
+            half = await caller.call("DELETE", "/v2/positions/BTCUSD?percentage=50")
+            assert (half.status, half.json["qty"]) == (200, "0.006172839")
+
+    run(main())
+
+
 def test_positions_are_shown_and_closed(run: Runner[None]) -> None:
     """One, a part of one, and all of them."""
 
@@ -363,11 +379,12 @@ async def events(caller: Caller, **query: str) -> tuple[list[Any], list[str]]:
 FAR = "2030-01-01T00:00:00Z"
 
 
-def test_events_can_be_had_again(run: Runner[None]) -> None:
-    """From a moment until a moment, from an event until an event, with account and identifiers, in order."""
+@pytest.mark.parametrize("is_inclusive", [False, True])
+def test_events_can_be_had_again(run: Runner[None], is_inclusive: bool) -> None:
+    """From a moment until a moment, from an event (with it or behind it) until an event, with identifiers, in order."""
 
     async def main() -> None:
-        async with still() as sim, caller_of(sim) as caller:
+        async with still(WHOLE.replace(inclusive_since_id=is_inclusive)) as sim, caller_of(sim) as caller:
             await bought(caller)
             until = (await caller.call("GET", "/v2/clock")).json["timestamp"]
             found, comments = await events(caller, since="2020-01-01", until=until)
@@ -376,7 +393,7 @@ def test_events_can_be_had_again(run: Runner[None]) -> None:
             assert comments[0] == ":heartbeat"
             last, first = found[-1]["event_id"], found[0]["event_id"]
             again, _ = await events(caller, since_id=first, until_id=last)
-            assert [each["event"] for each in again] == ["new", "fill"]
+            assert [each["event"] for each in again] == ["pending_new"] * is_inclusive + ["new", "fill"]
 
     run(main())
 

@@ -228,6 +228,20 @@ def test_a_replaced_order_ends_whichever_order_the_event_carries() -> None:
     assert [record.order_id for record in records(message) if isinstance(record, Order)] == ["new"]
 
 
+def test_an_update_that_is_told_again_brings_no_older_state_back() -> None:
+    """What is fetched may be older than what was heard: a replaced order ends as it stood last."""
+    talker = dialect()
+    for event, time, filled in (("partial_fill", "02", "4"), ("new", "01", "0")):
+        message = update(event=event)
+        message["data"]["timestamp"] = f"2026-03-02T14:31:{time}Z"
+        message["data"]["order"] |= {"id": "old", "filled_qty": filled, "replaces": None, "status": "partially_filled"}
+        records(message, talker)
+    message["data"] |= {"event": "replaced", "timestamp": "2026-03-02T14:33:00Z"}
+    message["data"]["order"] |= {"id": "new", "status": "new", "filled_qty": "0", "replaces": "old"}
+    ended = next(record for record in records(message, talker) if isinstance(record, Order))
+    assert (ended.order_id, ended.filled_size) == ("old", 4)
+
+
 def test_an_execution_that_is_taken_back_names_the_first() -> None:
     """A bust has a size and no price, a correction both."""
     bust, order = told("update_bust").records

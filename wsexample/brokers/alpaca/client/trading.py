@@ -111,6 +111,7 @@ class AlpacaTradingStream(Session):
         self.memory = TradingMemory()
         """What has been told so far."""
         self._trading = AlpacaTradingDialect(credentials, login=login)
+        self.rest.reader = self._trading.reader  # what is fetched goes on from what was heard
         self._missed = MissedUpdates(self.rest, self.memory, source=backfill, overlap_s=overlap_s)
         self._has_backfill = backfill != "none"
         self._patience_s = patience_s

@@ -134,9 +134,10 @@ class OrderReader:
                     is_backfilled=order.is_backfilled,
                 )
                 found.append(ended)
-        self._open.pop(order.order_id, None)
-        if order.status not in TERMINAL_STATUSES:
-            self._open[order.order_id] = order
+        known = self._open.pop(order.order_id, None)
+        if order.status not in TERMINAL_STATUSES:  # of one told again, what came since stays
+            is_older = known is not None and (order.exchange_ns or 0) < (known.exchange_ns or 0)
+            self._open[order.order_id] = known if known is not None and is_older else order
             if len(self._open) > _MOST_OPEN:
                 del self._open[next(iter(self._open))]
         return found

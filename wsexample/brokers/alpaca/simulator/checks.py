@@ -244,7 +244,8 @@ def _check_exits(request: OrderSubmission, asset: Asset, last_price: Decimal) ->
     """Check the prices at which a group is left: profit on the far side, loss at least a cent on the near side of each base.
 
     A base is the price of the market, and that of a limit entry or of the profit of an oco. That a profit is compared with the
-    entry's was seen, not documented.
+    entry's was seen, not documented. An entry that waits for its own stop is not at the market before that price is reached: it
+    is the base there, which is not documented either.
     """
     profit = decimal_of(request.take_profit.limit_price) if request.take_profit is not None else None
     stop, limit = (
@@ -264,9 +265,13 @@ def _check_exits(request: OrderSubmission, asset: Asset, last_price: Decimal) ->
         raise _rule(f"take_profit.limit_price must be {'>' if is_sale else '<'} stop_loss.stop_price")
     entry = (profit or decimal_of(request.limit_price)) if is_oco else decimal_of(request.limit_price)
     base = entry if request.type == "limit" and entry is not None else last_price
+    bases = [base, last_price]
+    if request.type in ("stop", "stop_limit"):
+        base = entry or decimal_of(request.stop_price) or last_price
+        bases = [base]
     if profit is not None and not is_oco and (profit - base) * sign < CENT:
         raise _base_rule("take_profit.limit_price", base, is_above=is_sale)
-    for each in (base, last_price):
+    for each in bases:
         if stop is not None and (each - stop) * sign < CENT:
             raise _base_rule("stop_loss.stop_price", each, is_above=not is_sale)
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 from urllib.parse import unquote
 
@@ -22,7 +22,7 @@ from wsexample.brokers.alpaca.messages.trading import CalendarDay, ClockMessage,
 from wsexample.brokers.alpaca.simulator.accounts import SimAccount
 from wsexample.brokers.alpaca.simulator.assets import ASSETS, find_asset
 from wsexample.brokers.alpaca.simulator.checks import Refusal
-from wsexample.brokers.alpaca.simulator.exchange import Exchange
+from wsexample.brokers.alpaca.simulator.exchange import SMALLEST, Exchange
 from wsexample.brokers.alpaca.simulator.market import Market
 from wsexample.brokers.alpaca.simulator.orders import SimOrder, text_of
 
@@ -274,8 +274,8 @@ class TradingDesk:
         size = decimal_of(call.query.get("qty"))
         percentage = decimal_of(call.query.get("percentage"))
         if percentage is not None:
-            size = abs(held) * percentage / 100
-        return Answer(200, self._close_order(account, symbol, size or abs(held), now_ns).message())
+            size = (abs(held) * percentage / 100).quantize(SMALLEST, ROUND_DOWN)
+        return Answer(200, self._close_order(account, symbol, abs(held) if size is None else size, now_ns).message())
 
     def _close_order(self, account: SimAccount, symbol: str, size: Decimal, now_ns: int) -> SimOrder:
         is_crypto = ASSETS[symbol].kind == "crypto"

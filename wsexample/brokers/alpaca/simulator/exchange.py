@@ -12,6 +12,8 @@ from decimal import ROUND_DOWN, Decimal
 from random import Random
 from typing import Any
 
+from msgspec import UNSET, UnsetType
+
 from wsexample.brokers.alpaca.dialect.orders import decimal_of
 from wsexample.brokers.alpaca.dialect.times import rfc3339
 from wsexample.brokers.alpaca.messages.trading import (
@@ -90,6 +92,10 @@ class Exchange:
         listing = self._market.listings[symbol]
         prices = (listing.bid, listing.ask, listing.last_price, listing.previous_close)
         return tuple(Decimal(repr(price)) for price in prices)  # type: ignore[return-value] # as many as went in
+
+    def correction_id(self) -> str | UnsetType:
+        """Return the next identifier of a bust or a correction, if those have any."""
+        return self.ids.uuid() if self._switches.correction_ids else UNSET
 
     # -- what clients ask for ------------------------------------------------------------------------------------
 
@@ -211,6 +217,7 @@ class Exchange:
         """Put the new order into the group of the old one: the legs follow their parent, and grow or shrink with it."""
         if old.parent is not None:
             old.parent.legs[old.parent.legs.index(old)] = new
+            new.parent = old.parent  # which may have been replaced on the way
             return
         new.legs, old.legs = old.legs, []
         for leg in new.legs:

@@ -73,6 +73,8 @@ class Switches:
     """Whether ``pending_cancel`` and ``pending_replace`` are sent."""
     replaced_carries: Literal["old", "new"] = "old"
     """Which order the event ``replaced`` carries."""
+    correction_ids: bool = True
+    """Whether ``trade_bust`` and ``trade_correct`` carry an ``execution_id``; none is documented for them."""
 
     # -- REST beside it
     events_over_http: bool = True
