@@ -226,6 +226,37 @@ def test_a_request_may_stop_the_server(run_grid: RunGrid, security: Security) ->
     assert run_grid(scenario()) == "stopped"
 
 
+def test_two_requests_may_stop_the_server_at_once(run: RunGrid) -> None:
+    """They do not wait for each other, and both are answered."""
+
+    async def scenario() -> list[str]:
+        asked = asyncio.Semaphore(0)
+        both = asyncio.Event()
+
+        async def stop(request: web.BaseRequest) -> web.StreamResponse:
+            asked.release()
+            await both.wait()
+            await server.close()
+            return web.Response(text="stopped")
+
+        async with (
+            serve(hold, http=stop, options=ServeOptions(close_timeout_s=2)) as server,
+            aiohttp.ClientSession(server.url.replace("ws", "http", 1)) as session,
+        ):
+
+            async def ask() -> str:
+                async with session.post("/stop") as response:
+                    return await response.text()
+
+            asking = [asyncio.ensure_future(ask()) for _ in range(2)]
+            for _ in asking:
+                await asked.acquire()
+            both.set()
+            return list(await asyncio.gather(*asking))
+
+    assert run(scenario()) == ["stopped"] * 2
+
+
 def test_a_handler_that_fails_is_answered_500(run: RunGrid, caplog: pytest.LogCaptureFixture) -> None:
     """The client gets a status, the log the traceback, the server goes on."""
 

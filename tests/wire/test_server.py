@@ -805,6 +805,29 @@ def test_a_handler_may_stop_the_server(run_grid: RunGrid) -> None:
     assert run_grid(scenario()) == (1001, True)
 
 
+def test_two_handlers_may_stop_the_server_at_once(run_grid: RunGrid) -> None:
+    """They do not wait for each other, and both go on after it."""
+
+    async def scenario() -> list[int | None]:
+        past: list[int | None] = []
+        both = asyncio.Event()
+
+        async def stop(ws: ServerConnection) -> None:
+            if len(server.connections) == 2:
+                both.set()
+            await both.wait()
+            await server.close()
+            past.append(ws.close_code)
+
+        async with serve(stop, options=ServeOptions(close_timeout_s=2)) as server:
+            peers = [await connect(server.url) for _ in range(2)]
+            for ws in peers:
+                await ws.wait_closed()
+        return past
+
+    assert run_grid(scenario()) == [1001, 1001]
+
+
 def test_who_is_told_of_refusals_cannot_keep_them_from_happening(
     run: RunGrid, caplog: pytest.LogCaptureFixture
 ) -> None:

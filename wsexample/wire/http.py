@@ -133,6 +133,7 @@ class HttpServer:
         self._head_timeout_s = head_timeout_s
         self._late = late
         self._waiting: dict[Any, asyncio.TimerHandle] = {}
+        self._stopping: set[Any] = set()  # two requests that both ask for the end must not wait for each other
         self._server = _Readers(
             self._route,
             self._gone,
@@ -160,8 +161,14 @@ class HttpServer:
         self._waiting.clear()
         for reader in self._server.connections:
             reader.close()  # a kept-alive connection without a request would wait for the whole timeout
-        others = [reader for reader in self._server.connections if reader is not _answering.get()]
-        await asyncio.gather(*(reader.shutdown(timeout_s) for reader in others))
+        own = _answering.get()
+        self._stopping.add(own)
+        try:
+            passed = self._stopping if self.is_answering_here else set()
+            others = [reader for reader in self._server.connections if reader not in passed]
+            await asyncio.gather(*(reader.shutdown(timeout_s) for reader in others))
+        finally:
+            self._stopping.discard(own)
 
     @property
     def is_answering_here(self) -> bool:

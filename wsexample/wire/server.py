@@ -134,6 +134,7 @@ class Server:
         self._census = Census(options.max_connections, options.max_connections_per_address)
         self._links: set[ServerLink] = set()
         self._tasks: dict[asyncio.Task[None], ServerConnection] = {}
+        self._closers: set[asyncio.Task[Any] | None] = set()  # two handlers must not wait for each other
         self._is_closing = False
         self._none_left: asyncio.Future[None] | None = None
         self.connections: set[ServerConnection] = set()
@@ -231,6 +232,14 @@ class Server:
         """
         check_close(code, reason)
         self._is_closing = True
+        closer = asyncio.current_task()
+        self._closers.add(closer)
+        try:
+            await self._close(code, reason, grace_s)
+        finally:
+            self._closers.discard(closer)
+
+    async def _close(self, code: int, reason: str, grace_s: float) -> None:
         if self._listener is not None:
             await self._stop_listening(self._listener)
             if self._unix is not None:
@@ -267,8 +276,9 @@ class Server:
                 log.warning("a connection did not go away in time; leaving it behind")
 
     def _others(self) -> set[asyncio.Task[None]]:
-        """Return the tasks of handlers, without that of the handler that asks."""
-        return {task for task in self._tasks if task is not asyncio.current_task()}
+        """Return the tasks of handlers; for a handler without its own, and without others that are waiting here too."""
+        passed = self._closers if asyncio.current_task() in self._tasks else set()
+        return {task for task in self._tasks if task not in passed}
 
     async def _stop_listening(self, listener: asyncio.Server) -> None:
         """Let those who were accepted become connections, which can be ended, before the listener is closed."""
@@ -282,7 +292,8 @@ class Server:
 
     async def _wait_for_links(self, timeout_s: float) -> None:
         if self._links:
-            self._none_left = asyncio.get_running_loop().create_future()
+            if self._none_left is None or self._none_left.done():
+                self._none_left = asyncio.get_running_loop().create_future()
             await asyncio.wait({self._none_left}, timeout=timeout_s)
 
     async def __aenter__(self) -> Self:
