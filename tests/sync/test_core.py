@@ -643,6 +643,27 @@ def test_a_tls_connection_that_ends_raggedly_is_lost(
             ws.recv()
 
 
+@pytest.mark.parametrize("frames", [[], [frame_bytes(8, b"\x03\xe8")]], ids=["close", "answer"])
+def test_an_overridden_send_sees_the_close_frame(websocket: Any, frames: list[bytes]) -> None:
+    """The goodbye of `close`, and the answer to the peer's, go through a subclass's ``send`` like all that is sent."""
+
+    class Watching(websocket.WebSocket):  # type: ignore[misc,name-defined]
+        opcodes: tuple[int, ...] = ()
+
+        def send(self, payload: Any, opcode: int = 1) -> int:
+            self.opcodes += (opcode,)
+            return int(super().send(payload, opcode))
+
+    with peer(saying(*frames)) as server:
+        ws = connected(websocket, server, class_=Watching)
+        if frames:
+            ws.recv_data()
+        else:
+            ws.close(timeout=0)
+        assert ws.opcodes == (8,)
+        ws.shutdown()
+
+
 def test_overridden_send_and_recv_see_the_bytes_over_tls(
     websocket: Any, tls_contexts: tuple[ssl.SSLContext, ssl.SSLContext]
 ) -> None:

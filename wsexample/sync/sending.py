@@ -170,7 +170,7 @@ class Sending(Paths):
             ):
                 return False
             self._has_sent_close = True
-            if not self._replaces_sending():
+            if not (self._replaces_sending() or "send" in self.__dict__ or type(self).send is not Sending.send):
                 self._send_formatted(ABNF.create_frame(payload, ABNF.OPCODE_CLOSE))
                 return True
         finally:
