@@ -59,16 +59,45 @@ def test_an_opening_that_is_given_up_leaves_no_connection(server: str, run: Run)
     """Whoever stops waiting for the stream is not connected any more."""
 
     async def main() -> None:
-        sink = JetStreamSink(server, "LEFT", options("left"))
+        sink, is_asked = JetStreamSink(server, "LEFT", options("left")), asyncio.Event()
 
         async def never(api: Any) -> None:
+            is_asked.set()
             await asyncio.Event().wait()
 
         sink._prepare = never  # type: ignore[method-assign]
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.3):
-                await sink.open()
+        opening = asyncio.create_task(sink.open())
+        await is_asked.wait()
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
         assert sink._client.is_closed
+
+    run(main())
+
+
+def test_a_connecting_that_is_given_up_leaves_no_socket(run: Run) -> None:
+    """Also where the server is in the middle of the login, and says nothing more."""
+
+    async def main() -> None:
+        is_asked, is_gone = asyncio.Event(), asyncio.Event()
+
+        async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b'INFO {"server_id":"x","version":"2.10.0","max_payload":1048576}\r\n')
+            await reader.readline()
+            is_asked.set()
+            await reader.read()
+            is_gone.set()
+            writer.close()
+
+        async with await asyncio.start_server(silent, "127.0.0.1", 0) as listening:
+            port = listening.sockets[0].getsockname()[1]
+            opening = asyncio.create_task(JetStreamSink(f"nats://127.0.0.1:{port}").open())
+            await is_asked.wait()
+            opening.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await opening
+            await is_gone.wait()
 
     run(main())
 

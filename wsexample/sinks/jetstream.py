@@ -272,10 +272,10 @@ async def read_stream(url: str, stream: str = DEFAULT_STREAM, *, timeout_s: floa
 
 
 async def _connect(url: str, timeout_s: float) -> Any:
-    nats = need("nats", "nats", FEATURE)
+    client = need("nats.aio.client", "nats", FEATURE).Client()
     try:
         async with asyncio.timeout(timeout_s):
-            return await nats.connect(
+            await client.connect(
                 [one if "://" in one else f"nats://{one}" for one in url.split(",")],
                 connect_timeout=timeout_s,
                 max_reconnect_attempts=-1,
@@ -283,9 +283,15 @@ async def _connect(url: str, timeout_s: float) -> Any:
                 allow_reconnect=True,
                 error_cb=_quiet,
             )
-    except Exception as error:  # nats-py raises its own, the system's, and ValueError for what a server says
+    except BaseException as error:  # nats-py's, the system's, ValueError for what a server says, a cancellation
+        with suppress(Exception):  # the client keeps the socket of an attempt that is given up
+            async with asyncio.timeout(timeout_s):
+                await client.close()
+        if not isinstance(error, Exception):
+            raise
         words = str(error) or type(error).__name__
         raise StorageError(f"no NATS server answers at {_shown(url)}: {words}") from error
+    return client
 
 
 async def _quiet(error: Exception) -> None:
