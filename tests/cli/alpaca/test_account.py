@@ -16,7 +16,7 @@ from tests.cli.simulated import SimulatedBroker, simulated
 from tests.commands import Launch, LaunchOnTerminal
 from wsexample.brokers.alpaca import AlpacaTradingRest
 from wsexample.cli.main import main
-from wsexample.errors import BrokerUnavailableError
+from wsexample.errors import BrokerUnavailableError, DeadlineError, WsExampleError
 from wsexample.records.orders import Order
 
 
@@ -137,20 +137,35 @@ def test_what_cannot_be_is_said(alpaca: SimulatedBroker, arguments: tuple[str, .
     assert (result.exit_code, words in result.stderr) == (status, True), result.output
 
 
-def test_what_was_done_before_a_failure_is_shown(alpaca: SimulatedBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        BrokerUnavailableError("Alpaca is away", venue="alpaca"),
+        DeadlineError("Alpaca is away", step="reply", timeout_s=10.0),
+    ],
+    ids=["refused", "no answer in time"],
+)
+def test_an_order_that_cannot_be_looked_at_was_placed(
+    alpaca: SimulatedBroker, monkeypatch: pytest.MonkeyPatch, error: WsExampleError
+) -> None:
+    """Nobody says how it stands when nobody knows: a call without an answer is not the end of the time to wait."""
+
+    async def away(rest: AlpacaTradingRest, order_id: str) -> Order:
+        raise error
+
+    monkeypatch.setattr(AlpacaTradingRest, "fetch_order", away)
+    monkeypatch.setattr("wsexample.cli.alpaca.trade.POLL_S", 0.01)
+    waiting = ask(alpaca, "buy", "MSFT", "1", "--limit", "1", "--wait", "5s")
+    assert "was placed, and what became of it cannot be read: Alpaca is away" in waiting.stderr
+    ask(alpaca, "cancel", "--all")
+
+
+def test_what_was_done_before_a_failure_is_shown(alpaca: SimulatedBroker) -> None:
     """A position that is closed stays closed when the next one cannot be; its order is printed, then the error."""
     rows(ask(alpaca, "buy", "AAPL", "1", "--wait", "5s"))
     result = ask(alpaca, "close", "AAPL", "ZZZZZ")
     assert (result.exit_code, json.loads(result.stdout)["side"]) == (22, "sell")
     assert "position does not exist" in result.stderr
-
-    async def away(rest: AlpacaTradingRest, order_id: str) -> Order:
-        raise BrokerUnavailableError("Alpaca is away", venue="alpaca")
-
-    monkeypatch.setattr(AlpacaTradingRest, "fetch_order", away)
-    waiting = ask(alpaca, "buy", "MSFT", "1", "--limit", "1", "--wait", "5s")
-    assert "was placed, and what became of it cannot be read: Alpaca is away" in waiting.stderr
-    ask(alpaca, "cancel", "--all")
 
 
 @pytest.mark.parametrize("command", [("buy", "AAPL", "1"), ("cancel", "--all"), ("close", "--all")])

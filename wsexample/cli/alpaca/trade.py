@@ -228,12 +228,12 @@ async def _ended(rest: AlpacaTradingRest, order: Order, wait_s: float) -> Order:
             while order.is_open:
                 await asyncio.sleep(POLL_S)
                 order = await rest.fetch_order(order.order_id)
+    except (BrokerError, NetworkError) as error:  # first, for a call without an answer is a TimeoutError as well
+        words = f"order {order.order_id} was placed, and what became of it cannot be read: {error}"
+        raise OrderUnknownError(words, candidates=(order.order_id,), venue="alpaca") from error
     except TimeoutError:
         words = f"order {order.order_id} is still {order.status.replace('_', ' ')} after {wait_s:g} s; it stays"
         raise DeadlineError(words, step="order", timeout_s=wait_s) from None
-    except (BrokerError, NetworkError) as error:
-        words = f"order {order.order_id} was placed, and what became of it cannot be read: {error}"
-        raise OrderUnknownError(words, candidates=(order.order_id,), venue="alpaca") from error
     return order
 
 
