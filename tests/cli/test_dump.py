@@ -232,3 +232,22 @@ def test_an_output_that_takes_no_more_is_no_defect(where: str, status: int, said
         line = f'{{ "{sys.executable}" -m wsexample.cli.dump -r --eof-wait 20 {server.url}; echo $? >&3; }} {where}'
         ended = subprocess.run(["bash", "-c", f"{{ {line}; }} 3>&1"], capture_output=True, text=True, timeout=30)
     assert (ended.stdout, ended.stderr.count("\n")) == (f"{status}\n", said), ended.stderr
+
+
+@pytest.mark.parametrize("encoding", ["utf-8:strict", "utf-8:surrogateescape"])
+def test_input_that_is_no_text_is_told(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    """What cannot be sent ends it with a sentence, whatever the locale makes of it; it does not wait for ever."""
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    with peer() as server:
+        command = [sys.executable, "-m", "wsexample.cli.dump", "-r", server.url]
+        done = subprocess.run(command, input=b"\xff\n", capture_output=True, timeout=30)
+    assert (done.stdout, done.returncode) == (b"", 2)
+    assert b"standard input is not UTF-8" in done.stderr
+
+
+def test_an_output_that_lacks_a_character_has_it_written_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a console of another code page."""
+    monkeypatch.setenv("PYTHONIOENCODING", "cp1252")
+    with peer() as server:
+        done = dump("-r", "-t", "\u65e5", server.url)
+    assert (done.stdout, done.returncode) == ("\\u65e5\n", 0)

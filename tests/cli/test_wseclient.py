@@ -140,6 +140,9 @@ def test_profiles_give_defaults(launch: Launch, echo_url: str, tmp_path: Path) -
     [
         ("nonsense = 1", None, "there is no option 'nonsense'"),
         ("[profile.a]", "b", "has no [profile.b]; there are a"),
+        ("profile = 3", None, "a profile is a table"),
+        ("[profile]\na = 3", "a", "a profile is a table"),
+        ("binary = 3", None, "binary is true or false"),
         ("x = ", None, "cannot be used"),
     ],
 )
@@ -169,3 +172,45 @@ def test_version(launch: Launch, program: str) -> None:
     client = launch(program, "-V")
     assert client.finish() == 0
     assert client.out == [f"{program} {__version__}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "flags", "shown"),
+    [
+        ("binary = true", (), "> BINARY 1"),
+        ("binary = true", ("--text",), "> TEXT 1"),
+        ("binary = false", (), "> TEXT 1"),
+        ("compress = true", (), "permessage-deflate"),
+    ],
+)
+def test_a_profile_has_flags_of_every_kind(
+    launch: Launch, echo_url: str, tmp_path: Path, text: str, flags: tuple[str, ...], shown: str
+) -> None:
+    """One of several flags for the same thing is true in a file, and the command line wins."""
+    file = tmp_path / "profiles.toml"
+    file.write_text(text)
+    client = launch("wseclient", echo_url, "--config", str(file), "-vv", "-1", "-x", "a", *flags)
+    assert client.finish() == 0
+    assert shown in client.story
+
+
+def test_a_profile_may_say_no(launch: Launch, echo_url: str, tmp_path: Path) -> None:
+    """A flag's opposite that is true means what it says."""
+    file = tmp_path / "profiles.toml"
+    file.write_text("no-compress = true")
+    client = launch("wseclient", echo_url, "--config", str(file), "-v", "-1", "-x", "a")
+    assert client.finish() == 0
+    assert "permessage-deflate" not in client.story
+
+
+@pytest.mark.parametrize("where", ["--test", "--replay"])
+def test_max_time_is_for_everything(launch: Launch, echo_url: str, tmp_path: Path, where: str) -> None:
+    """The echo test ends with 28 when the time is over, and so does a tape."""
+    tape = tmp_path / "pause.tape"
+    if where == "--replay":
+        first = launch("wseclient", echo_url, "--record", str(tape), "-x", "a", "-x", "b", "--max-messages", "2")
+        assert first.finish() == 0
+    flags = ("--test", echo_url) if where == "--test" else ("--replay", str(tape), "--speed", "0.000001")
+    client = launch("wseclient", *flags, "--max-time", "300ms")
+    assert client.finish() == 28
+    assert "not done within 0.3 s" in client.err[-1]

@@ -22,8 +22,8 @@ import click
 
 from wsexample.cli.exit_codes import NORMAL_CLOSE_CODES, ExitCode, exit_code_for, exit_status_help
 from wsexample.cli.options import CONTEXT, Command, debug_option, option
-from wsexample.cli.running import status_of_failure
-from wsexample.errors import ConnectionClosed, HandshakeError, WsExampleError
+from wsexample.cli.running import let_streams_speak_unicode, status_of_failure
+from wsexample.errors import ConnectionClosed, HandshakeError, OptionError, WsExampleError
 
 __all__ = ["main"]
 
@@ -110,6 +110,7 @@ class DumpCommand(Command):
 @debug_option
 def main(url: str, *, debug: bool = False, **settings: Any) -> None:
     """Send lines of stdin and print what comes, with wsdump's options."""
+    let_streams_speak_unicode()
     try:
         _Dump(settings).run(url)
     except KeyboardInterrupt:
@@ -148,6 +149,7 @@ class _Dump:
         self._is_terminal = sys.stdout.isatty()
         self._has_colours = self._is_marked and self._is_terminal and "NO_COLOR" not in os.environ
         self._is_leaving = False
+        self._failure: OptionError | None = None
         self._is_over = threading.Event()
 
     def run(self, url: str) -> None:
@@ -168,6 +170,8 @@ class _Dump:
             else:
                 threading.Thread(target=self._send_lines, args=(ws,), name="stdin", daemon=True).start()
                 self._receive(ws, lambda line: click.echo(line))
+                if self._failure is not None:
+                    raise self._failure
         finally:
             self._is_over.set()
             ws.close()
@@ -195,8 +199,11 @@ class _Dump:
         from wsexample.sync import WebSocketException
 
         with contextlib.suppress(WebSocketException, OSError, ValueError):  # it is over, as whoever receives finds out
-            for line in sys.stdin:
-                ws.send(line.rstrip("\r\n"))
+            try:
+                for line in sys.stdin:
+                    ws.send(line.rstrip("\r\n"))
+            except UnicodeError:
+                self._failure = OptionError("standard input is not UTF-8 from here on, which no text message may be")
             self._leave(ws)
 
     def _leave(self, ws: Any) -> None:

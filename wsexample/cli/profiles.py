@@ -69,6 +69,8 @@ def _merge(ctx: click.Context) -> None:
     config: dict[str, Any] = dict(ctx.meta["wsexample.config"])
     path = ctx.meta["wsexample.config_path"]
     profiles = config.pop("profile", {})
+    if not isinstance(profiles, dict) or not all(isinstance(each, dict) for each in profiles.values()):
+        raise click.UsageError(f"{path}: a profile is a table, written [profile.NAME]", ctx)
     wanted = ctx.meta["wsexample.profile"]
     if wanted is not None and wanted not in profiles:
         known = f"; there are {', '.join(sorted(profiles))}" if profiles else ""
@@ -88,5 +90,23 @@ def _by_parameter(ctx: click.Context, values: Mapping[str, Any], path: Path) -> 
         meant = names.get(key)
         if meant is None or meant.name is None:
             raise click.UsageError(f"{path}: there is no option {key!r}", ctx)
+        if isinstance(meant, click.Option) and meant.is_flag and (_chooses(meant) or key in _opposites(meant)):
+            if not isinstance(value, bool):
+                raise click.UsageError(f"{path}: {key} is true or false", ctx)
+            if _chooses(meant):  # one of several flags for one choice, such as --text and --binary
+                if value:
+                    found[meant.name] = meant.flag_value
+            else:
+                found[meant.name] = not value
+            continue
         found[meant.name] = [value] if meant.multiple and not isinstance(value, list) else value
     return found
+
+
+def _chooses(flag: click.Option) -> bool:
+    """Tell whether a flag stands for a value of its own, such as --binary for the kind of messages."""
+    return isinstance(flag.flag_value, str | int) and not isinstance(flag.flag_value, bool)
+
+
+def _opposites(flag: click.Option) -> set[str]:
+    return {name.lstrip("-") for name in flag.secondary_opts}

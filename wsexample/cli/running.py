@@ -29,6 +29,7 @@ __all__ = [
     "LAST_WORDS_S",
     "LOOP_ENVIRONMENT",
     "Stop",
+    "let_streams_speak_unicode",
     "loop_factory",
     "loop_name",
     "program_name",
@@ -134,7 +135,7 @@ def run_command(program: Program, *, debug: bool = False) -> NoReturn:
         program: gets the `Stop` to watch; returns the exit status.
         debug: show the traceback of an error instead of its sentence alone, and the library's log lines on stderr.
     """
-    _let_streams_speak_unicode()
+    let_streams_speak_unicode()
     leave_at_once()
     try:
         with (
@@ -263,7 +264,7 @@ def program_name() -> str:
     return (context.find_root().info_name if context else None) or "wsexample"
 
 
-def _let_streams_speak_unicode() -> None:
+def let_streams_speak_unicode() -> None:
     """Have names in any script printed on consoles of any code page, with escapes where a character is missing."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)

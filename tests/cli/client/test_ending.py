@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Callable
 
@@ -161,6 +162,20 @@ def test_no_resend_leaves_the_first_messages(converse: Callable[..., Conversed])
     client, seen = converse("-x", "subscribe", "--reconnect=50ms", "--no-resend", "-w", "-1", handler=lose_once)
     assert seen.messages == ["subscribe"]
     assert code_of(client) == 0
+
+
+def test_no_resend_counts_while_there_is_input_too(launch: Launch) -> None:
+    """Standard input that goes on is no reason to say the first messages again."""
+    server = launch("wseserver", "0", "--announce", "--drop-after", "1", "--close-code", "1011")
+    url = server.wait_for("ws://", on="out")
+    flags = ("-x", "first", "--file", "-", "--reconnect=50ms", "--no-resend", "-v")
+    client = launch("wseclient", url, *flags, stdin=subprocess.PIPE)
+    client.wait_for("wseclient: connected to", count=2)
+    client.send("last\n")
+    client.wait_for("last", on="out")
+    client.terminate()
+    client.finish()
+    assert client.out == ["first", "last"]
 
 
 def test_it_gives_up_after_so_many_tries(launch: Launch) -> None:

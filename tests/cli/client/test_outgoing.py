@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wsexample.cli.client import outgoing
 from wsexample.cli.client.outgoing import Encoder, JsonCollector, Slash, Splitter, json_rpc_call, parse_slash
 from wsexample.errors import OptionError
 
@@ -155,3 +158,28 @@ def test_unknown_slash_commands_are_not_sent(line: str) -> None:
     """A mistyped command is refused, never sent to the server."""
     with pytest.raises(OptionError, match="/"):
         parse_slash(line)
+
+
+def test_a_value_over_many_lines_is_read_a_few_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of JSON, a line at a time, is not read from its beginning for each of its lines."""
+    lines = json.dumps([[number, "]"] for number in range(5000)], indent=1).split("\n")
+    reads: list[str] = []
+    loads = json.loads
+
+    def read(text: str) -> Any:
+        reads.append(text)
+        return loads(text)
+
+    monkeypatch.setattr(outgoing, "json", SimpleNamespace(loads=read, JSONDecodeError=json.JSONDecodeError))
+    collector = JsonCollector()
+    found = [value for line in lines if (value := collector.feed(line)) is not None]
+    assert found == ["\n".join(lines)]
+    assert len(reads) < 150
+
+
+def test_a_mistake_far_down_in_a_value_is_told() -> None:
+    """What can never become JSON does not swallow all that follows."""
+    collector = JsonCollector()
+    lines = iter(["[", *["1,"] * 299, "mistake", *["1,"] * 1000])
+    with pytest.raises(OptionError, match="line 301"):
+        any(map(collector.feed, lines))

@@ -111,3 +111,13 @@ def test_ctrl_z_is_for_the_shell(echo_url: str, terminal: LaunchOnTerminal, home
     client.wait_for("hello", after=client.wait_for("< "))
     client.type("\x04")
     assert client.finish() == 0
+
+
+def test_the_echo_test_cannot_be_steered(launch: Launch, terminal: LaunchOnTerminal) -> None:
+    """A server that answers otherwise is shown at a terminal with its control characters written out."""
+    server = launch("wseserver", "0", "--announce", "--reply", "\x1b]0;title\x07")
+    client = terminal("wseclient", server.wait_for("ws://", on="out"), "--test", "--interval", "100ms")
+    client.wait_for(r"\x1b]0;title\x07")
+    client.type("\x03")
+    assert client.finish() == 130
+    assert "\x1b]0" not in client.shown

@@ -113,6 +113,7 @@ class Conversation:
         self._say = say
         self._unsent: Message | None = None
         self._has_opened = False
+        self._has_said_first = False
         self._input_ended = False
         self._close = (plan.close_code, plan.close_reason)
         self.received = 0
@@ -154,15 +155,14 @@ class Conversation:
         ws = await _unless_asked(stop, _open(options))
         if ws is None:
             return stop.exit_code
-        is_first = not self._has_opened and self._unsent is None and not self._input_ended
         self._has_opened = True
         async with ws:
             self._say(f"connected to {mask_url(self._plan.options.url)}", color="green", is_chatter=True)
             if self._tap is None:
-                return await self._talk(ws, stop, begun_ns, is_first=is_first)
+                return await self._talk(ws, stop, begun_ns)
             self._tap.opened()
             try:
-                return await self._talk(ws, stop, begun_ns, is_first=is_first)
+                return await self._talk(ws, stop, begun_ns)
             finally:
                 self._tap.closed(ws)
 
@@ -171,8 +171,8 @@ class Conversation:
         if self._tap is not None:
             self._tap.sent(message)
 
-    async def _talk(self, ws: Connection, stop: Stop, begun_ns: int, *, is_first: bool) -> int:
-        jobs: list[Coroutine[Any, Any, Any]] = [stop.wait(), self._send(ws, is_first=is_first)]
+    async def _talk(self, ws: Connection, stop: Stop, begun_ns: int) -> int:
+        jobs: list[Coroutine[Any, Any, Any]] = [stop.wait(), self._send(ws)]
         if self._plan.ping_interval_s:
             jobs.append(self._ping(ws, self._plan.ping_interval_s))
         if self._plan.keepalive is not None:
@@ -252,12 +252,13 @@ class Conversation:
             present = self._presenter.present
             await self._show(b"".join(present(*arrival[:3], begun_ns) for arrival in arrivals))
 
-    async def _send(self, ws: Connection, *, is_first: bool) -> None:
+    async def _send(self, ws: Connection) -> None:
         """Send what is to be sent, then wait as the plan says; returning ends the conversation."""
         plan = self._plan
-        if is_first or (plan.reconnect is not None and plan.reconnect.resends_first):
+        if not self._has_said_first or (plan.reconnect is not None and plan.reconnect.resends_first):
             for message in plan.first:
                 await self._say_to(ws, message)
+            self._has_said_first = True
         has_sent = bool(plan.first)
         while self._source is not None and not self._input_ended and not (plan.is_one_shot and has_sent):
             item = self._unsent if self._unsent is not None else await self._source.next()

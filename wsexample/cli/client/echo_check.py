@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 
 import click
@@ -10,6 +11,7 @@ import click
 from wsexample.cli.client.round_trips import RoundTrips, format_duration
 from wsexample.cli.exit_codes import ExitCode
 from wsexample.cli.running import Stop, say
+from wsexample.cli.terminal import escape_controls
 from wsexample.wire.connection import Connection, connect
 from wsexample.wire.masking import mask_url
 from wsexample.wire.options import ConnectOptions
@@ -91,6 +93,8 @@ async def _receive(ws: Connection, trips: RoundTrips, count: int | None) -> None
 
 def _show(message: str | bytes, trip_s: float | None) -> None:
     text = message if isinstance(message, str) else message.hex(" ")
+    if sys.stdout.isatty():
+        text = escape_controls(text)
     if trip_s is None:
         click.echo(text)
     else:

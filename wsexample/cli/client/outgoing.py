@@ -20,6 +20,10 @@ __all__ = ["SLASH_HELP", "Encoder", "Interpreter", "JsonCollector", "Slash", "Sp
 
 Message = str | bytes
 
+READ_EACH_TIME = 100
+"""Lines of a JSON value within which a mistake is told at once; beyond them it is told when their number has doubled."""
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"?')
+
 
 class Splitter:
     """Cuts a stream of bytes into messages, however it arrives.
@@ -109,6 +113,8 @@ class JsonCollector:
     """Collects lines until they are one JSON value, so that a value may be typed or pasted over several lines."""
 
     _lines: list[str] = field(default_factory=list)
+    _open: int = 0
+    _read_at: int = 0
 
     @property
     def is_waiting(self) -> bool:
@@ -123,7 +129,12 @@ class JsonCollector:
         """
         if not line.strip() and not self._lines:
             return None
+        self._open = _brackets(line) + (self._open if self._lines else 0)
         self._lines.append(line)
+        count = len(self._lines)
+        if self._open > 0 and READ_EACH_TIME < count < self._read_at:
+            return None  # reading the whole anew for each line of a file would take for ever
+        self._read_at = 2 * count
         text = "\n".join(self._lines)
         try:
             json.loads(text)
@@ -145,6 +156,12 @@ class JsonCollector:
         if self._lines:
             self._lines.clear()
             raise OptionError("the input ended within a JSON value", option="json")
+
+
+def _brackets(line: str) -> int:
+    """Return how many brackets a line leaves open; no string of JSON goes beyond its line."""
+    bare = _STRING.sub("", line)
+    return sum(map(bare.count, "[{")) - sum(map(bare.count, "]}"))
 
 
 def _may_go_on(text: str, error: json.JSONDecodeError) -> bool:

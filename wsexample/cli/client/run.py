@@ -41,6 +41,11 @@ async def run_client(url: str | None, given: Mapping[str, Any], stop: Stop, *, c
     Raises:
         WsExampleError: it failed.
     """
+    work = _work(url, given, stop, color=color, is_quiet=is_quiet)
+    return await work if given["max_time"] is None else await _within(given["max_time"], work)
+
+
+async def _work(url: str | None, given: Mapping[str, Any], stop: Stop, *, color: str, is_quiet: bool) -> int:
     if given["replay"] is not None:
         return await _replay(given, stop, color=color)
     if url is None and given["unix_socket"]:
@@ -50,8 +55,7 @@ async def run_client(url: str | None, given: Mapping[str, Any], stop: Stop, *, c
         return await check_echo(
             options, stop, interval_s=given["interval"], count=given["max_messages"], is_quiet=is_quiet
         )
-    work = _converse(url or DEFAULT_URL, given, stop, color=color, is_quiet=is_quiet)
-    return await work if given["max_time"] is None else await _within(given["max_time"], work)
+    return await _converse(url or DEFAULT_URL, given, stop, color=color, is_quiet=is_quiet)
 
 
 async def _within(timeout_s: float, work: Coroutine[Any, Any, int]) -> int:
