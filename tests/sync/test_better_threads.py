@@ -243,6 +243,30 @@ def test_a_signal_handler_may_shut_down_whatever_it_interrupts(monkeypatch: pyte
         assert (ws.connected, ws.sock) == (False, None)
 
 
+def test_a_signal_handler_may_close_in_the_middle_of_tls(tls_contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+    """What it sends is encrypted while the thread that it has interrupted is decrypting."""
+    server_context, client_context = tls_contexts
+    with peer(tls=server_context) as server:
+        ws = connected(server, sslopt={"context": client_context})
+        layer = ws._pipe.layers[-1]
+        inner = layer.object
+
+        class Interrupted:
+            def __getattr__(self, name: str) -> Any:
+                return getattr(inner, name)
+
+            def read(self, size: int) -> bytes:
+                layer.object = inner
+                ws.close(timeout=1)
+                return inner.read(size)
+
+        ws.send("x")
+        layer.object = Interrupted()
+        with contextlib.suppress(sync.WebSocketConnectionClosedException):
+            run_in_thread(ws.recv)()
+        assert (ws.connected, ws.sock) == (False, None)
+
+
 def test_close_from_another_thread_ends_a_send_that_nobody_reads() -> None:
     """close does not wait for a sender for longer than its timeout."""
     with peer(staying) as server:

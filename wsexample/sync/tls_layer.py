@@ -6,7 +6,7 @@ One lock stands around OpenSSL's object, which must not be read and written by t
 from __future__ import annotations
 
 import ssl
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 __all__ = ["TlsLayer"]
@@ -28,7 +28,7 @@ class TlsLayer:
     ) -> None:
         self._in = ssl.MemoryBIO()
         self._out = ssl.MemoryBIO()
-        self._lock = Lock()
+        self._lock = RLock()  # a signal handler may send what ends the connection in the middle of this
         self._suppress_ragged_eofs = suppress_ragged_eofs
         self.context = context
         self.object: ssl.SSLObject = context.wrap_bio(
