@@ -104,6 +104,14 @@ def test_a_journal_on_a_full_disk_is_named_and_closes(run: Runner[None]) -> None
     run(main())
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no disk that is always full")
+def test_events_that_could_not_be_kept_are_no_normal_end(run: Runner[int], capfd: pytest.CaptureFixture[str]) -> None:
+    """Records go on as if nothing were, and what ends the feed in the end is that its journal lacks something."""
+    with pytest.raises(StorageError, match="the journal /dev/full cannot be written"):
+        run(fed(toy([[said("A", 1), said("A", 2)]]), journal="/dev/full"))
+    assert prices(capfd.readouterr().out) == [1, 2]
+
+
 def test_the_journal_may_be_a_sink(run: Runner[int], tmp_path: Path) -> None:
     """A path that ends in .db is an SQLite file."""
     run(fed(toy([[said("A", 1)]]), journal=str(tmp_path / "journal.db"), is_quiet=True))

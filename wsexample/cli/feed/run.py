@@ -130,6 +130,7 @@ class Feed:
         self._taken = 0
         self._begun_s: float | None = None
         self._retry_at_s: float | None = None
+        self._not_kept: StorageError | None = None
 
     # -- life ------------------------------------------------------------------------------------------------------
 
@@ -140,7 +141,7 @@ class Feed:
             The exit status, when it was the user or the plan.
 
         Raises:
-            WsExampleError: it could not begin, its stream ended with an error, or records could not be stored.
+            WsExampleError: it could not begin, its stream ended with an error, or records or events could not be stored.
             BrokenPipeError: nobody reads the output any more; everything that came is stored.
         """
         with contextlib.ExitStack() as stack:
@@ -159,6 +160,8 @@ class Feed:
                     await self._settle()
                 finally:
                     self._sum_up()
+        if self._not_kept is not None:
+            raise self._not_kept
         return self._stop.exit_code
 
     def _take_places(self) -> None:
@@ -306,6 +309,8 @@ class Feed:
                     await self._store.write([record])
             except (StateError, StorageError) as error:  # where records fail too, those who carry them end the feed
                 self._voice.say(str(error), color="red")
+                if isinstance(error, StorageError):
+                    self._not_kept = self._not_kept or error
             if isinstance(event, Waiting):
                 self._retry_at_s = time.monotonic() + event.delay_s
             for notice in notices.take(event):
