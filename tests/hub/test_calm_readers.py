@@ -82,6 +82,26 @@ def test_a_group_is_flushed_by_one_timer() -> None:
     asyncio.run(main())
 
 
+def test_a_group_that_everybody_has_left_waits_for_nothing() -> None:
+    """Whether its last reader goes or turns out to be slow: neither a timer nor what was offered stays behind."""
+
+    async def main() -> None:
+        desk = Desk()
+        with mock.patch.object(readers, "Broadcaster", Outbox):
+            for is_slow in (False, True):
+                reader, outbox = await come(desk)
+                (group,) = desk._groups.values()
+                desk.publish([quote(1)])
+                assert isinstance(group, CalmGroup)
+                assert group.timer is not None
+                outbox.write_buffer_bytes = is_slow << 40
+                desk.forget(reader)
+                assert (group.timer, group._newest, desk._groups, desk._stragglers) == (None, {}, {}, {})
+            desk.close()
+
+    asyncio.run(main())
+
+
 def test_every_reader_has_the_newest_whoever_came_and_went() -> None:
     """In any order of publishing, coming, going and flushing numbers only grow, and the last flush leaves nobody behind."""
 

@@ -498,6 +498,8 @@ class Desk:
             del self._groups[group.wishes]
             for pattern in group.patterns:
                 self._index.discard(pattern, group)
+            if isinstance(group, CalmGroup):
+                group.flush()  # nobody is left to get what waits; its timer ends with that
 
     # -- sending ---------------------------------------------------------------------------------------------------
 
