@@ -15,8 +15,8 @@ from wsexample.cli.running import say
 __all__ = ["AMOUNT", "ask_first"]
 
 
-_THOUSANDS = re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?")
-"""Commas where thousands have theirs; anywhere else one may be meant as a point: 1,5 is not 15."""
+_THOUSANDS = re.compile(r"[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]*)?")
+"""Commas where thousands have theirs; anywhere else one may be meant as a point: 1,5 is not 15, and 0,500 not 500."""
 
 
 class _Amount(click.ParamType):  # type: ignore[type-arg] # generic since click 8.5

@@ -117,6 +117,7 @@ def test_the_flags_make_the_kind_of_order(alpaca: SimulatedBroker, flags: tuple[
         (("buy", "AAPL", "-1"), 2, "no such option"),
         (("buy", "AAPL", "nothing"), 2, "'nothing' is not a number above zero"),
         (("buy", "AAPL", "1,5"), 2, "'1,5' is not a number above zero"),
+        (("buy", "AAPL", "0,500"), 2, "'0,500' is not a number above zero"),
         (("buy", "AAPL", "10,00"), 2, "'10,00' is not a number above zero"),
         (("buy", "AAPL", "1", "--limit", "1_5"), 2, "'1_5' is not a number above zero"),
         (("buy", "AAPL", "1", "--trail", "1", "--limit", "2"), 2, "neither --limit nor --stop"),
