@@ -174,3 +174,13 @@ def test_columns_of_which_nobody_speaks_stay_away() -> None:
     assert "Volume" not in heading
     table.take(Trade(venue="alpaca", symbol="AAPL", received_ns=RECEIVED_NS, price=2.0, size=1.0), 0.0)
     assert "Last" in " ".join(drawn(table))
+
+
+def test_brackets_in_a_name_are_brackets() -> None:
+    """A stranger's words are shown as they are: they style nothing, and a stray end of a style is no error."""
+    table = MarketTable([], names={"A[/x]": "Own [hedge]"})
+    table.take(board("A[/x]"), 0.0)
+    table.take(board("B", name="Theirs [/b]"), 0.0)
+    lines = drawn(table)
+    assert row_of(lines, "A[/x]")[1:3] == ["Own", "[hedge]"]
+    assert row_of(lines, "B")[1:3] == ["Theirs", "[/b]"]

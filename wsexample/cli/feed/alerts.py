@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+import math
 import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
@@ -143,9 +144,10 @@ def _figure(text: str, word: str) -> str:
 
 def _number(word: str) -> float | None:
     try:
-        return float(word.replace(",", "").replace("_", ""))
+        number = float(word.replace(",", "").replace("_", ""))
     except ValueError:
         return None
+    return number if math.isfinite(number) else None
 
 
 def _bound(text: str, words: list[str]) -> float | str:

@@ -141,8 +141,13 @@ class MarketTable:
             table.add_column(column, justify="right", no_wrap=True, min_width=self._widths[column])
         for symbol, row, cells in rows:
             name = self._names.get(symbol) or row.facts.get("name") or ""
-            names = [escape_controls(name)] if self._has_names else []
-            table.add_row(symbol, *names, *(cells.get(column, Text(NONE, style="dim")) for column in wanted))
+            # As texts: what stands in brackets in a bare word would be a style, and a stray [/x] an error.
+            names = [Text(escape_controls(name))] if self._has_names else []
+            table.add_row(
+                Text(escape_controls(symbol)),
+                *names,
+                *(cells.get(column, Text(NONE, style="dim")) for column in wanted),
+            )
         return table
 
     def _columns_that_fit(self, width: int) -> list[str]:
