@@ -177,6 +177,16 @@ def test_a_value_over_many_lines_is_read_a_few_times(monkeypatch: pytest.MonkeyP
     assert len(reads) < 150
 
 
+@pytest.mark.parametrize(
+    ("piece", "settings"),
+    [(b'"\xff"', {"is_json": True}), (b"call \xff", {"is_json_rpc": True}), (b"/ping \xff", {"has_slash": True})],
+)
+def test_input_that_is_no_text_is_not_sent_as_another(piece: bytes, settings: dict[str, bool]) -> None:
+    """What is not UTF-8 is a mistake wherever text is read, and never replaced by something that is."""
+    with pytest.raises(OptionError, match="is not UTF-8"):
+        outgoing.Interpreter(Encoder(), **settings).feed(piece)
+
+
 def test_a_mistake_far_down_in_a_value_is_told() -> None:
     """What can never become JSON does not swallow all that follows."""
     collector = JsonCollector()

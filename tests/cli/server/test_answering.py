@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from tests.cli.server.visiting import converse, fetch
 from tests.commands import Launch
 from wsexample import connect
+from wsexample.errors import ConnectionClosed
 
 
 def test_echo_is_the_default_and_may_be_said(serving: Callable[..., str], run: Callable[[Any], Any]) -> None:
@@ -97,6 +100,34 @@ def test_who_does_not_read_stdio_holds_up_no_other_client(run: Callable[[Any], A
             assert run(scenario()) == 200
         finally:
             server.kill()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+@pytest.mark.parametrize(("where", "status", "said"), [("> /dev/full", 23, 1), ("| :", 0, 0)])
+def test_a_standard_output_that_takes_no_more_ends_the_server(
+    run: Callable[[Any], Any], tmp_path: Path, where: str, status: int, said: int
+) -> None:
+    """A full disk is one line with its status, a reader who leaves is the end; clients are told, as by Ctrl-C."""
+    ready = tmp_path / "url"
+    line = (
+        f'{{ "{sys.executable}" -m wsexample.cli.wseserver 0 -q --stdio --ready-file {ready}; echo $? >&3; }} {where}'
+    )
+    command = ["bash", "-c", f"{{ {line}; }} 3>&1"]
+
+    async def scenario(url: str) -> int:
+        async with connect(url) as ws:
+            await ws.send("x")
+            with pytest.raises(ConnectionClosed) as closed:
+                await ws.receive(10)
+            return closed.value.code
+
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as server:
+        ends_s = time.monotonic() + 40
+        while not ready.exists() and time.monotonic() < ends_s:
+            time.sleep(0.02)
+        assert run(scenario(ready.read_text().strip())) == 1001
+        out, err = server.communicate(timeout=40)
+    assert (out, err.count(b"\n")) == (b"%d\n" % status, said), err
 
 
 def test_modes_exclude_each_other(launch: Launch) -> None:

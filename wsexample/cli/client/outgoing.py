@@ -73,13 +73,16 @@ class Encoder:
         data = _DECODERS[self.coding](piece)
         if self.is_binary:
             return data
-        try:
-            return data.decode()
-        except UnicodeDecodeError as error:
-            raise OptionError(
-                f"the input is not UTF-8 (byte {error.start + 1} is {data[error.start]:#04x}); send it with --binary",
-                option="text",
-            ) from None
+        return _as_text(data, "; send it with --binary")
+
+
+def _as_text(data: bytes, advice: str = "") -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise OptionError(
+            f"the input is not UTF-8 (byte {error.start + 1} is {data[error.start]:#04x}){advice}", option="text"
+        ) from None
 
 
 def _from_hex(piece: bytes) -> bytes:
@@ -282,14 +285,14 @@ class Interpreter:
             OptionError: it cannot be sent; says why.
         """
         if self._has_slash and piece.startswith(b"/") and not self.is_waiting:
-            command = parse_slash(piece.decode("utf-8", "replace"))
+            command = parse_slash(_as_text(piece))
             if isinstance(command, Slash):
                 return command
             piece = command.encode()
         if self._is_json_rpc:
-            return json_rpc_call(piece.decode("utf-8", "replace")) if piece.strip() else None
+            return json_rpc_call(_as_text(piece)) if piece.strip() else None
         if self._collector is not None:
-            value = self._collector.feed(piece.decode("utf-8", "replace"))
+            value = self._collector.feed(_as_text(piece))
             return None if value is None else self._encoder.encode(value.encode())
         return self._encoder.encode(piece)
 

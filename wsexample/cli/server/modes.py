@@ -107,7 +107,7 @@ class Mode(Protocol):
         ...
 
     async def run(self) -> None:
-        """Do what is to be done beside the clients, for ever."""
+        """Do what is to be done beside the clients, for ever; what it raises ends the server."""
         ...
 
 
@@ -216,6 +216,8 @@ class Bridge:
         self._show = show
         self._clients: dict[Client, None] = {}
         self._has_client = asyncio.Event()
+        self._failure: OSError | None = None
+        self._has_failed = asyncio.Event()
 
     async def serve(self, client: Client) -> None:
         """Serve one client."""
@@ -223,11 +225,28 @@ class Bridge:
         self._has_client.set()
         try:
             async for message in client.messages():
-                await self._show(message)
+                try:
+                    await self._show(message)
+                except OSError as error:
+                    self._failure = error
+                    self._has_failed.set()
+                    await client.ws.wait_closed()  # as the server does with all of them
+                    return
         finally:
             del self._clients[client]
 
     async def run(self) -> None:
+        """Read standard input; raises `OSError` when standard output takes nothing any more."""
+        reading = asyncio.ensure_future(self._read())
+        try:
+            await self._has_failed.wait()
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+        assert self._failure is not None
+        raise self._failure
+
+    async def _read(self) -> None:
         """Read standard input once there is somebody to read it to; its end ends nothing else."""
         await self._has_client.wait()
         reader, splitter = StdinReader(), Splitter()
@@ -236,7 +255,6 @@ class Bridge:
                 await self._send_all(piece)
         for piece in splitter.finish():
             await self._send_all(piece)
-        await asyncio.Event().wait()
 
     async def _send_all(self, piece: bytes) -> None:
         try:

@@ -66,12 +66,7 @@ class House:
                 for url in urls:
                     self._note("listening", f"{self._mode.name} on {url}; Ctrl-C stops", url=url, mode=self._mode.name)
                 self._warn()
-                beside = asyncio.ensure_future(self._mode.run())
-                try:
-                    await self._stop.wait()
-                finally:
-                    beside.cancel()
-                    await asyncio.gather(beside, return_exceptions=True)
+                await self._stop.race(self._mode.run())
             self._traffic.is_stopping = True
             count = self._traffic.connections
             noun = "connection" if count == 1 else "connections"
