@@ -7,6 +7,7 @@ cancelled, or late, between the two: the second time it may be another connectio
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from wsexample.wire.handover import hand_over
@@ -31,10 +32,23 @@ class _Loop:
         return await (opening if sock is None else hand_over(sock, opening))
 
 
+class _Seen:
+    """A connector as its own method of opening sees it: with that loop. Everything else of it keeps the real one."""
+
+    def __init__(self, connector: TCPConnector) -> None:
+        self._connector = connector
+        self._loop = _Loop(connector._loop)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connector, name)
+
+
 def hands_over(connector: TCPConnector) -> None:
     """Let a connector open its connections so.
 
     Parameters:
-        connector: one that a session has already; what it calls of its loop is not for others to say, a test watches it.
+        connector: one that a session has already; what its method of opening is called is not for others to say, a test
+            watches it.
     """
-    connector._loop = _Loop(connector._loop)  # type: ignore[assignment]
+    opens: Any = type(connector)._wrap_create_connection
+    connector._wrap_create_connection = partial(opens, _Seen(connector))  # type: ignore[method-assign]
