@@ -25,6 +25,7 @@ __all__ = [
     "columns_in",
     "format_of",
     "migrate",
+    "open_to_read",
     "prepare_table",
     "quoted",
     "selected",
@@ -161,6 +162,39 @@ def quoted(name: str) -> str:
 def columns_in(connection: sqlite3.Connection, table: str) -> list[str]:
     """Return the columns of a table in order; empty where there is no such table."""
     return [name for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))]
+
+
+def open_to_read(path: Path, *, mode: str, **options: Any) -> sqlite3.Connection:
+    """Open a file of which nothing will be changed, also a finished one where nothing may be written.
+
+    Parameters:
+        path: the file; it is there.
+        mode: how SQLite opens it: "ro", or "rw" to leave no files of the log behind.
+        options: further ones of `sqlite3.connect`.
+
+    Raises:
+        sqlite3.Error: it cannot be opened, or is no SQLite file.
+    """
+    address = path.absolute().as_uri()
+    try:
+        return _readable(f"{address}?mode={mode}", options)
+    except sqlite3.OperationalError as error:
+        is_unwritable = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+        if not is_unwritable or Path(f"{path}-wal").exists():
+            raise
+        # A finished file where this user may not write: SQLite cannot put its log there, and needs none.
+        return _readable(f"{address}?immutable=1", options)
+
+
+def _readable(address: str, options: dict[str, Any]) -> sqlite3.Connection:
+    connection: sqlite3.Connection = sqlite3.connect(address, uri=True, **options)
+    try:
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute("SELECT 1 FROM sqlite_master")
+    except BaseException:  # whatever it was, the file is given back
+        connection.close()
+        raise
+    return connection
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from wsexample.errors import OptionError, StorageError
 from wsexample.records.fields import RecordShape, describe
 from wsexample.records.kinds import record_kinds
 from wsexample.records.market import Record
-from wsexample.sinks.sqlite_file import columns_in, format_of, quoted, selected, storage_errors
+from wsexample.sinks.sqlite_file import columns_in, format_of, open_to_read, quoted, selected, storage_errors
 
 __all__ = ["read_records", "shapes_of"]
 
@@ -83,27 +83,8 @@ def _connect(path: Path) -> sqlite3.Connection:
         raise StorageError(f"{path} cannot be read: {error.strerror}") from error
     if not is_file:
         raise StorageError(f"there is no file {path}")
-    address = path.absolute().as_uri()
-    try:
-        # "ro" would leave the two files of the log behind when it is the last to close.
-        return _checked(f"{address}?mode=rw")
-    except sqlite3.OperationalError as error:
-        is_unwritable = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
-        if not is_unwritable or Path(f"{path}-wal").exists():
-            raise
-        # A finished file on a read-only medium: SQLite cannot put its log there, and needs none.
-        return _checked(f"{address}?immutable=1")
-
-
-def _checked(address: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(address, uri=True, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
-    try:
-        connection.execute("PRAGMA query_only = ON")
-        connection.execute("SELECT 1 FROM sqlite_master")
-    except BaseException:  # whatever it was, the file is given back
-        connection.close()
-        raise
-    return connection
+    # "ro" would leave the two files of the log behind when it is the last to close.
+    return open_to_read(path, mode="rw", timeout=_BUSY_TIMEOUT_S, isolation_level=None)
 
 
 def _rows(

@@ -11,17 +11,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import quote
 
 from wsexample.errors import OptionError, StorageError
 from wsexample.sinks.base import SinkAddress
 from wsexample.sinks.extras import need
+from wsexample.sinks.sqlite_file import open_to_read
 
 __all__ = ["Answer", "Engine", "open_engine"]
 
 BATCH = 10_000
 STEPS_BETWEEN_LOOKS = 100_000
 """Instructions of SQLite's machine, a few milliseconds, between two looks at whether to go on."""
+BUSY_S = 5.0
+"""How long to wait for a program that has the file to itself, seconds."""
 SQLITE_HEAD = b"SQLite format 3\x00"
 PARQUET_HEAD = b"PAR1"
 RUNNING = "running"
@@ -104,16 +106,8 @@ class SqliteEngine:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._is_interrupted = False
-        address = f"file:{quote(str(path.absolute()))}"
         try:
-            try:
-                self._connection = _connected(f"{address}?mode=ro")
-            except sqlite3.OperationalError as error:
-                is_unwritable = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
-                if not is_unwritable or Path(f"{path}-wal").exists():
-                    raise
-                # A finished file where this user may not write: SQLite cannot put its log there, and needs none.
-                self._connection = _connected(f"{address}?immutable=1")
+            self._connection = open_to_read(path, mode="ro", timeout=BUSY_S, check_same_thread=False)
             self._connection.set_progress_handler(lambda: self._is_interrupted, STEPS_BETWEEN_LOOKS)
         except sqlite3.Error as error:
             raise StorageError(f"{path} cannot be read: {error}", url=str(path)) from None
@@ -150,18 +144,6 @@ class SqliteEngine:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
-
-
-def _connected(address: str) -> sqlite3.Connection:
-    """Open a file to be read; raises SQLite's error where it cannot be."""
-    connection = sqlite3.connect(address, uri=True, timeout=5.0, check_same_thread=False)
-    try:
-        connection.execute("PRAGMA query_only = 1")
-        connection.execute("SELECT 1 FROM sqlite_master")
-    except BaseException:  # whatever it was, the file is given back
-        connection.close()
-        raise
-    return connection
 
 
 class DuckEngine:

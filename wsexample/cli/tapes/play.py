@@ -11,7 +11,6 @@ from wsexample.cli.tapes.sources import dialect_of
 from wsexample.errors import OptionError
 from wsexample.records.market import Record
 from wsexample.session.session import Session
-from wsexample.session.testing import NoWaiting
 from wsexample.tape.order import as_they_come, in_time_order
 from wsexample.tape.player import Player
 from wsexample.tape.reader import Tape
@@ -73,13 +72,7 @@ async def play(
                         progress=spans.part(first_ns, last_ns) if progress is not None else None,
                     )
                 )
-                session = Session(
-                    dialect_of(player.source),
-                    player.topics,
-                    dial=player.dial,
-                    clock=player.clock,
-                    testing=NoWaiting(attempts=None),
-                )
+                session = Session(dialect_of(player.source), player.topics, dial=player.dial, clock=player.clock)
                 sessions.append(session)
                 stack.push_async_callback(session.close)
                 session.start()
