@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from wsexample.errors import OptionError, StorageError
 from wsexample.sinks.base import SinkAddress
 from wsexample.sinks.extras import need
-from wsexample.sinks.sqlite_file import open_to_read
+from wsexample.sinks.sqlite_file import open_to_read, quoted
 
 __all__ = ["Answer", "Engine", "open_engine"]
 
@@ -117,7 +117,7 @@ class SqliteEngine:
         names = self.ask("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").batches
         found = [name for batch in names for (name,) in batch if not name.startswith(("sqlite_", "wsexample_"))]
         return {
-            name: [row[1] for batch in self.ask(f"PRAGMA table_info({_quoted(name)})").batches for row in batch]
+            name: [row[1] for batch in self.ask(f"PRAGMA table_info({quoted(name)})").batches for row in batch]
             for name in found
         }
 
@@ -165,7 +165,7 @@ class DuckEngine:
         for name, where in found.items():
             source = where.replace("'", "''")
             options = ", union_by_name = true, hive_partitioning = true" if path.is_dir() else ""
-            self._connection.execute(f"CREATE VIEW {_quoted(name)} AS SELECT * FROM read_parquet('{source}'{options})")
+            self._connection.execute(f"CREATE VIEW {quoted(name)} AS SELECT * FROM read_parquet('{source}'{options})")
             self._tables.append(name)
         running = path / RUNNING
         self.left_out = sorted(running.glob("*.db")) if path.is_dir() else []
@@ -174,7 +174,7 @@ class DuckEngine:
     def tables(self) -> dict[str, list[str]]:
         """Return the columns of each table by its name."""
         return {
-            name: [row[0] for batch in self.ask(f"DESCRIBE {_quoted(name)}").batches for row in batch]
+            name: [row[0] for batch in self.ask(f"DESCRIBE {quoted(name)}").batches for row in batch]
             for name in self._tables
         }
 
@@ -216,7 +216,3 @@ def _literal(path: Path) -> str:
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0]
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
