@@ -9,20 +9,19 @@ Public are the modules that `wsexample` itself offers names of, and those from w
 
 from __future__ import annotations
 
-import argparse
 import ast
 import difflib
 import importlib
-import importlib.util
 import inspect
 import re
 import sys
 from collections.abc import Iterator
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from venv_setup import ROOT, check_python, run_inside, venv_program
+from venv_setup import ROOT
+from written import begin
 
 LISTING = ROOT / "tests" / "data" / "public_names.txt"
 
@@ -53,7 +52,7 @@ def public_modules() -> list[str]:
     return sorted(found)
 
 
-@cache
+@lru_cache(maxsize=None)  # noqa: UP033 - an older Python still gets as far as a clear sentence
 def _tree(module: str) -> ast.Module:
     path = importlib.import_module(module).__file__
     assert path is not None
@@ -142,18 +141,10 @@ def listing() -> str:
 
 def main() -> int:
     """Write the listing, or compare with it."""
-    check_python()
-    parser = argparse.ArgumentParser(
-        description=__doc__, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--check", action="store_true", help="write nothing; show the difference")
-    options = parser.parse_args()
-    if importlib.util.find_spec("autobahn") is None:
-        run_inside(venv_program("python"), __file__, sys.argv[1:])
-    sys.path.insert(0, str(ROOT))
+    is_check = begin(__file__, __doc__, needs="autobahn", check="write nothing; show the difference")
     new = listing()
     old = LISTING.read_text(encoding="utf-8") if LISTING.exists() else ""
-    if options.check:
+    if is_check:
         lines = difflib.unified_diff(old.splitlines(), new.splitlines(), "written", "now", lineterm="", n=0)
         shown = "\n".join(lines)
         if shown:

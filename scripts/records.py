@@ -7,17 +7,15 @@ python3 scripts/records.py --check   say whether it is out of date, with exit st
 
 from __future__ import annotations
 
-import argparse
 import ast
-import importlib.util
 import inspect
 import re
 import sys
 import textwrap
-from itertools import pairwise
 from typing import TYPE_CHECKING, get_type_hints
 
-from venv_setup import ROOT, check_python, run_inside, venv_program
+from venv_setup import ROOT
+from written import begin, keep
 
 if TYPE_CHECKING:
     from enum import Enum
@@ -61,6 +59,8 @@ def fields(record_type: type[Record], passed_over: set[str]) -> list[str]:
 
 def texts(kind: type) -> dict[str, str]:
     """Return the string under each name in the body of a class."""
+    from itertools import pairwise  # not above: an older Python still gets as far as a clear sentence
+
     (node,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
     assert isinstance(node, ast.ClassDef)
     return {
@@ -131,24 +131,9 @@ def page(old: str) -> str:
 
 def main() -> int:
     """Write the page, or compare with it."""
-    check_python()
-    parser = argparse.ArgumentParser(
-        description=__doc__, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when the page is out of date")
-    options = parser.parse_args()
-    if importlib.util.find_spec("msgspec") is None:
-        run_inside(venv_program("python"), __file__, sys.argv[1:])
-    sys.path.insert(0, str(ROOT))
+    is_check = begin(__file__, __doc__, needs="msgspec")
     old = PAGE.read_text(encoding="utf-8")
-    new = page(old)
-    if options.check:
-        if new != old:
-            print("docs/records.md is out of date; run scripts/records.py", file=sys.stderr)
-        return int(new != old)
-    PAGE.write_text(new, encoding="utf-8")
-    print(f"docs/records.md: {new.count('## ')} headings")
-    return 0
+    return keep(PAGE, page(old), old, "headings", is_check=is_check)
 
 
 if __name__ == "__main__":

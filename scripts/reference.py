@@ -7,14 +7,13 @@ python3 scripts/reference.py --check   say whether it is out of date, with exit 
 
 from __future__ import annotations
 
-import argparse
-import importlib.util
 import os
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from venv_setup import ROOT, check_python, run_inside, venv_program
+from venv_setup import ROOT
+from written import begin, keep
 
 if TYPE_CHECKING:
     import click
@@ -68,25 +67,10 @@ def page() -> str:
 
 def main() -> int:
     """Write the page, or compare with it."""
-    check_python()
-    parser = argparse.ArgumentParser(
-        description=__doc__, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when the page is out of date")
-    options = parser.parse_args()
-    if importlib.util.find_spec("click") is None:
-        run_inside(venv_program("python"), __file__, sys.argv[1:])
-    sys.path.insert(0, str(ROOT))
+    is_check = begin(__file__, __doc__, needs="click")
     os.environ.pop("COLUMNS", None)
-    new = page()
-    is_old = not PAGE.exists() or PAGE.read_text(encoding="utf-8") != new
-    if options.check:
-        if is_old:
-            print("docs/reference.md is out of date; run scripts/reference.py", file=sys.stderr)
-        return int(is_old)
-    PAGE.write_text(new, encoding="utf-8")
-    print(f"docs/reference.md: {new.count('## ')} commands")
-    return 0
+    old = PAGE.read_text(encoding="utf-8") if PAGE.exists() else None
+    return keep(PAGE, page(), old, "commands", is_check=is_check)
 
 
 if __name__ == "__main__":
