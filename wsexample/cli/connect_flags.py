@@ -11,7 +11,7 @@ import click
 
 from wsexample.cli.asking import ASK, ask_secret
 from wsexample.cli.options import BYTES, SECONDS, option
-from wsexample.errors import OptionError
+from wsexample.cli.text_file import text_of
 from wsexample.wire.options import ConnectOptions, ProxyOptions, TlsOptions
 
 __all__ = ["connect_flags", "connect_options"]
@@ -116,7 +116,7 @@ def _headers(lines: tuple[str, ...]) -> list[str]:
     headers: list[str] = []
     for line in lines:
         if line.startswith("@"):
-            text = _read(Path(line[1:]), "header")
+            text = text_of(Path(line[1:]), "header")
             headers += [each for each in text.splitlines() if each.strip() and not each.lstrip().startswith("#")]
         else:
             headers.append(line)
@@ -153,12 +153,4 @@ def _proxy(given: Mapping[str, Any]) -> ProxyOptions:
 
 
 def _secret_in(file: Path | None) -> str | None:
-    return None if file is None else _read(file, "file").strip()
-
-
-def _read(path: Path, name: str) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        words = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise OptionError(f"{path} cannot be read: {words}", option=name) from None
+    return None if file is None else text_of(file, "file").strip()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from wsexample.cli.asking import ASK, ask_secret
@@ -13,6 +12,7 @@ from wsexample.cli.output import Output
 from wsexample.cli.server.access import Access
 from wsexample.cli.server.modes import Bridge, Broadcast, Echo, Exec, Faults, Mode, Reply
 from wsexample.cli.server.status import StaticFile, Traffic
+from wsexample.cli.text_file import text_of
 from wsexample.cli.verbose import VerboseTrace
 from wsexample.errors import OptionError
 from wsexample.wire.closing import check_close
@@ -106,19 +106,11 @@ def access(given: Mapping[str, Any]) -> Access:
         users.append((user, password if colon else ask_secret(f"password of {user}")))
     tokens = list(given["tokens"])
     if given["token_file"] is not None:
-        lines = _text_of(given["token_file"]).splitlines()
+        lines = text_of(given["token_file"], "token-file").splitlines()
         tokens += [line.strip() for line in lines if line.strip() and not line.startswith("#")]
         if not tokens:
             raise OptionError(f"{given['token_file']} holds no token", option="token-file")
     return Access(paths=given["paths"], users=users, tokens=tokens)
-
-
-def _text_of(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        words = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise OptionError(f"{path} cannot be read: {words}", option="token-file") from None
 
 
 def serve_options(given: Mapping[str, Any]) -> ServeOptions:
